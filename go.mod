@@ -1,0 +1,3 @@
+module polyid-trainer
+
+go 1.26

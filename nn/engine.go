@@ -1,0 +1,53 @@
+package nn
+
+import "polyid-trainer/nn/plan"
+
+// Example is one polymer bound to one fold's vocabulary.
+type Example struct {
+	Plan   *plan.Plan // shared by all folds and by all polymers with an equal graph
+	Atom   []int32    // token of each layer-0 atom class
+	Bond   []int32    // token of each layer-0 bond class
+	Target []float32  // scaled; NaN = unmeasured; nil when only predicting
+	Row    int        // names the row in errors and keys its dropout
+}
+
+// Batch is the examples of one step, taken as one ragged batch.
+type Batch struct {
+	Examples []Example
+	Epoch    int // with the engine's seed and each Row, keys dropout
+}
+
+// Adam holds the hyper-parameters of Keras' Adam with PolyID's decoupled decay.
+type Adam struct {
+	LearningRate, Decay, Beta1, Beta2, Epsilon float64
+}
+
+// Engine owns one fold's weights and runs the network on one device. It is
+// used by one goroutine at a time.
+type Engine interface {
+	// Step runs forward, backward and one Adam update on b and returns the
+	// loss before it: the mean absolute error over the batch's finite targets.
+	Step(b *Batch, o Adam) (loss float64, err error)
+	// Predict writes the scaled predictions of b, [len(b.Examples), Targets]
+	// row-major, without dropout.
+	Predict(b *Batch, dst []float32) error
+	// State copies weights, Adam moments and step out; SetState copies them in.
+	State(dst *State) error
+	SetState(src *State) error
+	// Path names the kernels in use ("avx512", "avx2", "generic", "cuda"): results
+	// are reproducible to the bit on one path only.
+	Path() string
+	Close() error
+}
+
+// NewEngine makes an engine with freshly initialised weights; seed also keys
+// dropout.
+type NewEngine func(c Config, s Sizes, seed uint64) (Engine, error)
+
+// State is everything a training needs to go on to the bit. Tensors are plain
+// row-major, whatever layout the engine keeps.
+type State struct {
+	Step    int64
+	Weights *Params
+	M, V    *Params // Adam moments; nil in a published model
+}

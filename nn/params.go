@@ -1,0 +1,6 @@
+package nn
+
+// Params is one set of the network's tensors in a single slab.
+type Params struct {
+	Slab []float32
+}
