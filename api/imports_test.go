@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "polyid-trainer/"
+
+// allowed is the whole import graph of the project: what each package may
+// import of the others. Data flows from chemistry to the network to the jobs;
+// nothing below jobs knows Redis or HTTP, and siblings never meet.
+var allowed = map[string][]string{
+	"featurize/mol": {},
+	"nn/kernel":     {},
+	"data":          {},
+
+	"featurize/smiles":  {"featurize/mol"},
+	"featurize/polymer": {"featurize/mol", "featurize/smiles"},
+	"featurize":         {"featurize/mol", "featurize/smiles"},
+
+	"nn/plan": {"featurize"},
+	"nn":      {"featurize", "nn/plan"},
+
+	"nn/global100":  {"nn", "nn/plan"},
+	"nn/cpu":        {"nn", "nn/plan", "nn/kernel", "nn/global100"},
+	"nn/train":      {"nn", "nn/plan"},
+	"nn/checkpoint": {"nn", "featurize", "data"},
+	"nn/keras":      {"nn", "featurize", "data"},
+	"nn/ensemble":   {"nn", "nn/plan", "featurize", "data"},
+	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
+}
+
+// TestImports fails when a package imports one it may not, and when a package
+// is missing from the list.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		seen[name] = true
+		if name == "api" || name == "worker" { // the mains tie everything together
+			continue
+		}
+		list, ok := allowed[name]
+		if !ok {
+			t.Errorf("package %s is not in the import graph: add it with what it may import", name)
+		}
+		for _, im := range p.Imports {
+			if im, internal := strings.CutPrefix(im, module); internal && ok && !slices.Contains(list, im) {
+				t.Errorf("%s imports %s, which the import graph does not allow", name, im)
+			}
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("the import graph names %s, which does not exist", name)
+		}
+	}
+}

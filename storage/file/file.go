@@ -1,0 +1,344 @@
+// Package file is a storage.Bucket in a directory of one machine, safe for any
+// number of processes on it.
+//
+// An object is a file under its key. It is written beside the objects, synced,
+// and renamed into place, so a crash at any moment leaves the old object or the
+// new one. Conditions are checked under an operating-system lock that a dead
+// process releases.
+package file
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"polyid-trainer/storage"
+)
+
+const (
+	private = ".bucket"      // holds what is not an object: locks and files being written
+	stale   = 24 * time.Hour // age at which a file being written belongs to no living writer
+	shards  = 64             // locks; keys share them by hash, which costs only waiting
+)
+
+// Bucket stores objects under a directory. A key cannot be both an object and
+// the directory of another ("a" beside "a/b").
+type Bucket struct {
+	root  string
+	locks [shards]sync.Mutex // goroutines of this process; a flock keeps out the others
+}
+
+var _ storage.Bucket = (*Bucket)(nil)
+
+// Open makes the directory where needed and clears what crashed writers left.
+func Open(root string) (*Bucket, error) {
+	b := &Bucket{root: root}
+	for _, dir := range []string{b.temp(), b.lockDir()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("open storage: %w", err)
+		}
+	}
+	entries, err := os.ReadDir(b.temp())
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > stale {
+			// Another process may be clearing the same file.
+			if err := os.Remove(filepath.Join(b.temp(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("open storage: %w", err)
+			}
+		}
+	}
+	return b, nil
+}
+
+func (b *Bucket) temp() string    { return filepath.Join(b.root, private, "writing") }
+func (b *Bucket) lockDir() string { return filepath.Join(b.root, private, "locks") }
+
+// path is where key's object lies.
+func (b *Bucket) path(key string) (string, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return "", err
+	}
+	if first, _, _ := strings.Cut(key, "/"); first == private {
+		return "", fmt.Errorf("storage key %q is reserved", key)
+	}
+	return filepath.Join(b.root, filepath.FromSlash(key)), nil
+}
+
+// Put implements storage.Bucket.
+func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64, cond storage.Condition) (storage.Version, error) {
+	path, err := b.path(key)
+	if err != nil {
+		return "", err
+	}
+	temp, version, err := b.write(ctx, body, size)
+	if err != nil {
+		return "", fmt.Errorf("put %s: %w", key, err)
+	}
+	defer os.Remove(temp) // gone already if it was renamed
+
+	unlock, err := b.lock(key)
+	if err != nil {
+		return "", fmt.Errorf("put %s: %w", key, err)
+	}
+	defer unlock()
+	if err := check(path, cond); err != nil {
+		return "", fmt.Errorf("put %s: %w", key, err)
+	}
+	if err := b.place(temp, path); err != nil {
+		return "", fmt.Errorf("put %s: %w", key, err)
+	}
+	return version, nil
+}
+
+// write copies body to a new synced file beside the objects.
+func (b *Bucket) write(ctx context.Context, body io.Reader, size int64) (path string, v storage.Version, err error) {
+	f, err := os.CreateTemp(b.temp(), "")
+	if err != nil {
+		return "", "", err
+	}
+	defer func() {
+		if err = cmp.Or(err, f.Close()); err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	hash := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, hash), contextReader{ctx, body})
+	if err != nil {
+		return "", "", err
+	}
+	if n != size {
+		return "", "", fmt.Errorf("body has %d bytes, not the %d announced", n, size)
+	}
+	return f.Name(), version(hash.Sum(nil)), f.Sync()
+}
+
+// check reports ErrConflict unless cond holds for the object at path.
+func check(path string, cond storage.Condition) error {
+	want, conditional := cond.Match()
+	if !conditional && !cond.Absent() {
+		return nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if cond.Absent() {
+			return nil
+		}
+		return storage.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if cond.Absent() {
+		return storage.ErrConflict
+	}
+	have, err := hashFile(f)
+	if err != nil {
+		return err
+	}
+	if have != want {
+		return storage.ErrConflict
+	}
+	return nil
+}
+
+// place renames temp to path and makes the renaming durable.
+func (b *Bucket) place(temp, path string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	// A directory made just now is an entry of its parent: sync up to the root.
+	for ; len(dir) >= len(b.root); dir = filepath.Dir(dir) {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+		if dir == b.root {
+			break
+		}
+	}
+	return nil
+}
+
+// Get implements storage.Bucket. It reads the object twice, the first time for
+// its version.
+func (b *Bucket) Get(_ context.Context, key string) (*storage.Object, error) {
+	path, err := b.path(key)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", key, notExist(err))
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = storage.ErrNotExist
+	}
+	var v storage.Version
+	if err == nil {
+		v, err = hashFile(f)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("get %s: %w", key, err)
+	}
+	return &storage.Object{
+		ReadCloser: f,
+		Entry:      storage.Entry{Key: key, Size: info.Size(), Modified: info.ModTime()},
+		Version:    v,
+	}, nil
+}
+
+// List implements storage.Bucket.
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[storage.Entry, error] {
+	return func(yield func(storage.Entry, error) bool) {
+		b.walk(ctx, "", prefix, yield)
+	}
+}
+
+// walk yields the objects below the directory dir ("" or "a/b/") and reports
+// whether the caller wants more.
+func (b *Bucket) walk(ctx context.Context, dir, prefix string, yield func(storage.Entry, error) bool) bool {
+	if err := ctx.Err(); err != nil {
+		yield(storage.Entry{}, err)
+		return false
+	}
+	entries, err := os.ReadDir(filepath.Join(b.root, filepath.FromSlash(dir)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // deleted while we listed
+	}
+	if err != nil {
+		yield(storage.Entry{}, fmt.Errorf("list %s: %w", prefix, err))
+		return false
+	}
+	name := func(e fs.DirEntry) string {
+		if e.IsDir() {
+			return e.Name() + "/" // as it stands in keys, so that they come in byte order
+		}
+		return e.Name()
+	}
+	slices.SortFunc(entries, func(x, y fs.DirEntry) int { return cmp.Compare(name(x), name(y)) })
+	for _, e := range entries {
+		key := dir + name(e)
+		if key == private+"/" {
+			continue
+		}
+		if e.IsDir() {
+			// Descend only where keys with the prefix can lie.
+			if strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key) {
+				if !b.walk(ctx, key, prefix, yield) {
+					return false
+				}
+			}
+			continue
+		}
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			yield(storage.Entry{}, fmt.Errorf("list %s: %w", prefix, err))
+			return false
+		}
+		if !yield(storage.Entry{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Delete implements storage.Bucket. Directories stay: removing one would race
+// with a Put into it.
+func (b *Bucket) Delete(_ context.Context, key string) error {
+	path, err := b.path(key)
+	if err != nil {
+		return err
+	}
+	unlock, err := b.lock(key)
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	defer unlock()
+	if err := os.Remove(path); err != nil {
+		if errors.Is(notExist(err), storage.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// lock keeps every other writer of key out, in this process and in others.
+func (b *Bucket) lock(key string) (unlock func(), err error) {
+	h := fnv.New32a()
+	io.WriteString(h, key)
+	i := h.Sum32() % shards
+	b.locks[i].Lock()
+	f := flock.New(filepath.Join(b.lockDir(), fmt.Sprintf("%02d", i)))
+	if err := f.Lock(); err != nil {
+		b.locks[i].Unlock()
+		return nil, err
+	}
+	return func() {
+		f.Close()
+		b.locks[i].Unlock()
+	}, nil
+}
+
+func hashFile(f *os.File) (storage.Version, error) {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	return version(hash.Sum(nil)), nil
+}
+
+func version(sum []byte) storage.Version { return storage.Version(hex.EncodeToString(sum)) }
+
+func notExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return storage.ErrNotExist
+	}
+	return err
+}
+
+// contextReader stops a copy when ctx ends.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
