@@ -1,0 +1,324 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"polyid-trainer/nn"
+)
+
+// Data is what one fold learns from.
+type Data struct {
+	Train, Validate []nn.Example
+	// Scale is the width of one scaled unit in each target's own units.
+	Scale []float64
+	// Fold keys the order, with Config.Seed.
+	Fold int
+}
+
+// Options are what a training may do besides training. The zero value is none
+// of it.
+type Options struct {
+	Recorder     Recorder
+	Checkpointer Checkpointer
+	// Resume goes on from a snapshot: the engine's state is set from it, and it
+	// is the caller's again when Fit returns.
+	Resume *Snapshot
+	Now    func() time.Time // nil is time.Now
+}
+
+// Result is where a training stands when Fit returns.
+type Result struct {
+	Progress Progress
+	Best     *nn.Params // weights of Progress.Best; nil before the first epoch's end
+	// EarlyStopped says that early stopping ended it before its last epoch.
+	EarlyStopped bool
+}
+
+// Snapshot takes what is needed to go on from r, with the engine that Fit used,
+// before that has done anything else.
+func (r *Result) Snapshot(e nn.Engine) (*Snapshot, error) {
+	snap := &Snapshot{Progress: r.Progress.clone(), Best: r.Best}
+	if err := e.State(&snap.State); err != nil {
+		return nil, fmt.Errorf("reading the engine's state: %w", err)
+	}
+	return snap, nil
+}
+
+// WarmStart gives e the weights of another training: with moments of zero and
+// no steps behind it, as a fresh one.
+func WarmStart(e nn.Engine, weights *nn.Params) error {
+	if err := e.SetState(&nn.State{Weights: weights}); err != nil {
+		return fmt.Errorf("starting from another model's weights: %w", err)
+	}
+	return nil
+}
+
+// Fit trains e on d for c.Epochs epochs, or until early stopping.
+//
+// ctx is looked at between steps and between validation rows. When it ends, Fit
+// returns the Result so far, from which Result.Snapshot gives a state to resume
+// from to the bit, together with an error that wraps ctx's cause. Likewise, an
+// error of the engine or the checkpointer comes with the Result so far.
+//
+// A loss that is no number, infinite, or above 10,000 times the largest
+// |target| (at least 1, scaled) ends the training with a *DivergedError.
+//
+// Beyond the engine's, Fit holds one copy of the weights, and three more while
+// a checkpoint is saved.
+func Fit(ctx context.Context, e nn.Engine, d Data, c Config, o Options) (*Result, error) {
+	f, err := newFit(e, d, c, o)
+	if err != nil {
+		return nil, err
+	}
+	err = f.run(ctx)
+	return &f.Result, err
+}
+
+// fit is a training under way.
+type fit struct {
+	Result
+	engine nn.Engine
+	train  []nn.Example
+	val    *evaluator
+	scale  []float64
+	config Config
+	seed   uint64
+	steps  int     // of an epoch
+	limit  float64 // above which a loss has exploded
+
+	recorder   Recorder
+	checkpoint Checkpointer
+	now        func() time.Time
+
+	order []int     // of the epoch's rows
+	batch nn.Batch  // of the step; reused, so that a step allocates nothing
+	began time.Time // of the epoch in progress, less what a resumed one had spent
+}
+
+func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("training configuration: %w", err)
+	}
+	train, a := measured(d.Train)
+	validate, b := measured(d.Validate)
+	if len(train) == 0 {
+		return nil, errors.New("no training row has a finite target")
+	}
+	if len(validate) == 0 {
+		return nil, errors.New("no validation row has a finite target")
+	}
+	if err := checkTargets(len(d.Scale), train, validate); err != nil {
+		return nil, err
+	}
+	f := &fit{
+		engine: e, train: train, val: newEvaluator(e, validate, len(d.Scale)), scale: d.Scale,
+		config: c, seed: FoldSeed(c.Seed, d.Fold),
+		steps:    (len(train) + c.BatchSize - 1) / c.BatchSize,
+		limit:    explosion * max(1, a, b),
+		recorder: o.Recorder, checkpoint: o.Checkpointer, now: o.Now,
+		order: make([]int, len(train)), batch: nn.Batch{Examples: make([]nn.Example, 0, min(c.BatchSize, len(train)))},
+	}
+	if f.recorder == nil {
+		f.recorder = discard{}
+	}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	was := ""
+	if o.Resume != nil {
+		if err := f.resume(o.Resume); err != nil {
+			return nil, fmt.Errorf("resuming: %w", err)
+		}
+		if n := len(f.Progress.Paths); n > 0 && f.Progress.Paths[n-1] != e.Path() {
+			was = f.Progress.Paths[n-1]
+		}
+	}
+	if n := len(f.Progress.Paths); n == 0 || f.Progress.Paths[n-1] != e.Path() {
+		f.Progress.Paths = append(f.Progress.Paths, e.Path())
+	}
+	f.recorder.Start(Start{
+		Epoch: len(f.Progress.History), Step: f.Progress.Step, Path: e.Path(), WasPath: was,
+		LeftOut: len(d.Train) - len(train) + len(d.Validate) - len(validate),
+	})
+	return f, nil
+}
+
+// checkTargets refuses examples that have not as many targets as the scale.
+func checkTargets(targets int, sets ...[]nn.Example) error {
+	for _, x := range slices.Concat(sets...) {
+		if len(x.Target) != targets {
+			return fmt.Errorf("row %d has %d targets, the scale %d", x.Row, len(x.Target), targets)
+		}
+	}
+	return nil
+}
+
+// resume takes over a snapshot.
+func (f *fit) resume(s *Snapshot) error {
+	if err := s.Progress.check(f.steps, len(f.train), f.config.Epochs); err != nil {
+		return fmt.Errorf("the snapshot does not fit this training: %w", err)
+	}
+	if (s.Best == nil) != (len(s.Progress.History) == 0) {
+		return errors.New("the snapshot has best weights and no finished epoch, or the other way round")
+	}
+	if err := f.engine.SetState(&s.State); err != nil {
+		return fmt.Errorf("setting the engine's state: %w", err)
+	}
+	f.Progress = s.Progress.clone()
+	if s.Best != nil {
+		f.Best = s.Best.Clone()
+	}
+	return nil
+}
+
+func (f *fit) run(ctx context.Context) error {
+	for len(f.Progress.History) < f.config.Epochs {
+		if es := f.config.EarlyStopping; es != nil && f.Progress.Step == 0 && es.stops(f.Progress.History) {
+			f.EarlyStopped = true
+			return nil
+		}
+		if err := f.epoch(ctx); err != nil {
+			return err
+		}
+		if err := f.save(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch takes the steps that are left of the epoch in progress and validates.
+func (f *fit) epoch(ctx context.Context) error {
+	p := &f.Progress
+	shuffle(f.order, f.seed, len(p.History))
+	f.began = f.now().Add(-time.Duration(p.Seconds * float64(time.Second)))
+	rate := f.rate()
+	for p.Step < f.steps {
+		if err := context.Cause(ctx); err != nil {
+			return f.stopped(err)
+		}
+		rate = f.rate()
+		if err := f.step(rate); err != nil {
+			return err
+		}
+		if p.Step < f.steps { // the last one is saved with its validation
+			if err := f.save(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return f.validate(ctx, rate)
+}
+
+// rate is the learning rate of the next step; after an epoch's last one, its.
+func (f *fit) rate() float64 {
+	step := min(f.Progress.Step, f.steps-1)
+	return f.config.Schedule.Rate(f.config.LearningRate, len(f.Progress.History), step, f.steps, f.config.Epochs, f.Progress.History)
+}
+
+func (f *fit) step(rate float64) error {
+	p := &f.Progress
+	epoch := len(p.History) + 1
+	b := &f.batch
+	b.Epoch, b.Examples = epoch, b.Examples[:0]
+	at := p.Step * f.config.BatchSize
+	for _, i := range f.order[at:min(at+f.config.BatchSize, len(f.order))] {
+		b.Examples = append(b.Examples, f.train[i])
+	}
+	loss, err := f.engine.Step(b, f.config.adam(rate))
+	switch {
+	case err != nil:
+		return fmt.Errorf("epoch %d, step %d, rows %v: %w", epoch, p.Step+1, rows(b), err)
+	case lost(loss, f.limit):
+		return &DivergedError{Epoch: epoch, Rows: rows(b), Loss: loss, Limit: f.limit}
+	}
+	p.Step++
+	p.Rows += len(b.Examples)
+	p.LossSum += loss * float64(len(b.Examples))
+	f.recorder.Step(Step{Epoch: epoch, Step: p.Step, Steps: f.steps, Loss: loss,
+		MeanLoss: p.LossSum / float64(p.Rows), LearningRate: rate})
+	return nil
+}
+
+func rows(b *nn.Batch) []int {
+	out := make([]int, len(b.Examples))
+	for i, x := range b.Examples {
+		out[i] = x.Row
+	}
+	return out
+}
+
+// validate ends the epoch in progress: it measures it, keeps its weights if
+// they are the best so far, and records it. rate was its last step's.
+func (f *fit) validate(ctx context.Context, rate float64) error {
+	p := &f.Progress
+	n := len(p.History) + 1
+	if err := f.val.run(ctx); err != nil {
+		if context.Cause(ctx) != nil {
+			return f.stopped(err)
+		}
+		return fmt.Errorf("epoch %d: %w", n, err)
+	}
+	s, at, loss := f.val.score(f.limit)
+	if at >= 0 {
+		return &DivergedError{Epoch: n, Validating: true, Rows: []int{f.val.examples[at].Row}, Loss: loss, Limit: f.limit}
+	}
+	best, ok := p.Best()
+	if !ok || Measure(s.loss) < best.ValLoss {
+		if err := f.keep(); err != nil {
+			return err
+		}
+	}
+	h := Epoch{
+		Epoch: n, Loss: Measure(p.LossSum / float64(p.Rows)), ValLoss: Measure(s.loss),
+		ValMAE: inUnits(s.mae, f.scale), ValMAEScaled: s.mae,
+		LearningRate: rate, Seconds: f.now().Sub(f.began).Seconds(),
+	}
+	p.History = append(p.History, h)
+	p.Step, p.Rows, p.LossSum, p.Seconds = 0, 0, 0, 0
+	f.recorder.Epoch(h)
+	return nil
+}
+
+// keep copies the engine's weights to Best.
+func (f *fit) keep() error {
+	s := nn.State{Weights: f.Best}
+	if err := f.engine.State(&s); err != nil {
+		return fmt.Errorf("keeping the best weights: %w", err)
+	}
+	f.Best = s.Weights
+	return nil
+}
+
+// save saves a checkpoint if one is due.
+func (f *fit) save(ctx context.Context) error {
+	if f.checkpoint == nil || !f.checkpoint.Due() {
+		return nil
+	}
+	f.clock()
+	s, err := f.Snapshot(f.engine)
+	if err != nil {
+		return err
+	}
+	if err := f.checkpoint.Save(ctx, s); err != nil {
+		return fmt.Errorf("saving a checkpoint: %w", err)
+	}
+	return nil
+}
+
+// clock brings Progress.Seconds up to now.
+func (f *fit) clock() {
+	if f.Progress.Step > 0 {
+		f.Progress.Seconds = f.now().Sub(f.began).Seconds()
+	}
+}
+
+// stopped is the error of a training whose context ended.
+func (f *fit) stopped(cause error) error {
+	f.clock()
+	return fmt.Errorf("stopped in epoch %d after %d of %d steps: %w", len(f.Progress.History)+1, f.Progress.Step, f.steps, cause)
+}
