@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"featurize/mol": {},
 	"nn/kernel":     {},
 	"data":          {},
+	"storage":       {},
 
 	"featurize/smiles":  {"featurize/mol"},
 	"featurize/polymer": {"featurize/mol", "featurize/smiles"},
@@ -27,12 +28,17 @@ var allowed = map[string][]string{
 	"nn/plan": {"featurize"},
 	"nn":      {"featurize", "nn/plan"},
 
-	"nn/global100":  {"nn", "nn/plan"},
-	"nn/cpu":        {"nn", "nn/plan", "nn/kernel", "nn/global100"},
-	"nn/train":      {"nn", "nn/plan"},
-	"nn/checkpoint": {"nn", "featurize", "data"},
-	"nn/keras":      {"nn", "featurize", "data"},
-	"nn/ensemble":   {"nn", "nn/plan", "featurize", "data"},
+	"nn/global100":        {"nn", "nn/plan"},
+	"nn/cpu":              {"nn", "nn/plan", "nn/kernel", "nn/global100"},
+	"nn/train":            {"nn", "nn/plan"},
+	"nn/checkpoint":       {"nn", "featurize", "data"},
+	"nn/keras":            {"nn", "featurize", "data"},
+	"nn/ensemble":         {"nn", "nn/plan", "featurize", "data"},
+	"storage/file":        {"storage"},
+	"storage/s3":          {"storage"},
+	"storage/storagetest": {"storage"},
+	"storage/backend":     {"storage", "storage/file", "storage/s3"},
+
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
 }
 
