@@ -16,7 +16,7 @@ import (
 // The answers of PolyID 0.1.2.3 on TensorFlow 2.14.1; testdata/gen_polyid.py
 // made them.
 //
-//go:embed testdata/*.npz testdata/meta.json
+//go:embed testdata/*.npz testdata/meta.json testdata/polymers.json.gz
 var testdata embed.FS
 
 // Golden is one network as PolyID built it, with what it answered.

@@ -25,6 +25,8 @@ type Reference struct {
 	Config  nn.Config
 	Sizes   nn.Sizes
 	Weights []float64 // in nn.Layout's order
+
+	observe func(a, b *matrix) // of each layer; may be nil
 }
 
 // NewReference takes over weights kept in float32.
@@ -84,7 +86,20 @@ func sign(x float64) float64 {
 	return 0
 }
 
-// run states the network; MODEL's symbols are A, B and g.
+// States returns the rows of every atom and of every bond, [rows, F], at layers
+// 0 to NumMessages; atoms keep their last states in the last.
+func (r *Reference) States(p *Polymer) (atoms, bonds [][]float64) {
+	var t tape
+	r.observe = func(a, b *matrix) {
+		atoms, bonds = append(atoms, a.v), append(bonds, b.v)
+	}
+	defer func() { r.observe = nil }()
+	r.run(&t, p, make([]float64, len(r.Weights)))
+	return atoms, bonds
+}
+
+// run states the network: a and b are the rows of atoms and bonds, g is the
+// global state.
 func (r *Reference) run(t *tape, p *Polymer, grad []float64) *matrix {
 	w, d := nn.View(r.Config, r.Sizes, r.Weights), nn.View(r.Config, r.Sizes, grad)
 	embed := func(w, d []float64, tokens []int32) *matrix {
@@ -98,6 +113,12 @@ func (r *Reference) run(t *tape, p *Polymer, grad []float64) *matrix {
 	}
 	g := pool(w.Init, d.Init)
 	everyBond := make([]int32, len(p.Bond)) // tiles g
+	layer := func() {
+		if r.observe != nil {
+			r.observe(a, b)
+		}
+	}
+	layer()
 	for j := range w.Block {
 		w, d := &w.Block[j], &d.Block[j]
 		g = t.add(g, pool(w.Pool, d.Pool))
@@ -105,6 +126,7 @@ func (r *Reference) run(t *tape, p *Polymer, grad []float64) *matrix {
 		x = t.relu(t.dense(x, w.Edge1, d.Edge1))
 		b = t.add(b, t.dense(x, w.Edge2, d.Edge2))
 		if j == r.Config.NumMessages-1 {
+			layer()
 			break
 		}
 		x = t.concat(t.gather(a, p.Dst), b, t.gather(g, everyBond))
@@ -112,6 +134,7 @@ func (r *Reference) run(t *tape, p *Polymer, grad []float64) *matrix {
 		x = t.segmentSum(t.dense(x, w.Msg2, d.Msg2), p.Src, a.rows)
 		x = t.relu(t.dense(x, w.Node1, d.Node1))
 		a = t.add(a, t.dense(x, w.Node2, d.Node2))
+		layer()
 	}
 	heads := make([]*matrix, len(w.Head))
 	for i := range w.Head {
