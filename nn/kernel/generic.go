@@ -99,3 +99,15 @@ func (generic[T]) dot(x, y []T) T {
 	}
 	return sum
 }
+
+func (generic[T]) peak(turns int) float64 {
+	const chains = 8
+	var sum [chains]T
+	for i := range turns {
+		x := T(i)
+		for l := range sum {
+			sum[l] += T(x * x)
+		}
+	}
+	return float64(turns) * chains * 2 * min(1, float64(sum[0])+1)
+}

@@ -30,6 +30,8 @@ type path[T Float] interface {
 	axpy(dst, x []T, s T)
 	addMul(dst, x, y []T, s T)
 	dot(x, y []T) T
+
+	peak(turns int) (flops float64)
 }
 
 // Names of the paths, as Path reports and For takes them.

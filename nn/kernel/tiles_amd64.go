@@ -1,0 +1,260 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "unsafe"
+
+// panelWidth is two vectors.
+func (v vector) panelWidth() int {
+	if v.wide {
+		return 32
+	}
+	return 16
+}
+
+// tileRows is the height of the tallest tile.
+func (v vector) tileRows() int {
+	if v.wide {
+		return tallest
+	}
+	return 6
+}
+
+const (
+	widest  = 32 // panel width of the widest path
+	tallest = 12 // tile rows of the tallest
+)
+
+// column is one call of the tile kernel: rows of one panel.
+type column struct {
+	c, init  []float32 // init: nil for zeros; may be c
+	a, b     []float32
+	ldc, ldi int // between rows of c and of init
+	rs, cs   int // in a: between rows, and between summed elements
+	k        int // summed elements
+	rows     int
+	floor    float32
+	ahead    ahead
+}
+
+// ahead is memory to fetch while a column is computed: lines cache lines from
+// each of three addresses on. It may end anywhere: prefetches do not fault.
+type ahead struct {
+	p     [3]uintptr
+	lines int
+}
+
+func address(s []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
+
+// split cuts rows into tiles of nearly equal height: h for count of them, then
+// h−1 for rest.
+func (v vector) split(rows int) (h, count, rest int) {
+	n := (rows + v.tileRows() - 1) / v.tileRows()
+	h, count = rows/n, rows%n
+	if count == 0 {
+		return h, n, 0
+	}
+	return h + 1, count, n - count
+}
+
+func (v vector) run(x *column) {
+	h, count, rest := v.split(x.rows)
+	p, d1, d2 := x.ahead.p[0], int(x.ahead.p[1]-x.ahead.p[0]), int(x.ahead.p[2]-x.ahead.p[0])
+	lines := (x.ahead.lines + count + rest - 1) / (count + rest)
+	if v.wide {
+		tileAVX512(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
+			x.k, h, count, rest, x.floor, p, d1, d2, lines)
+	} else {
+		tileAVX2(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
+			x.k, h, count, rest, x.floor, p, d1, d2, lines)
+	}
+}
+
+// runEdge is run for a panel of which only width columns exist in c and init: it
+// computes whole tiles in a buffer and copies what exists.
+func (v vector) runEdge(x *column, width int) {
+	var buf [tallest * widest]float32
+	nr := v.panelWidth()
+	for r := 0; r < x.rows; r += v.tileRows() {
+		t := *x
+		t.rows = min(v.tileRows(), x.rows-r)
+		t.a = x.a[r*x.rs:]
+		t.c, t.ldc = buf[:], nr
+		if x.init != nil {
+			for i := range t.rows {
+				copy(buf[i*nr:][:width], x.init[(r+i)*x.ldi:])
+			}
+			t.init, t.ldi = buf[:], nr
+		}
+		v.run(&t)
+		for i := range t.rows {
+			copy(x.c[(r+i)*x.ldc:][:width], buf[i*nr:])
+		}
+	}
+}
+
+func (v vector) gemm(c, a View[float32], w Panels[float32], mode Mode[float32]) {
+	nr := v.panelWidth()
+	for j := 0; j < w.N; j += nr {
+		panel := w.Data[j*w.K:]
+		x := column{c: c.Data[j:], ldc: c.Stride, rs: a.Stride, cs: 1, rows: c.Rows, floor: floor(false)}
+		switch {
+		case mode.Add:
+			x.init, x.ldi = x.c, x.ldc
+		case mode.Bias != nil:
+			x.init = mode.Bias[j:]
+		}
+		for k := 0; ; k += depth {
+			x.k = min(depth, w.K-k)
+			x.a, x.b = a.Data[min(k, len(a.Data)):], panel[k*nr:]
+			if k+x.k == w.K {
+				x.floor = floor(mode.ReLU)
+			}
+			// What follows in the panels is what the next call reads.
+			bytes := 4 * nr * x.k
+			p := address(x.b) + uintptr(bytes)
+			x.ahead = ahead{[3]uintptr{p, p + uintptr(bytes/3), p + uintptr(2*bytes/3)}, (bytes/3 + 63) / 64}
+			if j+nr <= w.N {
+				v.run(&x)
+			} else {
+				v.runEdge(&x, w.N-j)
+			}
+			if k+x.k == w.K {
+				break
+			}
+			x.init, x.ldi = x.c, x.ldc
+		}
+	}
+}
+
+// gemmT turns the weights of one block of nr columns of dx at a time, which are
+// nr rows of w, into a panel of the transposed matrix.
+func (v vector) gemmT(dx, dy View[float32], w Panels[float32], add bool, scratch []float32) {
+	nr := v.panelWidth()
+	for k := 0; k < w.K; k += nr {
+		x := column{c: dx.Data[k:], ldc: dx.Stride, rs: dy.Stride, cs: 1, rows: dx.Rows, floor: floor(false)}
+		if add {
+			x.init, x.ldi = x.c, x.ldc
+		}
+		for j := 0; ; j += depth {
+			x.k = min(depth, w.N-j)
+			v.turn(scratch, w, k, j, x.k)
+			x.a, x.b = dy.Data[min(j, len(dy.Data)):], scratch
+			if k+nr <= w.K {
+				v.run(&x)
+			} else {
+				v.runEdge(&x, w.K-k)
+			}
+			if j+x.k == w.N {
+				break
+			}
+			x.init, x.ldi = x.c, x.ldc
+		}
+	}
+}
+
+// turn writes rows k to k+nr−1 and columns j to j+n−1 of w, transposed, to dst;
+// rows that do not exist are zeros. j is a multiple of the panel width.
+func (v vector) turn(dst []float32, w Panels[float32], k, j, n int) {
+	nr := v.panelWidth()
+	if n == 0 {
+		return
+	}
+	src := w.Data[j*w.K+k*nr:]
+	if rows := w.K - k; rows < nr {
+		for c := range n {
+			d := dst[c*nr:][:nr]
+			for r := range rows {
+				d[r] = src[c/nr*nr*w.K+r*nr+c%nr]
+			}
+			clear(d[rows:])
+		}
+		return
+	}
+	if v.wide {
+		transposeAVX512(&dst[0], &src[0], 4*nr*w.K, (n+nr-1)/nr)
+	} else {
+		transposeAVX2(&dst[0], &src[0], 4*nr*w.K, (n+nr-1)/nr)
+	}
+}
+
+func (v vector) gemmGrad(dw Panels[float32], x, dy View[float32], add bool, scratch []float32) {
+	for j := 0; j < dw.N; j += v.panelWidth() {
+		v.gradPanel(dw.Data[j*dw.K:], dw.K, x, dy, j, add, scratch)
+	}
+}
+
+// gradPanel is the gradient of the panel of k rows that begins at column j.
+func (v vector) gradPanel(panel []float32, k int, x, dy View[float32], j int, add bool, scratch []float32) {
+	nr := v.panelWidth()
+	for i := 0; ; i += depth {
+		rows := min(depth, x.Rows-i)
+		c := v.gradColumn(x, dy, i, rows, j, scratch)
+		c.c, c.rows = panel, k
+		if add || i > 0 {
+			c.init, c.ldi = panel, nr
+		}
+		v.run(&c)
+		if i+rows == x.Rows {
+			return
+		}
+	}
+}
+
+// gradColumn prepares the gradient over rows i to i+rows−1 of the panel that
+// begins at column j: dy's columns go to scratch.
+func (v vector) gradColumn(x, dy View[float32], i, rows, j int, scratch []float32) column {
+	nr := v.panelWidth()
+	if rows == 0 {
+		return column{ldc: nr, floor: floor(false)}
+	}
+	src := dy.Data[i*dy.Stride+j:]
+	switch width := dy.Cols - j; {
+	case width < nr:
+		for r := range rows {
+			d := scratch[r*nr:][:nr]
+			clear(d[copy(d[:width], src[r*dy.Stride:]):])
+		}
+	case v.wide:
+		stripAVX512(&scratch[0], &src[0], 4*dy.Stride, rows)
+	default:
+		stripAVX2(&scratch[0], &src[0], 4*dy.Stride, rows)
+	}
+	return column{a: x.Data[i*x.Stride:], rs: 1, cs: x.Stride, b: scratch, k: rows, ldc: nr, floor: floor(false)}
+}
+
+// adamTiles is the tiles of gradient computed between two calls of Adam: few
+// enough that gradient, weights and moments wait in the L1 cache.
+const adamTiles = 6
+
+func (v vector) gradAdam(w, m, s Panels[float32], x, dy View[float32], step AdamStep[float32], scratch []float32) {
+	nr := v.panelWidth()
+	strip, g := scratch[:depth*nr], scratch[depth*nr:]
+	for j := 0; j < w.N; j += nr {
+		// All rows but the last depth go into the gradient beforehand.
+		last := max(0, (x.Rows-1)/depth*depth)
+		if last > 0 {
+			head := x
+			head.Rows = last
+			v.gradPanel(g, w.K, head, dy, j, false, strip)
+		}
+		c := v.gradColumn(x, dy, last, x.Rows-last, j, strip)
+		a := c.a
+		for k := 0; k < w.K; k += adamTiles * v.tileRows() {
+			c.rows = min(adamTiles*v.tileRows(), w.K-k)
+			lo, n := j*w.K+k*nr, c.rows*nr
+			next := uintptr(4 * n)
+			W, M, S := w.Data[lo:lo+n], m.Data[lo:lo+n], s.Data[lo:lo+n]
+			c.ahead = ahead{[3]uintptr{address(W) + next, address(M) + next, address(S) + next}, n / 16}
+			c.c = g[k*nr:][:n]
+			if last > 0 {
+				c.init, c.ldi = c.c, nr
+			}
+			if c.k > 0 {
+				c.a = a[k:]
+			}
+			v.run(&c)
+			v.adam(W, M, S, c.c, step)
+		}
+	}
+}
