@@ -1,0 +1,103 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Columns states what a table's columns are, where names do not say it. The
+// zero value finds everything by name.
+type Columns struct {
+	// Targets are the properties to learn, by header or alias, in the order of
+	// the network's heads. Empty is every numeric column that is a property.
+	Targets []string `json:"prediction_columns,omitempty"`
+
+	// Roles names columns that the table calls otherwise.
+	Roles Roles `json:"columns,omitzero"`
+
+	// Units states a target's units where the table does not: either units or
+	// the header of the column that holds them.
+	Units map[string]string `json:"units,omitempty"`
+}
+
+// Roles holds headers; an empty one is found by name.
+type Roles struct {
+	Polymer      string `json:"smiles_polymer,omitempty"`
+	RepeatUnit   string `json:"smiles_repeat_unit,omitempty"`
+	Monomers     string `json:"monomers,omitempty"`
+	Mechanism    string `json:"mechanism,omitempty"`
+	PM           string `json:"pm,omitempty"`
+	Distribution string `json:"distribution,omitempty"`
+	DP           string `json:"dp,omitempty"`
+	Replicate    string `json:"replicate_structure,omitempty"`
+	Property     string `json:"property,omitempty"` // with Value: the table is long
+	Value        string `json:"value,omitempty"`
+	Units        string `json:"units,omitempty"` // of a long table
+}
+
+// stated lists the roles' headers in the order of role.
+func (r Roles) stated() [roles]string {
+	return [roles]string{
+		rolePolymer: r.Polymer, roleRepeatUnit: r.RepeatUnit, roleMonomers: r.Monomers, roleMechanism: r.Mechanism,
+		rolePM: r.PM, roleDistribution: r.Distribution, roleDP: r.DP, roleReplicate: r.Replicate,
+		roleProperty: r.Property, roleValue: r.Value, roleUnits: r.Units,
+	}
+}
+
+// roleFields are the JSON names of Roles, for messages.
+var roleFields = [roles]string{"smiles_polymer", "smiles_repeat_unit", "monomers", "mechanism", "pm", "distribution", "dp",
+	"replicate_structure", "property", "value", "units"}
+
+// WithDefaults trims the names; everything unset is found by name.
+func (c Columns) WithDefaults() Columns {
+	c.Targets = trimAll(c.Targets)
+	for _, h := range []*string{&c.Roles.Polymer, &c.Roles.RepeatUnit, &c.Roles.Monomers, &c.Roles.Mechanism, &c.Roles.PM,
+		&c.Roles.Distribution, &c.Roles.DP, &c.Roles.Replicate, &c.Roles.Property, &c.Roles.Value, &c.Roles.Units} {
+		*h = trim(*h)
+	}
+	return c
+}
+
+// Validate reports, joined, every [SettingError] that can be seen without the
+// table.
+func (c Columns) Validate() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, &SettingError{field, fmt.Sprintf(format, args...)})
+	}
+	seen := make(map[string]string)
+	for i, t := range c.Targets {
+		field := fmt.Sprintf("prediction_columns/%d", i)
+		name, _ := splitUnit(t)
+		switch {
+		case t == "":
+			bad(field, "is empty")
+		case isReserved(name):
+			bad(field, "%s is no property", t)
+		case seen[property(name)] != "":
+			bad(field, "%s is the same property as %s", t, seen[property(name)])
+		}
+		seen[property(name)] = t
+	}
+	roleOf := make(map[string]string)
+	for r, h := range c.Roles.stated() {
+		if h == "" {
+			continue
+		}
+		if first, ok := roleOf[h]; ok {
+			bad("columns/"+roleFields[r], "%s is already the column of %s", h, first)
+		}
+		roleOf[h] = roleFields[r]
+	}
+	if (c.Roles.Property == "") != (c.Roles.Value == "") {
+		bad("columns", "property and value go together")
+	}
+	for _, t := range slices.Sorted(maps.Keys(c.Units)) {
+		if trim(c.Units[t]) == "" {
+			bad("units/"+t, "is empty")
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,209 @@
+package data
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// layout is which column of one sheet holds what; -1 is none.
+type layout struct {
+	sheet   *Sheet
+	role    [roles]int
+	long    bool
+	index   []bool         // per column: it only counts rows
+	targets []targetColumn // of a wide sheet
+}
+
+// targetColumn is one target's place in one sheet.
+type targetColumn struct {
+	target int   // index into the table's targets
+	column int   //
+	units  int   // column of its units, -1 if none
+	unit   int32 // units of the whole column, if none
+}
+
+// findRoles resolves the structural columns and reports what it misses.
+func (p *parser) findRoles(l *layout) {
+	s := l.sheet
+	stated := p.columns.Roles.stated()
+	for r := range l.role {
+		l.role[r] = -1
+		if stated[r] != "" {
+			if l.role[r] = slices.Index(s.Header, stated[r]); l.role[r] < 0 && len(p.sheets) == 1 {
+				p.defect(s, Defect{Code: UnknownColumn, Column: stated[r],
+					Reason: fmt.Sprintf("no column of this name, which %s was said to be in%s", roleFields[r], suggest(stated[r], s.Header))})
+			}
+			continue
+		}
+		for _, name := range roleNames[r] {
+			at := slices.IndexFunc(s.Header, func(h string) bool { return fold(h) == name })
+			if at >= 0 && !slices.Contains(stated[:], s.Header[at]) {
+				l.role[r] = at
+				break
+			}
+		}
+	}
+	l.index = make([]bool, len(s.Header))
+	for i, h := range s.Header {
+		l.index[i] = isIndex(h)
+	}
+	l.long = l.role[roleProperty] >= 0 && l.role[roleValue] >= 0 && !p.options.ForPrediction
+	if !l.long { // then a column called value may be a target
+		l.role[roleProperty], l.role[roleValue], l.role[roleUnits] = -1, -1, -1
+	}
+	if l.role[rolePolymer] < 0 && l.role[roleRepeatUnit] < 0 && l.role[roleMonomers] < 0 {
+		p.defect(s, Defect{Code: NoStructure, Reason: "no column says what the polymers are: smiles_polymer, smiles_repeat_unit or monomers" + suggestSMILES(s.Header)})
+	}
+}
+
+// suggestSMILES points at a column that seems to hold structures.
+func suggestSMILES(header []string) string {
+	for _, h := range header {
+		if strings.Contains(fold(h), "smiles") {
+			return fmt.Sprintf("; if it is %s, state it", h)
+		}
+	}
+	return ""
+}
+
+func suggest(name string, known []string) string {
+	if n := nearest(name, known); n != "" {
+		return fmt.Sprintf("; is it %s?", n)
+	}
+	return ""
+}
+
+// findTargets resolves the target columns of a wide sheet, adding to the
+// table's targets those that the caller left to be found. A column with the
+// very name of a target goes before one with an alias of it.
+func (p *parser) findTargets(l *layout) {
+	header := make(map[int]string) // of each target in this sheet
+	for i, h := range l.sheet.Header {
+		name, _ := splitUnit(h)
+		t := slices.IndexFunc(p.table.Targets, func(t Target) bool { return t.Name == h || t.Name == name })
+		if _, twice := header[t]; t >= 0 && !twice && !slices.Contains(l.role[:], i) {
+			header[t] = h
+			p.placeTarget(l, t, i)
+		}
+	}
+	for i, h := range l.sheet.Header {
+		name, _ := splitUnit(h)
+		if slices.Contains(l.role[:], i) || slices.ContainsFunc(l.targets, func(c targetColumn) bool { return c.column == i }) {
+			continue
+		}
+		t, known := p.byProperty[property(name)]
+		switch {
+		case !known && (p.targetsStated() || isReserved(name) || !mostlyNumbers(l.sheet, i)):
+			continue
+		case !known:
+			t = p.addTarget(name)
+		case header[t] != "":
+			if !p.targetsStated() && header[t] != h { // equal names are reported already
+				p.defect(l.sheet, Defect{Column: h, Code: DuplicateHeader, Reason: header[t] + " is the same property"})
+			}
+			continue
+		}
+		header[t] = h
+		p.placeTarget(l, t, i)
+	}
+}
+
+// placeTarget notes that a column of a sheet holds a target.
+func (p *parser) placeTarget(l *layout, t, column int) {
+	h := l.sheet.Header[column]
+	name, unit := splitUnit(h)
+	if unit == "" {
+		unit = p.statedUnit(l.sheet, h, name)
+	}
+	if p.table.Targets[t].Column == "" {
+		p.table.Targets[t].Column = h
+	}
+	l.targets = append(l.targets, targetColumn{target: t, column: column, units: p.unitsColumn(l.sheet, h, name), unit: p.unitID(unit)})
+}
+
+// findProperties adds the targets of a long sheet: what its property column
+// names.
+func (p *parser) findProperties(l *layout) {
+	seen := make(map[string]bool)
+	for _, line := range l.sheet.Rows {
+		cell := trim(line.Cell(l.role[roleProperty]))
+		if isBlank(cell) || seen[cell] {
+			continue
+		}
+		seen[cell] = true
+		name, _ := splitUnit(cell)
+		t, known := p.byProperty[property(name)]
+		if !known {
+			if p.targetsStated() {
+				continue
+			}
+			t = p.addTarget(name)
+		}
+		if p.table.Targets[t].Column == "" {
+			p.table.Targets[t].Column = cell
+		}
+	}
+}
+
+// targetsStated says that the caller chose the targets.
+func (p *parser) targetsStated() bool { return len(p.columns.Targets) > 0 }
+
+func (p *parser) addTarget(name string) int {
+	t := len(p.table.Targets)
+	p.table.Targets = append(p.table.Targets, Target{Name: name})
+	p.byProperty[property(name)] = t
+	return t
+}
+
+// unitsColumn finds "Tg_units" for "Tg", or the column that Columns.Units names.
+func (p *parser) unitsColumn(s *Sheet, header, name string) int {
+	if h := p.statedUnits(header, name); h != "" {
+		if i := slices.Index(s.Header, h); i >= 0 {
+			return i
+		}
+	}
+	return slices.IndexFunc(s.Header, func(h string) bool {
+		f := fold(h)
+		return f == fold(name)+"units" || f == fold(name)+"unit"
+	})
+}
+
+// statedUnit is the unit that the caller or the publisher gives a column.
+func (p *parser) statedUnit(s *Sheet, header, name string) string {
+	if u := p.statedUnits(header, name); u != "" && !slices.Contains(s.Header, u) {
+		return canonicalUnit(u)
+	}
+	return canonicalUnit(s.Units[header])
+}
+
+func (p *parser) statedUnits(header, name string) string {
+	if u := p.columns.Units[header]; u != "" {
+		return trim(u)
+	}
+	for _, t := range slices.Sorted(maps.Keys(p.columns.Units)) {
+		if property(t) == property(name) {
+			return trim(p.columns.Units[t])
+		}
+	}
+	return ""
+}
+
+// mostlyNumbers tells a column of numbers with slips from one of text: at
+// least half of what it holds are numbers.
+func mostlyNumbers(s *Sheet, column int) bool {
+	numbers, others := 0, 0
+	for _, l := range s.Rows {
+		c := trim(l.Cell(column))
+		if isBlank(c) {
+			continue
+		}
+		if isDecimal(c) {
+			numbers++
+		} else {
+			others++
+		}
+	}
+	return numbers > 0 && numbers >= others
+}

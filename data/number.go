@@ -1,0 +1,81 @@
+package data
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// isBlank tells an unmeasured cell from a measured one.
+func isBlank(cell string) bool {
+	if len(cell) > 4 { // the longest below
+		return false
+	}
+	switch strings.ToLower(cell) {
+	case "", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "–", "—":
+		return true
+	}
+	return false
+}
+
+// parseNumber reads a finite decimal number: digits, one point, an exponent.
+// Otherwise it says why the cell is none.
+func parseNumber(cell string) (v float64, why string) {
+	if strings.Trim(cell, "0123456789+-.eE") == "" { // no Inf, hexadecimal or underscores
+		v, err := strconv.ParseFloat(cell, 64)
+		if err == nil {
+			return v, ""
+		}
+		if math.IsInf(v, 0) {
+			return 0, "is too large a number"
+		}
+	}
+	return 0, whyNoNumber(cell)
+}
+
+// whyNoNumber explains the usual ways in which tables write numbers that are
+// none.
+func whyNoNumber(cell string) string {
+	switch {
+	case strings.ContainsAny(cell, "<>≤≥~≈"):
+		return "is a bound or an estimate, not a value"
+	case strings.Contains(cell, "±"):
+		return "is a value with its error; keep the value"
+	case strings.ContainsRune(cell, '−'):
+		return "has a typographic minus; use -"
+	case strings.EqualFold(strings.TrimLeft(cell, "+-"), "inf"), strings.EqualFold(strings.TrimLeft(cell, "+-"), "infinity"):
+		return "is not finite"
+	case strings.Count(cell, ",") == 1 && isDecimal(strings.Replace(cell, ",", ".", 1)):
+		return "has a decimal comma; use a point"
+	case isDecimal(strings.ReplaceAll(cell, ",", "")):
+		return "has thousands separators; leave them out"
+	}
+	if i := strings.LastIndexAny(cell, "0123456789"); i >= 0 && isDecimal(strings.TrimSpace(cell[:i+1])) {
+		return "has something after the number; units go into a column of their own or the header"
+	}
+	return "is no number"
+}
+
+func isDecimal(cell string) bool {
+	_, err := strconv.ParseFloat(cell, 64)
+	return err == nil && strings.Trim(cell, "0123456789+-.eE") == ""
+}
+
+// formatNumber is the shortest decimal that reads back as v; "" for NaN.
+func formatNumber(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// trim drops the blanks around a cell, the no-break space included.
+func trim(cell string) string { return strings.TrimSpace(cell) }
+
+func trimAll(cells []string) []string {
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i] = trim(c)
+	}
+	return out
+}

@@ -1,0 +1,276 @@
+package data
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Read is [ReadSheet] and [Parse] of one file.
+func Read(ctx context.Context, r io.Reader, name string, c Columns, o Options) (*Table, *Report, error) {
+	s, err := ReadSheet(r, name, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Parse(ctx, []*Sheet{s}, c, o)
+}
+
+// Parse makes one table of sheets: their rows one after the other, their
+// columns joined by property. The report is complete either way. If anything in
+// it blocks, the table is nil and the error a [*DefectsError]; other errors are
+// of the settings ([*SettingError], joined) or the context's.
+//
+// The cost is linear in the cells, and Options.Check once per distinct SMILES,
+// spread over GOMAXPROCS goroutines.
+func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, *Report, error) {
+	c, o = c.WithDefaults(), o.WithDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("read columns: %w", err)
+	}
+	p := newParser(sheets, c, o)
+	for source, l := range p.layouts() {
+		p.merged = make(map[string]int)
+		p.lines = make(map[[sha256.Size]byte]int)
+		p.report.Rows += len(l.sheet.Rows)
+		for _, line := range l.sheet.Rows {
+			p.readLine(l, source, line)
+		}
+	}
+	if err := p.checkStructures(ctx); err != nil {
+		return nil, nil, err
+	}
+	p.settleRows()
+	p.settleUnits()
+	if !o.ForPrediction {
+		p.checkTargets()
+		if len(sheets) > 1 {
+			p.findOverlap()
+		}
+	}
+	p.report.Kept = p.table.Rows()
+	if err := p.report.Err(); err != nil && !o.ForPrediction {
+		return nil, p.report, err
+	}
+	return p.table, p.report, nil
+}
+
+// parser is the state of one Parse. Slices along rows run parallel to the
+// table's until settleRows.
+type parser struct {
+	sheets  []*Sheet
+	columns Columns
+	options Options
+
+	table  *Table
+	report *Report
+	source []*layout // of Origin.Source
+
+	byProperty map[string]int // folded property → target
+	units      []string       // by id; 0 is unknown
+	unitIDs    map[string]int32
+	unit       []int32 // [rows × targets] id of each value's units
+
+	rowDefects []rowDefect
+	merged     map[string]int            // structure key → row, of the sheet being read if it is long
+	lines      map[[sha256.Size]byte]int // content → line number, of the sheet being read if it is wide
+	text       []byte                    // scratch
+	monomers   map[string][]string
+	weights    map[string][]float64
+}
+
+// rowDefect is a defect that dropping its row mends.
+type rowDefect struct {
+	row    int // of the table; -1 if the line never became one
+	source int
+	Defect
+}
+
+func newParser(sheets []*Sheet, c Columns, o Options) *parser {
+	p := &parser{
+		sheets: sheets, columns: c, options: o,
+		table:      &Table{},
+		report:     &Report{Defects: []Defect{}, Dropped: []Defect{}, Warnings: []Warning{}},
+		byProperty: make(map[string]int),
+		units:      []string{""},
+		unitIDs:    map[string]int32{"": 0},
+		monomers:   make(map[string][]string),
+		weights:    make(map[string][]float64),
+	}
+	for _, t := range c.Targets {
+		name, _ := splitUnit(t)
+		p.byProperty[property(name)] = len(p.table.Targets)
+		p.table.Targets = append(p.table.Targets, Target{Name: t})
+	}
+	return p
+}
+
+// layouts finds every sheet's columns, all of them before the first row is
+// read, since the targets are the width of a row.
+func (p *parser) layouts() []*layout {
+	for _, s := range p.sheets {
+		for _, d := range s.defects {
+			p.defect(s, d)
+		}
+		l := &layout{sheet: s}
+		p.source = append(p.source, l)
+		if len(s.Header) == 0 {
+			continue // reported; there are no rows
+		}
+		p.findRoles(l)
+		if l.long {
+			p.findProperties(l)
+		} else {
+			p.findTargets(l)
+		}
+	}
+	if p.targetsStated() && !p.options.ForPrediction {
+		p.checkStated()
+	}
+	return p.source
+}
+
+// checkStated reports targets that no sheet has.
+func (p *parser) checkStated() {
+	var known []string
+	for _, l := range p.source {
+		for i, h := range l.sheet.Header {
+			name, _ := splitUnit(h)
+			if !slices.Contains(l.role[:], i) && !isReserved(name) && mostlyNumbers(l.sheet, i) {
+				known = append(known, h)
+			}
+		}
+	}
+	for _, t := range p.table.Targets {
+		if t.Column != "" {
+			continue
+		}
+		hint := suggest(t.Name, known)
+		if hint == "" && len(known) > 0 {
+			hint = "; the numeric columns are " + strings.Join(known, ", ")
+		}
+		p.defect(nil, Defect{Column: t.Name, Code: UnknownColumn, Reason: "no column of this name" + hint})
+	}
+}
+
+// defect reports what no dropped row mends; nil is no sheet in particular.
+func (p *parser) defect(s *Sheet, d Defect) {
+	if s != nil && len(p.sheets) > 1 {
+		d.Source = s.Name
+	}
+	p.report.Defects = append(p.report.Defects, d)
+}
+
+func (p *parser) warn(code, format string, args ...any) {
+	p.report.Warnings = append(p.report.Warnings, Warning{code, fmt.Sprintf(format, args...)})
+}
+
+// unitID interns a unit.
+func (p *parser) unitID(u string) int32 {
+	id, ok := p.unitIDs[u]
+	if !ok {
+		id = int32(len(p.units))
+		p.units = append(p.units, u)
+		p.unitIDs[u] = id
+	}
+	return id
+}
+
+// readLine adds one line of a sheet to the table.
+func (p *parser) readLine(l *layout, source int, line Line) {
+	n := len(p.rowDefects)
+	r := lineReader{parser: p, layout: l, source: source, line: line, row: p.table.Rows()}
+	if l.long {
+		r.row = -1
+		s := r.structure()
+		property, value, unit := r.measurement()
+		if len(p.rowDefects) > n {
+			return
+		}
+		r.row = p.mergedRow(s, source, line)
+		if property >= 0 && !math.IsNaN(value) {
+			r.addMeasurement(property, value, unit)
+		}
+		return
+	}
+	s := r.structure()
+	p.addRow(s, source, line)
+	if !r.broken() {
+		r.values()
+	}
+	if len(p.rowDefects) == n && !p.options.ForPrediction {
+		r.findDuplicate()
+	}
+}
+
+// addRow appends a row with nothing measured.
+func (p *parser) addRow(s Structure, source int, line Line) int {
+	t := p.table
+	t.Structures = append(t.Structures, s)
+	t.Origin = append(t.Origin, Origin{Source: source, Row: line.Row, Position: t.InputRows})
+	t.InputRows++
+	for range t.Targets {
+		t.Y = append(t.Y, math.NaN())
+		t.N = append(t.N, 0)
+		p.unit = append(p.unit, 0)
+	}
+	return t.Rows() - 1
+}
+
+// mergedRow is the row of a long sheet's structure, new if it is the first of
+// its kind.
+func (p *parser) mergedRow(s Structure, source int, line Line) int {
+	key := string(s.appendKey(nil))
+	row, ok := p.merged[key]
+	if !ok {
+		row = p.addRow(s, source, line)
+		p.merged[key] = row
+	}
+	return row
+}
+
+// settleRows decides which rows stay and files the defects of the others.
+func (p *parser) settleRows() {
+	slices.SortStableFunc(p.rowDefects, func(a, b rowDefect) int {
+		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.Row, b.Row))
+	})
+	bad := make([]bool, p.table.Rows())
+	for _, d := range p.rowDefects {
+		if len(p.sheets) > 1 {
+			d.Source = p.sheets[d.source].Name
+		}
+		if p.options.DropBadRows && !p.options.ForPrediction {
+			p.report.Dropped = append(p.report.Dropped, d.Defect)
+			if d.row >= 0 {
+				bad[d.row] = true
+			}
+		} else {
+			p.report.Defects = append(p.report.Defects, d.Defect)
+		}
+	}
+	if len(p.report.Dropped) > 0 {
+		p.keep(func(row int) bool { return !bad[row] })
+	}
+}
+
+// keep compacts the table in place to the rows that stay.
+func (p *parser) keep(stays func(row int) bool) {
+	t, w, n := p.table, len(p.table.Targets), 0
+	for row := range t.Rows() {
+		if !stays(row) {
+			continue
+		}
+		t.Structures[n], t.Origin[n] = t.Structures[row], t.Origin[row]
+		copy(t.Y[n*w:], t.Y[row*w:(row+1)*w])
+		copy(t.N[n*w:], t.N[row*w:(row+1)*w])
+		copy(p.unit[n*w:], p.unit[row*w:(row+1)*w])
+		n++
+	}
+	clear(t.Structures[n:]) // let go of their text
+	t.Structures, t.Origin = t.Structures[:n], t.Origin[:n]
+	t.Y, t.N, p.unit = t.Y[:n*w], t.N[:n*w], p.unit[:n*w]
+}

@@ -1,0 +1,140 @@
+package data
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Table is polymers and what was measured of them.
+type Table struct {
+	Structures []Structure // one per row
+	Targets    []Target    // one per property
+	Y          []float64   // [rows × targets], row by row, NaN is unmeasured
+	N          []int32     // [rows × targets] measurements behind each value
+	Origin     []Origin    // one per row
+	InputRows  int         // rows before any was dropped; Origin.Position counts these
+}
+
+// Target is a property to learn.
+type Target struct {
+	Name   string `json:"name"`   // as asked for, or the header without units
+	Column string `json:"column"` // header of the first file that has it
+	Units  string `json:"units"`  // "" is unknown
+}
+
+// Origin is where a row came from.
+type Origin struct {
+	Source   int // index of the sheet
+	Row      int // as a spreadsheet shows it
+	Position int // 0-based among the input's data rows, all sheets in order: what PolyID's fold files count
+}
+
+// Rows is the number of rows.
+func (t *Table) Rows() int { return len(t.Structures) }
+
+// Values are a row's targets, NaN where unmeasured. The slice is the table's.
+func (t *Table) Values(row int) []float64 {
+	n := len(t.Targets)
+	return t.Y[row*n : (row+1)*n : (row+1)*n]
+}
+
+// Measured says whether a row has any value; one without teaches nothing and
+// judges nothing, but keeps its place.
+func (t *Table) Measured(row int) bool {
+	for _, v := range t.Values(row) {
+		if !math.IsNaN(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// Counts is how many values each target has in the given rows.
+func (t *Table) Counts(rows []int) []int {
+	n := make([]int, len(t.Targets))
+	for _, r := range rows {
+		for i, v := range t.Values(r) {
+			if !math.IsNaN(v) {
+				n[i]++
+			}
+		}
+	}
+	return n
+}
+
+// Notation is a way to state a polymer.
+type Notation string
+
+// The notations, in the order in which a row's columns are preferred.
+const (
+	Polymer    Notation = "smiles_polymer"     // a finished chain
+	RepeatUnit Notation = "smiles_repeat_unit" // two * where units join
+	Monomers   Notation = "monomers"           // to be polymerised
+)
+
+// Structure is a polymer as a row states it.
+type Structure struct {
+	Polymer      string    // SMILES of a chain
+	RepeatUnit   string    // SMILES of a repeat unit
+	Monomers     []string  // SMILES
+	Mechanism    string    // "" is unstated
+	PM           float64   // fraction of meso diads; NaN is unstated
+	Distribution []float64 // sampling weights of the monomers; nil is unstated
+	DP           int       // monomers or repeat units in a chain; 0 is unstated
+	Replicate    int       // which of several chains grown from the same monomers
+}
+
+// Notation is the one to build the polymer from; "" if there is none.
+func (s *Structure) Notation() Notation {
+	switch {
+	case s.Polymer != "":
+		return Polymer
+	case s.RepeatUnit != "":
+		return RepeatUnit
+	case len(s.Monomers) > 0:
+		return Monomers
+	}
+	return ""
+}
+
+// Field is a column of the structure as text, for grouping and for files; ok is
+// false if there is no such column.
+func (s *Structure) Field(name string) (value string, ok bool) {
+	switch fold(name) {
+	case "smilespolymer":
+		return s.Polymer, true
+	case "smilesrepeatunit":
+		return s.RepeatUnit, true
+	case "monomers":
+		if len(s.Monomers) == 0 {
+			return "", true
+		}
+		return FormatMonomers(s.Monomers), true
+	case "smilesmonomer":
+		return strings.Join(s.Monomers, "."), true
+	case "mechanism":
+		return s.Mechanism, true
+	case "pm":
+		return formatNumber(s.PM), true
+	case "distribution":
+		return formatDistribution(s.Distribution), true
+	case "dp":
+		return count(s.DP), true
+	case "replicatestructure":
+		return strconv.Itoa(s.Replicate), true
+	}
+	return "", false
+}
+
+// fields are the columns of a Structure, as Table.WriteCSV names them.
+var fields = []string{"smiles_polymer", "smiles_repeat_unit", "monomers", "mechanism", "pm", "distribution", "DP", "replicate_structure"}
+
+// appendKey appends bytes that are equal for equal structures.
+func (s *Structure) appendKey(b []byte) []byte {
+	for _, f := range fields {
+		v, _ := s.Field(f)
+		b = append(append(b, v...), 0)
+	}
+	return b
+}

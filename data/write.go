@@ -1,0 +1,72 @@
+package data
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+)
+
+// WriteCSV writes the sheet as it came, as plain CSV.
+func (s *Sheet) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write(s.Header)
+	for _, l := range s.Rows {
+		cells := l.Cells
+		if l.broken != nil {
+			cells = make([]string, len(s.Header))
+		}
+		c.Write(cells)
+	}
+	return flush(c, "sheet")
+}
+
+// WriteCSV writes the table in the form that [Read] reads back as the same
+// table: the structure's columns that any row fills, then each target and its
+// units. Where rows came from and how often they were measured is not written.
+func (t *Table) WriteCSV(w io.Writer) error {
+	var used []string
+	for _, f := range fields {
+		blank, _ := (&Structure{PM: math.NaN()}).Field(f)
+		for i := range t.Structures {
+			if v, _ := t.Structures[i].Field(f); v != blank {
+				used = append(used, f)
+				break
+			}
+		}
+	}
+	header := append([]string(nil), used...)
+	for _, target := range t.Targets {
+		header = append(header, target.Name)
+		if target.Units != "" {
+			header = append(header, target.Name+"_units")
+		}
+	}
+	c := csv.NewWriter(w)
+	c.Write(header)
+	cells := make([]string, 0, len(header))
+	for row := range t.Structures {
+		cells = cells[:0]
+		for _, f := range used {
+			v, _ := t.Structures[row].Field(f)
+			cells = append(cells, v)
+		}
+		for i, v := range t.Values(row) {
+			cells = append(cells, formatNumber(v))
+			if t.Targets[i].Units != "" {
+				cells = append(cells, t.Targets[i].Units)
+			}
+		}
+		c.Write(cells)
+	}
+	return flush(c, "table")
+}
+
+// flush gives the first error of all that was written.
+func flush(c *csv.Writer, what string) error {
+	c.Flush()
+	if err := c.Error(); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}
