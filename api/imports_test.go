@@ -39,6 +39,9 @@ var allowed = map[string][]string{
 	"storage/storagetest": {"storage"},
 	"storage/backend":     {"storage", "storage/file", "storage/s3"},
 
+	"jobs":         {"data", "featurize", "nn", "nn/train"},
+	"jobs/records": {"jobs", "storage"},
+
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
 }
 

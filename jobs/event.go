@@ -1,0 +1,78 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// EventType names what happened, as the API and webhooks do.
+type EventType string
+
+// The events of a training job. Epoch is never durable: see LiveEpoch.
+const (
+	EventCreated      EventType = "training_job.created"
+	EventStarted      EventType = "training_job.started"
+	EventFoldStarted  EventType = "training_job.fold_started"
+	EventEpoch        EventType = "training_job.epoch"
+	EventFoldResumed  EventType = "training_job.fold_resumed"
+	EventFoldFinished EventType = "training_job.fold_finished"
+	EventFinalizing   EventType = "training_job.finalizing"
+	EventPublished    EventType = "training_job.published"
+	EventSucceeded    EventType = "training_job.succeeded"
+	EventFailed       EventType = "training_job.failed"
+	EventCancelled    EventType = "training_job.cancelled"
+	EventPaused       EventType = "training_job.paused"
+
+	EventPredictionSucceeded EventType = "prediction.succeeded"
+	EventPredictionFailed    EventType = "prediction.failed"
+)
+
+// lifecycle are the durable events, which webhooks may ask for.
+var lifecycle = []EventType{
+	EventCreated, EventStarted, EventFoldStarted, EventFoldResumed, EventFoldFinished, EventFinalizing,
+	EventPublished, EventSucceeded, EventFailed, EventCancelled, EventPaused,
+}
+
+// Event is one entry of a job's durable history.
+type Event struct {
+	Seq  int             `json:"seq"` // from 1, without gaps
+	ID   string          `json:"id"`
+	Type EventType       `json:"type"`
+	Time time.Time       `json:"time"`
+	Data json.RawMessage `json:"data,omitempty"` // what the type calls for, e.g. {"fold":0,"epoch":12}
+}
+
+// Delivery is a webhook owed for one event. Its body was frozen when the event
+// happened and lies beside the record.
+type Delivery struct {
+	WebhookID     string     `json:"webhook_id"` // the same at every attempt
+	Event         int        `json:"event"`      // Seq of the event
+	Attempts      []Attempt  `json:"attempts,omitempty"`
+	NextAttemptAt *time.Time `json:"next_attempt_at"` // nil: delivered, or given up
+	Delivered     bool       `json:"delivered"`
+}
+
+// Attempt is one try to deliver a webhook.
+type Attempt struct {
+	Time   time.Time `json:"time"`
+	Status int       `json:"status,omitempty"` // HTTP status; 0 if there was no answer
+	Error  string    `json:"error,omitempty"`
+}
+
+// record appends an event to the job's history, with the webhook it owes.
+func (j *Job) record(now time.Time, typ EventType, data any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	if string(raw) == "null" {
+		raw = nil
+	}
+	e := Event{Seq: len(j.Events) + 1, ID: NewID(EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
+	j.Events = append(j.Events, e)
+	if j.Spec.Webhook.wants(typ) {
+		at := e.Time
+		j.Deliveries = append(j.Deliveries, Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
+	}
+	return nil
+}

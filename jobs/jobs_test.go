@@ -1,0 +1,277 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func newJob(t *testing.T) *jobs.Job {
+	t.Helper()
+	spec := jobs.DefaultSpec()
+	spec.Dataset = data.Names{"stereopolymer_input_nopush"}
+	spec.Webhook = &jobs.Webhook{URL: "https://example.org/hook", Events: []jobs.EventType{jobs.EventSucceeded, jobs.EventFailed}}
+	j, err := jobs.New(noon, "tester", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func types(j *jobs.Job) []jobs.EventType {
+	var all []jobs.EventType
+	for i, e := range j.Events {
+		if e.Seq != i+1 || e.ID == "" || e.Time.IsZero() {
+			return []jobs.EventType{"event is incomplete"}
+		}
+		all = append(all, e.Type)
+	}
+	return all
+}
+
+// through makes moves that must succeed, each twice as a redelivered stage does.
+func through(t *testing.T, moves ...func() error) {
+	t.Helper()
+	for i, move := range moves {
+		for range 2 {
+			if err := move(); err != nil {
+				t.Fatalf("move %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func TestLife(t *testing.T) {
+	j := newJob(t)
+	through(t,
+		func() error { return j.Start(noon) },
+		func() error { return j.Train(jobs.Prepared{Rows: 9}, nil) },
+		func() error { return j.Finalize(noon) },
+		func() error { return j.Advance(jobs.Publishing, "") },
+		func() error { return j.Succeed(noon) },
+	)
+	want := []jobs.EventType{jobs.EventCreated, jobs.EventStarted, jobs.EventFinalizing, jobs.EventSucceeded}
+	if have := types(j); !slices.Equal(have, want) {
+		t.Errorf("events %v, want %v", have, want)
+	}
+	if len(j.Deliveries) != 1 || j.Deliveries[0].Event != 4 || j.Deliveries[0].WebhookID != j.Events[3].ID || !j.Owes() {
+		t.Errorf("deliveries %+v, want one for the last event", j.Deliveries)
+	}
+	if !j.FinishedAt.Equal(noon) || !j.StartedAt.Equal(noon) {
+		t.Errorf("started %v, finished %v", j.StartedAt, j.FinishedAt)
+	}
+}
+
+// Every pair of states, against the picture in the package comment.
+func TestAdvance(t *testing.T) {
+	all := []jobs.State{jobs.Queued, jobs.Preparing, jobs.Training, jobs.Finalizing, jobs.Publishing,
+		jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Paused}
+	lawful := map[jobs.State]string{
+		jobs.Queued:     "preparing failed cancelled paused",
+		jobs.Preparing:  "training failed cancelled paused",
+		jobs.Training:   "finalizing failed cancelled paused",
+		jobs.Finalizing: "publishing succeeded failed cancelled paused",
+		jobs.Publishing: "succeeded failed cancelled paused",
+		jobs.Succeeded:  "publishing",
+		jobs.Failed:     "training",
+		jobs.Paused:     "training failed cancelled",
+		jobs.Cancelled:  "",
+	}
+	for _, from := range all {
+		for _, to := range all {
+			j := &jobs.Job{State: from, Left: jobs.Training}
+			err := j.Advance(to, "why")
+			want := from == to || slices.Contains(strings.Fields(lawful[from]), string(to))
+			if (err == nil) != want {
+				t.Errorf("%s → %s: %v, lawful %v", from, to, err, want)
+			}
+			if err != nil && (jobs.ErrorCode(err) != jobs.Conflict || j.State != from) {
+				t.Errorf("%s → %s refused with code %q, now %s", from, to, jobs.ErrorCode(err), j.State)
+			}
+		}
+	}
+}
+
+func TestPauseResume(t *testing.T) {
+	j := newJob(t)
+	through(t,
+		func() error { return j.Start(noon) },
+		func() error { return j.Train(jobs.Prepared{}, nil) },
+		func() error { return j.Pause(noon, "budget") },
+	)
+	if j.State != jobs.Paused || j.Reason != "budget" || j.Left != jobs.Training {
+		t.Fatalf("paused job is %s (%s), left %s", j.State, j.Reason, j.Left)
+	}
+	through(t, j.Resume)
+	if j.State != jobs.Training || j.Round != 1 || j.Left != "" {
+		t.Errorf("resumed job is %s, round %d, left %q", j.State, j.Round, j.Left)
+	}
+	through(t, func() error { return j.Fail(noon, jobs.Failure{Code: "nan_loss", Detail: "x"}) })
+	through(t, j.Resume)
+	if j.State != jobs.Training || j.Failure != nil || !j.FinishedAt.IsZero() {
+		t.Errorf("resumed job is %s with failure %v, finished %v", j.State, j.Failure, j.FinishedAt)
+	}
+	through(t, func() error { return j.Cancel(noon) })
+	if err := j.Resume(); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("resuming a cancelled job: %v, want a conflict", err)
+	}
+}
+
+// Once the commit has begun nothing stops the job.
+func TestCommitting(t *testing.T) {
+	j := newJob(t)
+	j.State, j.Committing = jobs.Publishing, true
+	for name, stop := range map[string]func() error{
+		"cancel": func() error { return j.Cancel(noon) },
+		"pause":  func() error { return j.Pause(noon, "requested") },
+	} {
+		if err := stop(); jobs.ErrorCode(err) != jobs.Conflict || j.State != jobs.Publishing {
+			t.Errorf("%s while committing: %v, job is %s", name, err, j.State)
+		}
+	}
+}
+
+func TestClaim(t *testing.T) {
+	f := &jobs.Fold{Status: jobs.FoldQueued}
+	if err := f.Claim(noon, "a:1", "token-a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Claim(noon.Add(jobs.Lease/2), "b:1", "token-b"); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("claiming a held fold: %v, want a conflict", err)
+	}
+	if err := f.Renew(noon.Add(jobs.Lease/2), "token-a", 3*time.Second); err != nil || f.Seconds != 3 {
+		t.Errorf("renewing: %v, %v seconds worked", err, f.Seconds)
+	}
+	later := noon.Add(2 * jobs.Lease)
+	f.Checkpoint = &jobs.Checkpoint{Epoch: 7}
+	if err := f.Claim(later, "b:1", "token-b"); err != nil || f.Attempt != 2 || f.ResumedFrom != 7 {
+		t.Errorf("claiming after the lease: %v, attempt %d from epoch %d", err, f.Attempt, f.ResumedFrom)
+	}
+	// The first worker wakes up.
+	if err := f.Renew(later, "token-a", time.Second); !errors.Is(err, jobs.ErrLost) {
+		t.Errorf("a zombie renews: %v, want ErrLost", err)
+	}
+	if err := f.Release("token-a", jobs.FoldSucceeded); !errors.Is(err, jobs.ErrLost) || f.Status != jobs.FoldRunning {
+		t.Errorf("a zombie releases: %v, fold %s", err, f.Status)
+	}
+	if err := f.Release("token-b", jobs.FoldSucceeded); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Claim(later, "c:1", "token-c"); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("claiming a finished fold: %v, want a conflict", err)
+	}
+}
+
+func TestNeeded(t *testing.T) {
+	ids := func(j *jobs.Job, folds ...*jobs.Fold) string {
+		var all []string
+		for _, task := range jobs.Needed(noon, j, folds) {
+			all = append(all, strings.TrimPrefix(task.ID(), j.ID+":"))
+		}
+		return strings.Join(all, " ")
+	}
+	held := &jobs.Fold{Index: 0, Status: jobs.FoldRunning, Token: "t", Attempt: 1, LeaseUntil: noon.Add(time.Second)}
+	stale := &jobs.Fold{Index: 1, Status: jobs.FoldRunning, Token: "t", Attempt: 3, LeaseUntil: noon.Add(-time.Second)}
+	waiting := &jobs.Fold{Index: 2, Status: jobs.FoldPaused, Attempt: 1}
+	done := &jobs.Fold{Index: 3, Status: jobs.FoldSucceeded, Attempt: 1}
+	past, future := noon.Add(-time.Minute), noon.Add(time.Minute)
+	for _, c := range []struct {
+		name  string
+		state jobs.State
+		folds []*jobs.Fold
+		owed  *time.Time
+		want  string
+	}{
+		{"queued", jobs.Queued, nil, nil, "prepare:0"},
+		{"preparing", jobs.Preparing, nil, nil, "prepare:0"},
+		{"training", jobs.Training, []*jobs.Fold{held, stale, waiting, done}, nil, "fold:1:3 fold:2:1"},
+		{"trained", jobs.Training, []*jobs.Fold{done, done}, nil, "finalize:0"},
+		{"no folds yet", jobs.Training, nil, nil, ""},
+		{"finalizing", jobs.Finalizing, nil, nil, "finalize:0"},
+		{"publishing", jobs.Publishing, nil, nil, "publish:0"},
+		{"paused", jobs.Paused, nil, nil, ""},
+		{"succeeded", jobs.Succeeded, nil, nil, ""},
+		{"owes a webhook", jobs.Succeeded, nil, &past, "notify:256"},
+		{"owes one later", jobs.Succeeded, nil, &future, ""},
+	} {
+		j := newJob(t)
+		j.State = c.state
+		if c.owed != nil {
+			j.Deliveries = []jobs.Delivery{{Event: 1, NextAttemptAt: c.owed}}
+		}
+		if have := ids(j, c.folds...); have != c.want {
+			t.Errorf("%s: %q, want %q", c.name, have, c.want)
+		}
+	}
+}
+
+func TestIDs(t *testing.T) {
+	a, b := jobs.NewID(jobs.TrainingJobPrefix), jobs.NewID(jobs.TrainingJobPrefix)
+	if a == b || !jobs.ValidID(jobs.TrainingJobPrefix, a) {
+		t.Errorf("ids %s, %s", a, b)
+	}
+	for _, bad := range []string{"", "tj_", "pj_" + a[3:], a + "x", "tj_../../etc/passwd/aaaaaaaaa", strings.ToUpper(a), "tj_" + strings.Repeat("z", 26)} {
+		if jobs.ValidID(jobs.TrainingJobPrefix, bad) {
+			t.Errorf("%q is taken for an id", bad)
+		}
+	}
+}
+
+func TestReadSpec(t *testing.T) {
+	s, err := jobs.ReadSpec(strings.NewReader(`{"dataset": "x"}`))
+	if err != nil || len(s.Problems()) > 0 {
+		t.Fatalf("the shortest job: %v, problems %v", err, s.Problems())
+	}
+	// What API.md shows as the defaults.
+	if s.KFolds != 5 || s.Epochs != 500 || s.BatchSize != 1 || s.LearningRate != 1e-4 || s.Decay != 1e-5 || s.Model.MolFeatures != 8 ||
+		s.Model.NumMessages != 12 || s.Model.Dropout != 0.05 || s.Publish == nil || s.Publish.Branch != "main" {
+		t.Errorf("defaults are %+v", s)
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := jobs.ReadSpec(strings.NewReader(string(b)))
+	if err != nil {
+		t.Fatalf("reading back %s: %v", b, err)
+	}
+	if c, _ := json.Marshal(again); string(c) != string(b) {
+		t.Errorf("read back as %s, was %s", c, b)
+	}
+	if s, err := jobs.ReadSpec(strings.NewReader(`{"dataset": ["a", "b"], "publish": null, "decay": 0}`)); err != nil || len(s.Dataset) != 2 || s.Publish != nil || s.Decay != 0 {
+		t.Errorf("explicit nulls and zeros: %+v, %v", s, err)
+	}
+	for _, bad := range []string{``, `[]`, `{"dataset": "x", "epocs": 5}`, `{"dataset": 3}`, `{"dataset": "x"} {}`} {
+		if _, err := jobs.ReadSpec(strings.NewReader(bad)); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+}
+
+// All that is wrong is reported at once.
+func TestProblems(t *testing.T) {
+	s, err := jobs.ReadSpec(strings.NewReader(`{"kfolds": 1, "epochs": -3, "learning_rate": 7, "model": {"mol_features": -1},
+		"features": {"atom": "nope"}, "publish": {"repo": "no-slash", "tag": "1.0"}, "webhook": {"url": "ftp://x", "events": ["training_job.epoch"]},
+		"max_cost_usd": -1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/dataset", "/epochs", "/features/atom", "/kfolds", "/learning_rate", "/max_cost_usd", "/model/mol_features",
+		"/publish/repo", "/publish/tag", "/webhook/events/0", "/webhook/url"}
+	var have []string
+	for _, p := range s.Problems() {
+		have = append(have, p.Pointer)
+	}
+	slices.Sort(have)
+	if !slices.Equal(have, want) {
+		t.Errorf("problems at %v, want %v (%+v)", have, want, s.Problems())
+	}
+}

@@ -1,0 +1,160 @@
+package jobs
+
+import (
+	"fmt"
+	"time"
+)
+
+// The moves of a job. Each checks that it may be made, changes the record and
+// appends its event, so that record and history are always written together.
+// Made again, a move changes nothing: stages are delivered twice.
+
+// New is a job that was just asked for.
+func New(now time.Time, owner string, spec Spec) (*Job, error) {
+	j := &Job{ID: NewID(TrainingJobPrefix), Owner: owner, Spec: spec, State: Queued, CreatedAt: now.UTC()}
+	return j, j.record(now, EventCreated, nil)
+}
+
+// Start begins the preparation.
+func (j *Job) Start(now time.Time) error {
+	if j.State == Preparing {
+		return nil
+	}
+	if err := j.Advance(Preparing, ""); err != nil {
+		return err
+	}
+	if !j.StartedAt.IsZero() {
+		return nil
+	}
+	j.StartedAt = now.UTC()
+	return j.record(now, EventStarted, nil)
+}
+
+// Train begins the folds, with what the preparation found.
+func (j *Job) Train(p Prepared, warnings []Warning) error {
+	if j.State == Training {
+		return nil
+	}
+	if err := j.Advance(Training, ""); err != nil {
+		return err
+	}
+	j.Data, j.Warnings = &p, append(j.Warnings, warnings...)
+	return nil
+}
+
+// FoldClaimed records that a fold began or, if f has been checkpointed, goes on.
+func (j *Job) FoldClaimed(now time.Time, f *Fold) error {
+	type claim struct {
+		Fold    int    `json:"fold"`
+		Attempt int    `json:"attempt"`
+		Worker  string `json:"worker"`
+		Epoch   int    `json:"epoch"` // to rewind to
+	}
+	typ := EventFoldStarted
+	if f.Attempt > 1 {
+		typ = EventFoldResumed
+	}
+	return j.record(now, typ, claim{f.Index, f.Attempt, f.Worker, f.ResumedFrom})
+}
+
+// FoldFinished records the end of a fold's training.
+func (j *Job) FoldFinished(now time.Time, f *Fold) error {
+	type result struct {
+		Fold        int     `json:"fold"`
+		Epochs      int     `json:"epochs"`
+		BestEpoch   int     `json:"best_epoch"`
+		BestValLoss float64 `json:"best_val_loss"`
+	}
+	return j.record(now, EventFoldFinished, result{f.Index, f.Result.Epochs, f.Result.BestEpoch, f.Result.BestValLoss})
+}
+
+// Finalize begins the assembly of the ensemble.
+func (j *Job) Finalize(now time.Time) error {
+	if j.State == Finalizing {
+		return nil
+	}
+	if err := j.Advance(Finalizing, ""); err != nil {
+		return err
+	}
+	return j.record(now, EventFinalizing, nil)
+}
+
+// Succeed ends the job.
+func (j *Job) Succeed(now time.Time) error {
+	if j.State == Succeeded {
+		return nil
+	}
+	if err := j.Advance(Succeeded, ""); err != nil {
+		return err
+	}
+	j.FinishedAt = now.UTC()
+	return j.record(now, EventSucceeded, nil)
+}
+
+// Fail ends the job; what it has done so far is kept, and Resume goes on from
+// there.
+func (j *Job) Fail(now time.Time, f Failure) error {
+	if j.State == Failed {
+		return nil
+	}
+	if err := j.Advance(Failed, f.Code); err != nil {
+		return err
+	}
+	j.Failure, j.FinishedAt, j.Committing = &f, now.UTC(), false
+	return j.record(now, EventFailed, f)
+}
+
+// Cancel ends the job for good.
+func (j *Job) Cancel(now time.Time) error {
+	if j.State == Cancelled {
+		return nil
+	}
+	if err := j.stoppable(); err != nil {
+		return err
+	}
+	if err := j.Advance(Cancelled, "requested"); err != nil {
+		return err
+	}
+	j.FinishedAt = now.UTC()
+	return j.record(now, EventCancelled, nil)
+}
+
+// Pause stops the job so that Resume goes on where it was; reason is
+// "requested" or "budget".
+func (j *Job) Pause(now time.Time, reason string) error {
+	if j.State == Paused {
+		return nil
+	}
+	if err := j.stoppable(); err != nil {
+		return err
+	}
+	if err := j.Advance(Paused, reason); err != nil {
+		return err
+	}
+	return j.record(now, EventPaused, map[string]string{"reason": reason})
+}
+
+// Resume re-enters the stage that a paused or failed job left. Resuming a job
+// that is under way changes nothing.
+func (j *Job) Resume() error {
+	if j.State.Active() {
+		return nil
+	}
+	if j.State != Paused && j.State != Failed {
+		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s cannot be resumed", j.State)}
+	}
+	if err := j.Advance(j.Left, ""); err != nil {
+		return err
+	}
+	j.Left, j.Failure, j.FinishedAt = "", nil, time.Time{}
+	j.Round++
+	return nil
+}
+
+// stoppable refuses while the Hub commit is under way: it cannot be taken back.
+func (j *Job) stoppable() error {
+	if j.Committing {
+		return &Error{Code: Conflict, Detail: "the revision is being committed to the Hub: wait for the job to end"}
+	}
+	return nil
+}

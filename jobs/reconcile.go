@@ -1,0 +1,106 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Reconciler compares records with what the queue must hold and enqueues
+// whatever a job still needs. It heals what no protocol between record and
+// queue can: a crash between writing a record and enqueuing, a lost
+// acknowledgement, a task archived in silence, an emptied Redis, a worker that
+// died. Enqueuing what is there already does nothing, so it may run anywhere,
+// at any time, more than once.
+type Reconciler struct {
+	Store Store
+	Queue Queue
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Every is how often the reconciler runs. With Lease it bounds how long a dead
+// worker's fold lies still.
+const Every = 10 * time.Second
+
+// Run reconciles at once and then at every tick until ctx ends.
+func (r *Reconciler) Run(ctx context.Context, tick <-chan time.Time) error {
+	for {
+		if err := r.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Error("reconcile", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick:
+		}
+	}
+}
+
+// Reconcile goes through all jobs once. One job's error does not keep the
+// others from being healed.
+func (r *Reconciler) Reconcile(ctx context.Context) error {
+	active, err := r.Store.Active(ctx)
+	if err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	var errs []error
+	for _, j := range active {
+		if err := r.heal(ctx, j); err != nil {
+			errs = append(errs, fmt.Errorf("reconcile %s: %w", j.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Reconciler) heal(ctx context.Context, j *Job) error {
+	var folds []*Fold
+	if j.State == Training {
+		var err error
+		if folds, err = r.Store.Folds(ctx, j.ID); err != nil {
+			return err
+		}
+	}
+	for _, t := range Needed(r.Now(), j, folds) {
+		if err := r.Queue.Enqueue(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Needed lists the tasks that a job's records call for now; folds are its fold
+// records while it is training.
+func Needed(now time.Time, j *Job, folds []*Fold) []Task {
+	var tasks []Task
+	switch j.State {
+	case Queued, Preparing:
+		tasks = append(tasks, Task{Kind: Prepare, Job: j.ID, Attempt: j.Round})
+	case Training:
+		ended := len(folds) > 0
+		for _, f := range folds {
+			if f.Status.Ended() {
+				continue
+			}
+			ended = false
+			if !f.Held(now) {
+				tasks = append(tasks, Task{Kind: TrainFold, Job: j.ID, Fold: f.Index, Attempt: f.Attempt})
+			}
+		}
+		if ended {
+			tasks = append(tasks, Task{Kind: Finalize, Job: j.ID, Attempt: j.Round})
+		}
+	case Finalizing:
+		tasks = append(tasks, Task{Kind: Finalize, Job: j.ID, Attempt: j.Round})
+	case Publishing:
+		tasks = append(tasks, Task{Kind: Publish, Job: j.ID, Attempt: j.Round})
+	}
+	for _, d := range j.Deliveries {
+		if d.NextAttemptAt != nil && !now.Before(*d.NextAttemptAt) {
+			tasks = append(tasks, Task{Kind: Notify, Job: j.ID, Attempt: d.Event<<8 | len(d.Attempts)})
+		}
+	}
+	return tasks
+}

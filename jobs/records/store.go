@@ -1,0 +1,218 @@
+// Package records keeps job records in object storage: a jobs.Store on a
+// storage.Bucket.
+//
+//	jobs/<id>/job.json             the job
+//	jobs/<id>/folds/<i>.json       its folds
+//	index/jobs/<inverted id>       empty; lists jobs newest first
+//	index/active/<id>              empty; jobs that are not ended
+//
+// The index follows from the records and is only ever a superset: an entry is
+// written before what it names, and one that names nothing, or an ended job, is
+// passed over and removed.
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/storage"
+)
+
+const (
+	byAge   = "index/jobs/"
+	active  = "index/active/"
+	perPage = 20
+)
+
+// Store implements jobs.Store.
+type Store struct{ bucket storage.Bucket }
+
+var _ jobs.Store = (*Store)(nil)
+
+// New keeps records in b.
+func New(b storage.Bucket) *Store { return &Store{b} }
+
+func jobKey(id string) string         { return "jobs/" + id + "/job.json" }
+func foldKey(id string, i int) string { return fmt.Sprintf("jobs/%s/folds/%d.json", id, i) }
+
+// Create implements jobs.Store.
+func (s *Store) Create(ctx context.Context, j *jobs.Job) error {
+	for _, key := range []string{byAge + inverted(j.ID), active + j.ID} {
+		if err := s.mark(ctx, key); err != nil {
+			return fmt.Errorf("create job %s: %w", j.ID, err)
+		}
+	}
+	if err := create(ctx, s.bucket, jobKey(j.ID), j); err != nil {
+		return fmt.Errorf("create job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// Job implements jobs.Store.
+func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
+	if !jobs.ValidID(jobs.TrainingJobPrefix, id) {
+		return nil, noJob(id)
+	}
+	e, _, err := load[jobs.Job](ctx, s.bucket, jobKey(id))
+	if err != nil {
+		return nil, missing(err, id)
+	}
+	return e.Record, nil
+}
+
+// UpdateJob implements jobs.Store. A job that is taken up again is marked
+// active before the record says so.
+func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job) error) (*jobs.Job, error) {
+	if !jobs.ValidID(jobs.TrainingJobPrefix, id) {
+		return nil, noJob(id)
+	}
+	j, err := update(ctx, s.bucket, jobKey(id), func(j *jobs.Job) error {
+		ended := j.State.Ended()
+		if err := change(j); err != nil {
+			return err
+		}
+		if ended && !j.State.Ended() {
+			return s.mark(ctx, active+id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, missing(err, id)
+	}
+	return j, nil
+}
+
+// Jobs implements jobs.Store. It costs one read per job looked at.
+func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page []*jobs.Job, more bool, err error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = perPage
+	}
+	after := ""
+	if f.After != "" {
+		after = byAge + inverted(f.After)
+	}
+	for e, err := range s.bucket.List(ctx, byAge) {
+		if err != nil {
+			return nil, false, fmt.Errorf("list jobs: %w", err)
+		}
+		if e.Key <= after {
+			continue
+		}
+		j, err := s.Job(ctx, inverted(strings.TrimPrefix(e.Key, byAge)))
+		if jobs.ErrorCode(err) == jobs.NotFound {
+			continue // deleted, or never quite created
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("list jobs: %w", err)
+		}
+		if len(f.States) > 0 && !slices.Contains(f.States, j.State) {
+			continue
+		}
+		if len(page) == limit {
+			return page, true, nil
+		}
+		page = append(page, j)
+	}
+	return page, false, nil
+}
+
+// Active implements jobs.Store and forgets the marks of jobs that have ended.
+func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
+	var found []*jobs.Job
+	for e, err := range s.bucket.List(ctx, active) {
+		if err != nil {
+			return nil, fmt.Errorf("list active jobs: %w", err)
+		}
+		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, active))
+		switch {
+		case jobs.ErrorCode(err) == jobs.NotFound:
+			// Perhaps being created now: the next round but one would miss it if
+			// its mark went, so only deleting a job takes it away.
+		case err != nil:
+			return nil, fmt.Errorf("list active jobs: %w", err)
+		case !j.State.Ended():
+			found = append(found, j)
+		case !j.Owes():
+			if err := s.bucket.Delete(ctx, e.Key); err != nil {
+				return nil, fmt.Errorf("list active jobs: %w", err)
+			}
+		default:
+			found = append(found, j)
+		}
+	}
+	return found, nil
+}
+
+// CreateFolds implements jobs.Store.
+func (s *Store) CreateFolds(ctx context.Context, job string, folds int) error {
+	for i := range folds {
+		f := &jobs.Fold{Job: job, Index: i, Status: jobs.FoldQueued}
+		err := create(ctx, s.bucket, foldKey(job, i), f)
+		if err != nil && !errors.Is(err, storage.ErrConflict) {
+			return fmt.Errorf("create fold %d of %s: %w", i, job, err)
+		}
+	}
+	return nil
+}
+
+// Folds implements jobs.Store; there are none before the job is prepared.
+func (s *Store) Folds(ctx context.Context, job string) ([]*jobs.Fold, error) {
+	var folds []*jobs.Fold
+	for i := 0; ; i++ {
+		e, _, err := load[jobs.Fold](ctx, s.bucket, foldKey(job, i))
+		if errors.Is(err, storage.ErrNotExist) {
+			return folds, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("folds of %s: %w", job, err)
+		}
+		folds = append(folds, e.Record)
+	}
+}
+
+// UpdateFold implements jobs.Store.
+func (s *Store) UpdateFold(ctx context.Context, job string, index int, change func(*jobs.Fold) error) (*jobs.Fold, error) {
+	f, err := update(ctx, s.bucket, foldKey(job, index), change)
+	if err != nil {
+		return nil, fmt.Errorf("fold %d of %s: %w", index, job, err)
+	}
+	return f, nil
+}
+
+// mark writes an empty object.
+func (s *Store) mark(ctx context.Context, key string) error {
+	_, err := s.bucket.Put(ctx, key, strings.NewReader(""), 0, storage.Condition{})
+	return err
+}
+
+// inverted mirrors the letters and digits of an id's time and chance, so that
+// newer ids sort first. It is its own inverse.
+func inverted(id string) string {
+	const order = "0123456789abcdefghijklmnopqrstuvwxyz"
+	prefix, rest, found := strings.Cut(id, "_")
+	if !found {
+		return id
+	}
+	return prefix + "_" + strings.Map(func(r rune) rune {
+		if i := strings.IndexRune(order, r); i >= 0 {
+			return rune(order[len(order)-1-i])
+		}
+		return r
+	}, rest)
+}
+
+func noJob(id string) error {
+	return &jobs.Error{Code: jobs.NotFound, Detail: fmt.Sprintf("there is no training job %q", id)}
+}
+
+func missing(err error, id string) error {
+	if errors.Is(err, storage.ErrNotExist) {
+		return noJob(id)
+	}
+	return fmt.Errorf("job %s: %w", id, err)
+}

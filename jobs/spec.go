@@ -1,0 +1,252 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/train"
+)
+
+// Spec is what a training job is asked to do: the body of the request. The
+// parts are stated where they are used; Spec only composes them.
+type Spec struct {
+	Dataset data.Names `json:"dataset"` // ids or shipped names
+	data.Columns
+	KFolds int `json:"kfolds"`
+	train.Config
+	Model    nn.Config         `json:"model"`
+	Features featurize.Config  `json:"features"`
+	Split    data.Split        `json:"split"`
+	Holdout  *data.Holdout     `json:"holdout"`
+	InitFrom *Revision         `json:"init_from"`
+	Publish  *Destination          `json:"publish"` // nil only trains
+	Webhook  *Webhook          `json:"webhook,omitempty"`
+	MaxUSD   float64           `json:"max_cost_usd,omitempty"` // 0 is no limit
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// Limits of a Spec's own fields.
+const (
+	DefaultFolds = 5
+	MinFolds     = 2
+	MaxFolds     = 20
+	maxDatasets  = 16
+	maxMetadata  = 32  // entries
+	maxValue     = 512 // bytes of a metadata key or value
+)
+
+// Revision names a published ensemble.
+type Revision struct {
+	Repo     string `json:"repo"`
+	Revision string `json:"revision"`
+}
+
+// Destination says where a finished training goes.
+type Destination struct {
+	Repo    string  `json:"repo"`    // "" is the configured one
+	Branch  string  `json:"branch"`  // "" is main
+	Tag     string  `json:"tag"`     // "" sets none
+	Private *bool   `json:"private"` // nil: a new repository is private, an existing one keeps its own
+	Promote Promote `json:"promote"`
+}
+
+// Promote says when a branch moves to a new revision.
+type Promote string
+
+// The values of Promote.
+const (
+	PromoteAlways   Promote = "always"
+	PromoteIfBetter Promote = "if_better" // only if the same hold-out improves
+	PromoteNever    Promote = "never"
+)
+
+// Webhook is who is told of a job's events.
+type Webhook struct {
+	URL    string      `json:"url"`
+	Events []EventType `json:"events,omitempty"` // none is every lifecycle event
+}
+
+// wants reports whether w is owed the event. A nil Webhook wants none.
+func (w *Webhook) wants(typ EventType) bool {
+	if w == nil || typ == EventEpoch {
+		return false
+	}
+	return len(w.Events) == 0 || slices.Contains(w.Events, typ)
+}
+
+// DefaultSpec is PolyID's published training, without a dataset.
+func DefaultSpec() Spec {
+	return Spec{
+		KFolds:   DefaultFolds,
+		Config:   train.DefaultConfig(),
+		Model:    nn.DefaultConfig(),
+		Features: featurize.Config{}.WithDefaults(),
+		Split:    data.Split{}.WithDefaults(),
+		Publish:  &Destination{Branch: "main", Promote: PromoteAlways},
+	}
+}
+
+// ReadSpec reads a request's body over DefaultSpec. A field that does not exist
+// is refused, since a mistyped one would train something else.
+func ReadSpec(r io.Reader) (Spec, error) {
+	s := DefaultSpec()
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		return Spec{}, fmt.Errorf("read training job: %w", err)
+	}
+	if dec.More() {
+		return Spec{}, errors.New("read training job: something follows the JSON object")
+	}
+	return s.WithDefaults(), nil
+}
+
+// WithDefaults fills what is empty.
+func (s Spec) WithDefaults() Spec {
+	s.Columns = s.Columns.WithDefaults()
+	if s.KFolds == 0 {
+		s.KFolds = DefaultFolds
+	}
+	s.Config = s.Config.WithDefaults()
+	s.Model = s.Model.WithDefaults()
+	s.Features = s.Features.WithDefaults()
+	s.Split = s.Split.WithDefaults()
+	if s.Publish != nil {
+		p := *s.Publish
+		if p.Branch == "" {
+			p.Branch = "main"
+		}
+		if p.Promote == "" {
+			p.Promote = PromoteAlways
+		}
+		s.Publish = &p
+	}
+	return s
+}
+
+// Problems lists every value that cannot be, as far as that can be told without
+// the dataset.
+func (s Spec) Problems() []Problem {
+	var ps problems
+	switch {
+	case len(s.Dataset) == 0:
+		ps.add("/dataset", "is required: the id of an uploaded dataset, or the name of a shipped one")
+	case len(s.Dataset) > maxDatasets:
+		ps.add("/dataset", "has %d entries, more than %d", len(s.Dataset), maxDatasets)
+	case slices.Contains(s.Dataset, ""):
+		ps.add("/dataset", "has an empty name")
+	}
+	ps.join("", s.Columns.Validate())
+	if s.KFolds < MinFolds || s.KFolds > MaxFolds {
+		ps.add("/kfolds", "%d is not between %d and %d", s.KFolds, MinFolds, MaxFolds)
+	}
+	ps.join("", s.Config.Validate())
+	ps.join("/model", s.Model.Validate())
+	ps.join("/features", s.Features.Validate())
+	ps.join("/split", s.Split.Validate())
+	if s.Holdout != nil {
+		ps.join("/holdout", s.Holdout.Validate())
+	}
+	if r := s.InitFrom; r != nil && !repoName.MatchString(r.Repo) {
+		ps.add("/init_from/repo", "%q is not of the form owner/name", r.Repo)
+	}
+	if s.Publish != nil {
+		s.Publish.problems(&ps)
+	}
+	if s.Webhook != nil {
+		s.Webhook.problems(&ps)
+	}
+	if !(s.MaxUSD >= 0) {
+		ps.add("/max_cost_usd", "%v is below 0", s.MaxUSD)
+	}
+	if len(s.Metadata) > maxMetadata {
+		ps.add("/metadata", "has %d entries, more than %d", len(s.Metadata), maxMetadata)
+	}
+	for k, v := range s.Metadata {
+		if len(k) > maxValue || len(v) > maxValue {
+			ps.add("/metadata/"+k[:min(len(k), 32)], "is longer than %d bytes", maxValue)
+		}
+	}
+	return ps
+}
+
+var (
+	repoName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
+	tagName  = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
+	refName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$`)
+)
+
+func (p *Destination) problems(ps *problems) {
+	if p.Repo != "" && !repoName.MatchString(p.Repo) {
+		ps.add("/publish/repo", "%q is not of the form owner/name", p.Repo)
+	}
+	if !refName.MatchString(p.Branch) || strings.Contains(p.Branch, "..") || strings.HasSuffix(p.Branch, ".lock") {
+		ps.add("/publish/branch", "%q is no branch name", p.Branch)
+	}
+	if p.Tag != "" && !tagName.MatchString(p.Tag) {
+		ps.add("/publish/tag", "%q is not of the form v1.2.0", p.Tag)
+	}
+	if !slices.Contains([]Promote{PromoteAlways, PromoteIfBetter, PromoteNever}, p.Promote) {
+		ps.add("/publish/promote", "%q is none of always, if_better, never", p.Promote)
+	}
+}
+
+func (w *Webhook) problems(ps *problems) {
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		ps.add("/webhook/url", "is no http or https address")
+	case u.User != nil:
+		ps.add("/webhook/url", "holds credentials, which would be stored and shown: sign with the webhook secret instead")
+	}
+	for i, e := range w.Events {
+		if e == EventEpoch || !slices.Contains(lifecycle, e) {
+			ps.add(fmt.Sprintf("/webhook/events/%d", i), "%q is none of %s", e, list(lifecycle))
+		}
+	}
+}
+
+// problems collects what is wrong.
+type problems []Problem
+
+func (ps *problems) add(pointer, format string, args ...any) {
+	*ps = append(*ps, Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+}
+
+// join adds each of the errors joined in err, which begin with the field's name.
+func (ps *problems) join(at string, err error) {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		for _, err := range joined.Unwrap() {
+			ps.join(at, err)
+		}
+		return
+	}
+	if err != nil {
+		field, detail, ok := strings.Cut(err.Error(), ": ")
+		if !ok {
+			field, detail = "", err.Error()
+		} else {
+			field = "/" + strings.ReplaceAll(field, ".", "/")
+		}
+		ps.add(at+field, "%s", detail)
+	}
+}
+
+// list writes values for a message.
+func list[T ~string](values []T) string {
+	s := make([]string, len(values))
+	for i, v := range values {
+		s[i] = string(v)
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,35 @@
+package jobs
+
+import "context"
+
+// Store keeps the records. A change is retried until no other writer comes
+// between, so it must only look at and change what it is handed; an error it
+// returns is passed on and nothing is written.
+type Store interface {
+	// Create stores a new job, listed from now on.
+	Create(ctx context.Context, j *Job) error
+	Job(ctx context.Context, id string) (*Job, error)
+	UpdateJob(ctx context.Context, id string, change func(*Job) error) (*Job, error)
+	// Jobs lists jobs newest first, after the one named by f.After.
+	Jobs(ctx context.Context, f Filter) (page []*Job, more bool, err error)
+	// Active lists the jobs that are not Ended, for the reconciler.
+	Active(ctx context.Context) ([]*Job, error)
+
+	// CreateFolds stores the records of a job's folds, those that are not there.
+	CreateFolds(ctx context.Context, job string, folds int) error
+	Folds(ctx context.Context, job string) ([]*Fold, error)
+	UpdateFold(ctx context.Context, job string, index int, change func(*Fold) error) (*Fold, error)
+}
+
+// Filter selects jobs.
+type Filter struct {
+	Limit  int     // at most so many; 0 is 20
+	After  string  // id of the last one seen; "" from the newest
+	States []State // any of these; none is all
+}
+
+// Queue carries tasks to whoever serves them, at least once.
+type Queue interface {
+	// Enqueue adds a task unless one of the same ID is there already.
+	Enqueue(ctx context.Context, t Task) error
+}

@@ -1,0 +1,37 @@
+package jobs
+
+import "fmt"
+
+// Kind is a kind of task.
+type Kind string
+
+// The kinds. Workers serve the first three; api serves the rest, because the
+// Hub token and the webhook secret never leave it.
+const (
+	Prepare   Kind = "prepare"
+	TrainFold Kind = "fold"
+	Finalize  Kind = "finalize"
+	Publish   Kind = "publish"
+	Notify    Kind = "notify"
+	Predict   Kind = "predict"
+)
+
+// Task is what the queue carries: names, never data or secrets, since every
+// payload is shown on the dashboard.
+type Task struct {
+	Kind    Kind   `json:"-"`
+	Job     string `json:"job"`               // a training job, or a prediction for Predict
+	Fold    int    `json:"fold,omitempty"`    // of TrainFold
+	Attempt int    `json:"attempt,omitempty"` // a new one is a new task
+}
+
+// ID names the task. The queue refuses a second one of the same ID, so that
+// whoever finds a task missing may enqueue it.
+func (t Task) ID() string {
+	switch t.Kind {
+	case TrainFold:
+		return fmt.Sprintf("%s:%s:%d:%d", t.Job, t.Kind, t.Fold, t.Attempt)
+	default:
+		return fmt.Sprintf("%s:%s:%d", t.Job, t.Kind, t.Attempt)
+	}
+}
