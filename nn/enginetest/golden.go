@@ -235,6 +235,6 @@ func Apart(got, want []float64) float64 {
 	return d / top
 }
 
-// undetermined reports whether a tensor's true gradient is zero, so that its
+// Undetermined reports whether a tensor's true gradient is zero, so that its
 // computed one is rounding: a softmax does not see its logits' common bias.
-func undetermined(name string) bool { return strings.HasSuffix(name, "query.bias") }
+func Undetermined(name string) bool { return strings.HasSuffix(name, "query.bias") }

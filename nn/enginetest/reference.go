@@ -146,3 +146,14 @@ func (r *Reference) run(t *tape, p *Polymer, grad []float64) *matrix {
 	}
 	return t.concat(heads...)
 }
+
+// RandomParams are weights for tests: initialised, with biases that are not
+// zero.
+func RandomParams(c nn.Config, s nn.Sizes, seed uint64) *nn.Params {
+	p := nn.NewParams(c, s)
+	p.Init(seed)
+	for i := range p.Slab {
+		p.Slab[i] += float32(0.02 * math.Sin(float64(i)))
+	}
+	return p
+}

@@ -27,7 +27,7 @@ func TestReferenceIsPolyID(t *testing.T) {
 		}
 		worst := 0.0
 		for _, s := range nn.Layout(g.Config, g.Sizes) {
-			if undetermined(s.Name) {
+			if Undetermined(s.Name) {
 				continue
 			}
 			d := Apart(grad[s.Off:s.Off+s.Size()], b.F64.Grad[s.Name])

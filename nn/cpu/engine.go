@@ -1,0 +1,256 @@
+// Package cpu runs the network on one core.
+//
+// A step works on quotient rows (see nn/plan) with every Dense over a
+// concatenation split by source, and every Dense without activation moved
+// behind the sum it commutes with; the package's tests hold it to the textbook
+// form. Weights stay in the kernels' packed layout for a whole training. At
+// batch 1 a weight matrix is updated as soon as its gradient is known, while
+// both are in cache, and the gradient is never stored.
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/global100"
+	"polyid-trainer/nn/kernel"
+	"polyid-trainer/nn/plan"
+)
+
+// New makes an engine on the fastest kernels this processor has.
+func New(c nn.Config, s nn.Sizes, seed uint64) (nn.Engine, error) {
+	return newEngine(kernel.Best(), c, s, seed)
+}
+
+var _ nn.NewEngine = New
+
+// NewPath is New on the named kernels, see kernel.For.
+func NewPath(path string) (nn.NewEngine, error) {
+	ks, err := kernel.For(path)
+	if err != nil {
+		return nil, err
+	}
+	return func(c nn.Config, s nn.Sizes, seed uint64) (nn.Engine, error) {
+		return newEngine(ks, c, s, seed)
+	}, nil
+}
+
+// engine is an nn.Engine that computes in T: float32, or float64 in tests.
+type engine[T kernel.Float] struct {
+	ks     *kernel.Kernels[T]
+	config nn.Config
+	sizes  nn.Sizes
+	seed   uint64
+	model  *global100.Model
+
+	layout  *layout
+	steps   int64
+	weights *tensors[T]
+	m, v    *tensors[T] // Adam moments; made by the first step
+	grad    *tensors[T] // its panels are made by the first step on several examples
+
+	arena   []T
+	states  *states[T]
+	scratch []T // of kernels
+	weight  []T // of lists; see lists
+	dropout dropout
+
+	// The run the operators are bound to.
+	example *nn.Example
+	epoch   int
+	train   bool
+	scale   float64 // 1 / finite targets of the batch
+	loss    float64 // of this example, its part of the batch's mean
+	stream  bool    // update weights as their gradients appear
+	add     bool    // gradients are added to those of the batch's earlier examples
+	adam    kernel.AdamStep[T]
+	at      int // of states.dAtom and dBond: the layer the gradient has reached
+}
+
+func newEngine[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes, seed uint64) (*engine[T], error) {
+	if err := errors.Join(c.Validate(), s.Validate()); err != nil {
+		return nil, fmt.Errorf("new engine: %w", err)
+	}
+	e := &engine[T]{ks: ks, config: c, sizes: s, seed: seed, states: newStates[T](c, s)}
+	e.layout = newLayout(ks, c, s)
+	e.weights = newTensors[T](e.layout)
+	p := nn.NewParams(c, s)
+	p.Init(seed)
+	e.pack(e.weights, p)
+	e.dropout.p = c.Dropout
+	e.scratch = make([]T, e.scratchLen())
+	var err error
+	if e.model, err = global100.New(c.NumMessages, e); err != nil {
+		return nil, fmt.Errorf("new engine: %w", err)
+	}
+	return e, nil
+}
+
+// scratchLen is the kernels' scratch for every shape of matrix there is.
+func (e *engine[T]) scratchLen() int {
+	f, h, m := e.config.AtomFeatures, 2*e.config.AtomFeatures, e.config.MolFeatures
+	return max(e.ks.ScratchLen(f, h), e.ks.ScratchLen(h, f), e.ks.ScratchLen(m, h), e.ks.ScratchLen(f, m))
+}
+
+// Path names the kernels.
+func (e *engine[T]) Path() string { return e.ks.Path() }
+
+// Close frees the graph's machines.
+func (e *engine[T]) Close() error { return e.model.Close() }
+
+// Step runs one update; see nn.Engine.
+func (e *engine[T]) Step(b *nn.Batch, o nn.Adam) (float64, error) {
+	finite := 0
+	for i := range b.Examples {
+		ex := &b.Examples[i]
+		if err := e.check(ex); err != nil {
+			return 0, err
+		}
+		if len(ex.Target) != e.sizes.Targets {
+			return 0, fmt.Errorf("row %d: %d targets, want %d", ex.Row, len(ex.Target), e.sizes.Targets)
+		}
+		for _, y := range ex.Target {
+			if !math.IsNaN(float64(y)) {
+				finite++
+			}
+		}
+	}
+	if finite == 0 {
+		return 0, errors.New("step: no target of the batch is measured")
+	}
+	e.stream = len(b.Examples) == 1
+	e.makeMoments()
+	e.makeGradient()
+	e.steps++
+	e.adam = kernel.NewAdamStep[T](e.steps, o.LearningRate, o.Decay, o.Beta1, o.Beta2, o.Epsilon)
+	e.scale = 1 / float64(finite)
+	clear(e.grad.vectors)
+	loss := 0.0
+	for i := range b.Examples {
+		e.add = i > 0
+		e.bind(&b.Examples[i], true)
+		e.epoch = b.Epoch
+		if err := e.model.Step(); err != nil {
+			return 0, fmt.Errorf("step: %w", err)
+		}
+		loss += e.loss
+	}
+	if !e.stream {
+		e.ks.Adam(e.weights.vectors, e.m.vectors, e.v.vectors, e.grad.vectors, e.adam)
+		e.ks.Adam(e.weights.panels, e.m.panels, e.v.panels, e.grad.panels, e.adam)
+	}
+	return loss, nil
+}
+
+// makeMoments makes Adam's moments unless they are there.
+func (e *engine[T]) makeMoments() {
+	if e.m == nil {
+		e.m, e.v = newTensors[T](e.layout), newTensors[T](e.layout)
+	}
+}
+
+// makeGradient makes room for the gradient unless it is there: in full, or for
+// vectors only when matrices are updated as their gradients appear.
+func (e *engine[T]) makeGradient() {
+	if e.grad == nil {
+		e.grad = &tensors[T]{vectors: make([]T, e.layout.vectors)}
+	}
+	if !e.stream && e.grad.panels == nil {
+		e.grad.panels = make([]T, e.layout.panels)
+	}
+}
+
+// Predict runs the network forward; see nn.Engine.
+func (e *engine[T]) Predict(b *nn.Batch, dst []float32) error {
+	n := e.sizes.Targets
+	if len(dst) != n*len(b.Examples) {
+		return fmt.Errorf("predict: room for %d values, want %d", len(dst), n*len(b.Examples))
+	}
+	for i := range b.Examples {
+		if err := e.check(&b.Examples[i]); err != nil {
+			return err
+		}
+		e.bind(&b.Examples[i], false)
+		if err := e.model.Forward(); err != nil {
+			return fmt.Errorf("predict: %w", err)
+		}
+		for k, y := range e.states.pred {
+			dst[i*n+k] = float32(y)
+		}
+	}
+	return nil
+}
+
+// check refuses an example the network cannot be run on.
+func (e *engine[T]) check(ex *nn.Example) error {
+	p := ex.Plan
+	switch {
+	case len(p.Blocks) != e.config.NumMessages:
+		return fmt.Errorf("row %d: its plan has %d blocks, the network %d", ex.Row, len(p.Blocks), e.config.NumMessages)
+	case len(ex.Atom) != len(p.AtomID) || len(ex.Bond) != len(p.BondID):
+		return fmt.Errorf("row %d: %d atom and %d bond tokens for %d and %d classes",
+			ex.Row, len(ex.Atom), len(ex.Bond), len(p.AtomID), len(p.BondID))
+	case p.NumBonds == 0:
+		return fmt.Errorf("row %d: no bonds, and a prediction is a mean over bonds", ex.Row)
+	}
+	for _, token := range ex.Atom {
+		if token < 0 || int(token) >= e.sizes.AtomClasses {
+			return fmt.Errorf("row %d: atom token %d, the embedding has %d", ex.Row, token, e.sizes.AtomClasses)
+		}
+	}
+	for _, token := range ex.Bond {
+		if token < 0 || int(token) >= e.sizes.BondClasses {
+			return fmt.Errorf("row %d: bond token %d, the embedding has %d", ex.Row, token, e.sizes.BondClasses)
+		}
+	}
+	return nil
+}
+
+// bind carves the arena for ex.
+func (e *engine[T]) bind(ex *nn.Example, train bool) {
+	e.example, e.train = ex, train
+	p, s := ex.Plan, e.states
+	var a carver[T]
+	s.carve(&a, p, e.config, train)
+	if a.n > len(e.arena) {
+		e.arena = make([]T, a.n)
+	}
+	a = carver[T]{buf: e.arena}
+	s.carve(&a, p, e.config, train)
+	for t, count := range s.count {
+		atoms := 0
+		if t < len(s.atom) {
+			atoms = widen(count, p.AtomMembers(t))
+		}
+		widen(count[atoms:], p.BondMembers(t))
+	}
+	last := len(p.Blocks)
+	for i, n := range s.count[last] {
+		s.share[i] = n / T(p.NumBonds)
+	}
+}
+
+// lists is l in the kernels' terms.
+func (e *engine[T]) lists(l *plan.Lists) kernel.CSR[T] {
+	return kernel.CSR[T]{Off: l.Off, Col: l.Row, Cnt: e.asT(l.Weight)}
+}
+
+// asT is v in T: v itself, or a copy that lasts until the next call.
+func (e *engine[T]) asT(v []float32) []T {
+	if same, ok := any(v).([]T); ok {
+		return same
+	}
+	e.weight = append(e.weight[:0], make([]T, len(v))...)
+	widen(e.weight, v)
+	return e.weight
+}
+
+// widen converts src into the front of dst.
+func widen[T, S kernel.Float](dst []T, src []S) int {
+	for i, v := range src {
+		dst[i] = T(v)
+	}
+	return len(src)
+}

@@ -1,0 +1,121 @@
+package cpu
+
+import (
+	"math"
+
+	"polyid-trainer/nn/kernel"
+)
+
+// Embed sets the states of layer 0.
+func (e *engine[T]) Embed() {
+	s, w := e.states, e.layout
+	f := e.config.AtomFeatures
+	atoms := kernel.Dense(e.weights.vector(w.atom), e.sizes.AtomClasses, f)
+	bonds := kernel.Dense(e.weights.vector(w.bond), e.sizes.BondClasses, f)
+	e.ks.AddRows(s.atom[0], false, nil, kernel.Rows[T]{X: atoms, Idx: e.example.Atom})
+	e.ks.AddRows(s.bond[0], false, nil, kernel.Rows[T]{X: bonds, Idx: e.example.Bond})
+	e.attend(s.mol[0], 0, &w.init, &s.init)
+}
+
+// attend pools the atoms and bonds of layer t into out, [M]. A class's members
+// share its softmax weight, and the value's Dense is applied to the weighted
+// mean in place of every row. The query's bias shifts all logits alike, which
+// softmax does not see.
+func (e *engine[T]) attend(out []T, t int, w *pool, a *attention[T]) {
+	atom, bond := e.states.atom[t], e.states.bond[t]
+	atoms, bonds := a.p[:atom.Rows], a.p[atom.Rows:]
+	e.ks.RowDots(atoms, atom, e.weights.vector(w.query))
+	e.ks.RowDots(bonds, bond, e.weights.vector(w.query))
+	e.ks.Softmax(a.p, a.p, e.states.count[t])
+	e.ks.ColSum(a.mean, atom, atoms, false)
+	e.ks.ColSum(a.mean, bond, bonds, true)
+	e.dense(row(out), row(a.mean), w.value, false)
+}
+
+// row is a vector as a matrix of one row.
+func row[T kernel.Float](v []T) kernel.View[T] { return kernel.Dense(v, 1, len(v)) }
+
+// project is c = a·w, or c += a·w.
+func (e *engine[T]) project(c, a kernel.View[T], w matrix, add bool) {
+	e.ks.Gemm(c, a, e.weights.matrix(w), kernel.Mode[T]{Add: add})
+}
+
+// dense is c = a·w + bias, through relu or not.
+func (e *engine[T]) dense(c, a kernel.View[T], d dense, relu bool) {
+	e.ks.Gemm(c, a, e.weights.matrix(d.w), kernel.Mode[T]{Bias: e.weights.vector(d.bias), ReLU: relu})
+}
+
+// Block runs block j: it sets the states of layer j+1.
+func (e *engine[T]) Block(j int) {
+	s, w, r := e.states, &e.layout.block[j], &e.states.round[j]
+	k := &e.example.Plan.Blocks[j]
+	atom, bond, after := s.atom[j], s.bond[j], s.bond[j+1]
+
+	mol := s.mol[j+1]
+	e.attend(mol, j, &w.pool, &r.attention)
+	e.ks.Axpy(mol, s.mol[j], 1)
+
+	// Bonds: one projection per source of edge1, each of its own rows.
+	projBond, projSrc, projDst := top(s.projBond, bond.Rows), top(s.projSrc, atom.Rows), top(s.projDst, atom.Rows)
+	e.dense(row(s.bias), row(mol), w.edge1Mol, false)
+	e.project(projBond, bond, w.edge1Bond, false)
+	e.project(projSrc, atom, w.edge1Src, false)
+	e.project(projDst, atom, w.edge1Dst, false)
+	e.ks.AddRows(r.edge, true, s.bias,
+		kernel.Rows[T]{X: projBond, Idx: k.Bond},
+		kernel.Rows[T]{X: projSrc, Idx: k.Src},
+		kernel.Rows[T]{X: projDst, Idx: k.Dst})
+	e.ks.AddRows(after, false, e.weights.vector(w.edge2.bias), kernel.Rows[T]{X: bond, Idx: k.Bond})
+	e.project(after, r.edge, w.edge2.w, true)
+	if j == len(s.round)-1 {
+		return
+	}
+
+	// Atoms: msg2 has no activation, so it is applied to the sums of messages.
+	e.dense(row(s.bias), row(mol), w.msg1Mol, false)
+	e.project(projDst, atom, w.msg1Dst, false)
+	e.project(r.message, after, w.msg1Bond, false)
+	e.ks.AddRows(r.message, true, s.bias,
+		kernel.Rows[T]{X: r.message},
+		kernel.Rows[T]{X: projDst, Idx: k.Dst})
+	e.ks.SegmentSum(r.sum, e.lists(&k.Messages), r.message, false)
+	e.project(r.gathered, r.sum, w.msg2.w, false)
+	e.ks.AddOuter(r.gathered, e.asT(k.Degree), e.weights.vector(w.msg2.bias))
+	e.dense(r.node, r.gathered, w.node1, true)
+	e.ks.AddRows(s.atom[j+1], false, e.weights.vector(w.node2.bias), kernel.Rows[T]{X: atom, Idx: k.Atom})
+	e.project(s.atom[j+1], r.node, w.node2.w, true)
+}
+
+// Heads predicts from the mean bond, each head with a dropout of its own, and
+// adds up the loss.
+func (e *engine[T]) Heads() {
+	s := e.states
+	bond := s.bond[len(s.round)]
+	if e.drops() {
+		e.dropout.seed(e.seed, e.epoch, e.example.Row)
+	}
+	e.loss = 0
+	for i := range s.pred {
+		w, mean := &e.layout.head[i], s.headMean[i]
+		if e.drops() {
+			fillDropout(&e.dropout, s.mask[i], s.count[len(s.round)])
+			clear(mean)
+			e.ks.MaskedColSum(mean, bond, s.mask[i], s.share)
+		} else {
+			e.ks.ColSum(mean, bond, s.share, false)
+		}
+		s.pred[i] = e.ks.Dot(mean, e.weights.vector(w.w)) + e.weights.vector(w.bias)[0]
+		if e.train && e.measured(i) {
+			e.loss += math.Abs(float64(s.pred[i])-float64(e.example.Target[i])) * e.scale
+		}
+	}
+}
+
+// drops reports whether the run has dropout.
+func (e *engine[T]) drops() bool { return e.train && e.config.Dropout > 0 }
+
+// measured reports whether the example has target i.
+func (e *engine[T]) measured(i int) bool {
+	y := e.example.Target[i]
+	return y == y
+}
