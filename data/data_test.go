@@ -51,3 +51,14 @@ func defects(t *testing.T, text string, c Columns, o Options) []Defect {
 	wantEqual(t, "the error's defects", d.Defects, report.Defects)
 	return report.Defects
 }
+
+// stereo is PolyID's training table.
+func stereo(t testing.TB) *Table {
+	t.Helper()
+	d, _ := Shipped("stereopolymer_input_nopush")
+	table, _, err := Parse(t.Context(), []*Sheet{d.Sheet()}, Columns{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -26,8 +27,9 @@ type Partition struct {
 	Groups Groups `json:"-"` // one per row: what stayed together
 }
 
-// Partition divides the rows into a hold-out set and k folds, each remaining row
-// validated by exactly one. Dealt folds and fractions never divide a group, and
+// Partition divides the measured rows into a hold-out set and k folds, each
+// remaining row validated by exactly one. As in PolyID, rows without a value of
+// any target are in neither. Dealt folds and fractions never divide a group, and
 // no fold exceeds its share of the rows by more than one group. Explicit rows
 // are taken as they are; what is odd about them becomes warnings.
 func (t *Table) Partition(q PartitionRequest) (*Partition, error) {
@@ -37,6 +39,11 @@ func (t *Table) Partition(q PartitionRequest) (*Partition, error) {
 	}
 	p := &partitioner{Table: t, q: q, rng: rand.New(rand.NewPCG(q.Seed, 0x706f6c796964))}
 	p.out.Warnings = []Warning{}
+	p.out.Holdout = []int{}
+	p.away = make([]bool, t.Rows())
+	for row := range p.away {
+		p.away[row] = !t.Measured(row)
+	}
 	if err := p.group(); err != nil {
 		return nil, fmt.Errorf("split: %w", err)
 	}
@@ -61,6 +68,7 @@ type partitioner struct {
 	q     PartitionRequest
 	rng   *rand.Rand
 	strat Groups // mechanisms
+	away  []bool // rows that no fold gets: unmeasured or held out
 	out   Partition
 }
 
@@ -85,16 +93,12 @@ func (p *partitioner) group() error {
 	return nil
 }
 
-// groups are the groups of the rows that are not held out. A group's stratum is
+// groups are the groups of the rows that are there to deal. A group's stratum is
 // its first row's: a polymer has one mechanism.
 func (p *partitioner) groups(stratify bool) []dealt {
 	var out []dealt
 	for _, rows := range p.out.Groups.Members() {
-		rows = slices.DeleteFunc(rows, func(r int) bool {
-			_, held := slices.BinarySearch(p.out.Holdout, r)
-			return held
-		})
-		if len(rows) == 0 {
+		if rows = p.present(rows); len(rows) == 0 {
 			continue
 		}
 		g := dealt{rows: rows, counts: p.Counts(rows)}
@@ -104,6 +108,11 @@ func (p *partitioner) groups(stratify bool) []dealt {
 		out = append(out, g)
 	}
 	return out
+}
+
+// present filters rows in place to those a fold may get.
+func (p *partitioner) present(rows []int) []int {
+	return slices.DeleteFunc(rows, func(r int) bool { return p.away[r] })
 }
 
 // dealFolds makes k folds of whole groups.
@@ -141,17 +150,22 @@ func (p *partitioner) holdOut(h Holdout) error {
 		if err != nil {
 			return err
 		}
-		p.out.Holdout = rows
+		p.out.Holdout = p.present(rows)
 	case h.Dataset == nil:
 		p.out.Holdout = p.draw(h)
 	default:
 		return nil
 	}
-	switch n := len(p.out.Holdout); n {
-	case 0:
+	for _, r := range p.out.Holdout {
+		p.away[r] = true
+	}
+	switch {
+	case len(p.out.Holdout) == 0 && h.Rows != nil:
+		return errors.New("its rows have no value of any target")
+	case len(p.out.Holdout) == 0:
 		return fmt.Errorf("no whole group fits into a fraction of %v", h.Fraction)
-	case p.Rows():
-		return fmt.Errorf("all %d rows are held out", n)
+	case !slices.Contains(p.away, false):
+		return fmt.Errorf("all %d rows are held out", len(p.out.Holdout))
 	}
 	return nil
 }
@@ -201,13 +215,12 @@ func (p *partitioner) placeFolds() error {
 			if err != nil {
 				return err
 			}
-			n := len(rows)
-			rows = slices.DeleteFunc(rows, func(r int) bool {
-				_, found := slices.BinarySearch(p.out.Holdout, r)
-				return found
-			})
-			held += n - len(rows)
-			if len(rows) == 0 {
+			for _, r := range p.out.Holdout {
+				if _, named := slices.BinarySearch(rows, r); named {
+					held++
+				}
+			}
+			if rows = p.present(rows); len(rows) == 0 {
 				return fmt.Errorf("folds.%d.%s has no rows left", i, side.name)
 			}
 			for _, r := range rows {
@@ -225,10 +238,8 @@ func (p *partitioner) placeFolds() error {
 	}
 	never, twice, unused := 0, 0, 0
 	for r, n := range validated {
-		if _, found := slices.BinarySearch(p.out.Holdout, r); found {
-			continue
-		}
 		switch {
+		case p.away[r]: // not missed
 		case !seen[r]:
 			unused++
 		case n == 0:

@@ -115,6 +115,6 @@ func (p *parser) checkTargets() {
 		}
 	}
 	if empty := len(rows) - measured; empty > 0 {
-		p.warn("unmeasured_rows", "%d of %d rows have no value of any target", empty, len(rows))
+		p.warn("unmeasured_rows", "%d of %d rows have no value of any target and are in no fold", empty, len(rows))
 	}
 }

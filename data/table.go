@@ -39,8 +39,8 @@ func (t *Table) Values(row int) []float64 {
 	return t.Y[row*n : (row+1)*n : (row+1)*n]
 }
 
-// Measured says whether a row has any value; one without teaches nothing and
-// judges nothing, but keeps its place.
+// Measured says whether a row has any value. One without teaches nothing and
+// judges nothing: it keeps its place in the table and is in no fold.
 func (t *Table) Measured(row int) bool {
 	for _, v := range t.Values(row) {
 		if !math.IsNaN(v) {
