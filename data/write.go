@@ -22,8 +22,9 @@ func (s *Sheet) WriteCSV(w io.Writer) error {
 }
 
 // WriteCSV writes the table in the form that [Read] reads back as the same
-// table: the structure's columns that any row fills, then each target and its
-// units. Where rows came from and how often they were measured is not written.
+// table: where each row came from (sheet, counted from 1, and row), the
+// structure's columns that any row fills, then each target and its units. How
+// often a value was measured is not written.
 func (t *Table) WriteCSV(w io.Writer) error {
 	var used []string
 	for _, f := range fields {
@@ -35,7 +36,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 			}
 		}
 	}
-	header := append([]string(nil), used...)
+	header := append([]string{"origin"}, used...)
 	for _, target := range t.Targets {
 		header = append(header, target.Name)
 		if target.Units != "" {
@@ -46,7 +47,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	c.Write(header)
 	cells := make([]string, 0, len(header))
 	for row := range t.Structures {
-		cells = cells[:0]
+		cells = append(cells[:0], fmt.Sprintf("%d:%d", t.Origin[row].Source+1, t.Origin[row].Row))
 		for _, f := range used {
 			v, _ := t.Structures[row].Field(f)
 			cells = append(cells, v)

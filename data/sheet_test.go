@@ -1,0 +1,216 @@
+package data
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// workbook makes an .xlsx of one sheet.
+func workbook(t testing.TB, rows ...[]any) []byte {
+	t.Helper()
+	f := excelize.NewFile()
+	defer f.Close()
+	for i, row := range rows {
+		if err := f.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+1), &row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestReadXLSX(t *testing.T) {
+	book := workbook(t,
+		[]any{"smiles_polymer", "pm", "Tg", "note"},
+		[]any{"C", 0.1, 36.6},
+		nil,
+		[]any{"CC", nil, "12,3", "x"},
+	)
+	s, err := ReadSheet(bytes.NewReader(book), "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, "sheet", []any{s.Header, s.Rows}, []any{
+		[]string{"smiles_polymer", "pm", "Tg", "note"},
+		[]Line{{Row: 2, Cells: []string{"C", "0.1", "36.6", ""}}, {Row: 4, Cells: []string{"CC", "", "12,3", "x"}}}})
+	ds := defects(t, string(book), Columns{Targets: []string{"Tg"}}, Options{})
+	wantEqual(t, "defects", reasons(ds), []string{`row 4, column Tg: "12,3" has a decimal comma; use a point`})
+}
+
+// A value shown as 71% is 0.71 all the same, and hashes as in the CSV.
+func TestReadXLSXRawValues(t *testing.T) {
+	f := excelize.NewFile()
+	defer f.Close()
+	for cell, v := range map[string]any{"A1": "smiles_polymer", "B1": "Tg", "A2": "C", "B2": 0.71} {
+		if err := f.SetCellValue("Sheet1", cell, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	style, err := f.NewStyle(&excelize.Style{NumFmt: 9}) // whole percent
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SetCellStyle("Sheet1", "B2", "B2", style); err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := ReadSheet(b, "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadSheet(strings.NewReader("smiles_polymer,Tg\nC,0.710\n"), "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Hash() != c.Hash() {
+		t.Errorf("cells %v and %v", x.Rows, c.Rows)
+	}
+}
+
+func TestReadCSVDialects(t *testing.T) {
+	want := []Line{{Row: 2, Cells: []string{"a,b", "1", ""}}, {Row: 3, Cells: []string{"c", "2\n3", "x"}}}
+	for name, text := range map[string]string{
+		"plain":        "p,q,r\n\"a,b\",1,\nc,\"2\n3\",x\n",
+		"CRLF, BOM":    "\ufeffp,q,r\r\n\"a,b\",1,\r\nc,\"2\r\n3\",x",
+		"semicolon":    "p;q;r\n\"a,b\";1;\nc;\"2\n3\";x\n",
+		"tab":          "p\tq\tr\na,b\t1\t\nc\t\"2\n3\"\tx\n",
+		"blank tail":   "p,q,r\n\"a,b\",1,,,\nc,\"2\n3\",x, ,\n,,,,\n",
+		"spaces":       " p, q ,r\n \"a,b\",1,\nc,\"2\n3\",x\n",
+		"comma inside": "\"p\";q;r\n\"a,b\";1;\nc;\"2\n3\";x\n",
+	} {
+		s, err := ReadSheet(strings.NewReader(text), "", Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		wantEqual(t, name, []any{s.Header, s.Rows}, []any{[]string{"p", "q", "r"}, want})
+	}
+}
+
+// Rows are numbered as a spreadsheet numbers them, blank lines and cells of
+// several lines included.
+func TestReadCSVNumbersRows(t *testing.T) {
+	text := "\na,b\n1,2\n\n\n\"3\n3\n3\",4\n\"5\"5,\n\n6,\"\"\n"
+	s, err := ReadSheet(strings.NewReader(text), "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	for _, l := range s.Rows {
+		rows = append(rows, l.Row)
+	}
+	wantEqual(t, "rows", rows, []int{3, 6, 7, 9})
+}
+
+func TestReadCSVLatin1(t *testing.T) {
+	table, _ := mustRead(t, "smiles_polymer,Tg (\xb0C)\nC,1\n", Columns{}, Options{})
+	wantEqual(t, "target", table.Targets[0], Target{"Tg", "Tg (°C)", "°C"})
+}
+
+func packed(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	io.WriteString(z, text)
+	z.Close()
+	return b.String()
+}
+
+func TestReadSheetRefuses(t *testing.T) {
+	long := strings.Repeat("smiles_polymer,Tg\n", 100)
+	book := string(workbook(t, []any{"a", "b", "c"}, []any{strings.Repeat("C", 3000), 2, 3}, []any{4, 5, 6}))
+	for name, tc := range map[string]struct {
+		text string
+		o    Options
+		want error
+	}{
+		"bytes":              {long, Options{MaxBytes: 1000}, ErrTooLarge},
+		"unpacked bytes":     {packed(long), Options{MaxBytes: 1000}, ErrTooLarge},
+		"rows":               {long, Options{MaxRows: 50}, ErrTooLarge},
+		"columns":            {strings.Repeat("a,", 1001), Options{}, ErrTooLarge},
+		"workbook rows":      {book, Options{MaxRows: 1}, ErrTooLarge},
+		"workbook columns":   {book, Options{MaxColumns: 2}, ErrTooLarge},
+		"workbook bytes":     {book, Options{MaxBytes: 2000}, ErrTooLarge},
+		"unpacked workbook":  {book, Options{MaxBytes: int64(len(book)) + 1, MaxRows: 1}, ErrTooLarge},
+		"broken gzip":        {packed(long)[:40], Options{}, ErrFormat},
+		"gzip header":        {"\x1f\x8bxx", Options{}, ErrFormat},
+		"gzip in gzip":       {packed(packed(long)), Options{}, ErrFormat},
+		"a zip of something": {"PK\x03\x04nothing", Options{}, ErrFormat},
+		"a cut workbook":     {book[:len(book)/2], Options{}, ErrFormat},
+		".xls":               {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Options{}, ErrFormat},
+		"UTF-16":             {"\xff\xfea\x00", Options{}, ErrFormat},
+		"binary":             {"a\x00b", Options{}, ErrFormat},
+	} {
+		if _, err := ReadSheet(strings.NewReader(tc.text), "f", tc.o); !errors.Is(err, tc.want) {
+			t.Errorf("%s: error %v, want %v", name, err, tc.want)
+		}
+	}
+	broken := errors.New("line cut")
+	if _, err := ReadSheet(io.MultiReader(strings.NewReader("a,b\n"), failing{broken}), "", Options{}); !errors.Is(err, broken) {
+		t.Errorf("error %v, want the reader's", err)
+	}
+	s, err := ReadSheet(strings.NewReader(long), "", Options{MaxBytes: int64(len(long)), MaxRows: 99})
+	if err != nil || len(s.Rows) != 99 {
+		t.Errorf("a file at its limits: %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func FuzzReadCSV(f *testing.F) {
+	for _, s := range []string{
+		"smiles_polymer,Tg\nC,1\n", "\ufeffmonomers;mechanism;Tg (K)\r\n\"('C', 'O')\";ester;1,5\r\n", "a\tb\n\"x", ",,,\n\"\"\n",
+		"smiles_polymer,property,value,units\nC,Tg,1,K\nC,Tg,2,C\n", "smiles_polymer,Tg,Tg,Tg_units\nC,1,2,3\nC\n", "\"\n", "a\xff,b\n",
+		"smiles_repeat_unit,pm,DP,distribution,Tg\n*C*,2,0.5,[1,Tg\n", packed("smiles_polymer,Tg\nC,1\n"),
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if bytes.HasPrefix(text, []byte("PK\x03\x04")) {
+			t.Skip("workbooks are the library's to fuzz")
+		}
+		s, err := ReadSheet(bytes.NewReader(text), "", Options{MaxBytes: 1 << 20})
+		if err != nil {
+			return
+		}
+		s.Hash()
+		for _, o := range []Options{{MinValues: 1}, {MinValues: 1, DropBadRows: true}, {ForPrediction: true}} {
+			o.Check = noX
+			table, report, err := Parse(t.Context(), []*Sheet{s}, Columns{}, o)
+			if (err == nil) != (table != nil) {
+				t.Fatalf("table %v and error %v", table, err)
+			}
+			if err != nil {
+				continue
+			}
+			if n := table.Rows(); n != report.Kept || len(table.Y) != n*len(table.Targets) || len(table.Origin) != n {
+				t.Fatalf("table %+v, report %+v", table, report)
+			}
+			var b bytes.Buffer
+			if err := table.WriteCSV(&b); err != nil {
+				t.Fatal(err)
+			}
+			if o.ForPrediction {
+				continue
+			}
+			back, _, err := Read(t.Context(), &b, "", Columns{}, Options{MinValues: 1, MaxBytes: 1 << 30})
+			if err != nil || back.Hash() != table.Hash() {
+				t.Fatalf("the table is written and read as another: %v\n%s", err, &b)
+			}
+		}
+	})
+}
