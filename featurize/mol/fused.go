@@ -1,0 +1,260 @@
+package mol
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// Limits on ring systems, far above what chemistry has and RDKit can perceive,
+// so that a hostile SMILES costs milliseconds.
+const (
+	maxBlockWork  = 1 << 23 // atoms × bonds of a fused ring system
+	maxCycleWords = 1 << 20 // 64-bit words of candidate cycles
+	maxReductions = 1 << 23 // words combined to tell them apart
+	maxFamily     = 4096    // rings of one family, and of one ring system
+)
+
+// fusedBlock is the scratch for one fused ring system. Atoms and bonds are
+// numbered locally.
+type fusedBlock struct {
+	atoms []int32 // global index of each atom
+	bonds []int32 // global index of each bond
+
+	start []int32 // atom: first of its entries in nbrs; one more at the end
+	nbrs  []Neighbor
+
+	dist   []int32 // distance from the root
+	pred   []int32 // a neighbour one step nearer by way of lower atoms, -1 = there is none
+	branch []int32 // the root's neighbour that pred leads to
+	queue  []int32
+	paths  []int // number of shortest paths to the root by way of lower atoms
+
+	cycles []cycle
+	words  []uint64 // the cycles' bonds, as sets
+	pivot  []int32  // bond: 1 + the basis row that starts with it
+	rows   []int32  // basis row: the cycle whose set it is
+}
+
+// cycle is the prototype of a family of cycles of equal size: two shortest paths
+// from a root, to p and to q, which are joined by a bond or by way of atom x.
+type cycle struct {
+	root, p, q, x int32 // x is -1 if p and q are bonded
+	size          int32
+	set           int32 // number of its set of bonds
+	relevant      bool
+	basis         bool
+}
+
+// relevantCycles finds the rings of a block with more bonds than atoms: Vismara,
+// "Union of all the minimum cycle bases of a graph", Electronic Journal of
+// Combinatorics 4 (1997). It takes O(atoms × bonds) plus the reduction of the
+// candidate cycles.
+func (f *ringFinder) relevantCycles(atoms, bonds []int32) error {
+	s := &f.fused
+	if len(atoms)*len(bonds) > maxBlockWork {
+		return f.tooComplex("is too large")
+	}
+	s.load(f, bonds)
+	words := (len(bonds) + 63) / 64
+	s.cycles, s.words = s.cycles[:0], s.words[:0]
+	for root := range int32(len(atoms)) {
+		s.search(root)
+		s.findCycles(root, words)
+		if len(s.words) > maxCycleWords {
+			return f.tooComplex("has too many rings")
+		}
+	}
+	slices.SortStableFunc(s.cycles, func(a, b cycle) int { return cmp.Compare(a.size, b.size) })
+	if !s.pickRelevant(words, len(bonds)-len(atoms)+1) {
+		return f.tooComplex("has too many rings")
+	}
+	left := maxFamily
+	for _, c := range s.cycles {
+		if c.relevant {
+			left -= f.addFamily(c, left)
+		}
+	}
+	return nil
+}
+
+func (f *ringFinder) tooComplex(reason string) error {
+	first := slices.Min(f.fused.atoms)
+	return &ComplexityError{Atom: int(first), Pos: int(f.m.Atoms[first].Pos), Reason: reason}
+}
+
+// load numbers the block's bonds and lists each atom's neighbours in it.
+func (s *fusedBlock) load(f *ringFinder, bonds []int32) {
+	n := len(s.atoms)
+	s.bonds = append(s.bonds[:0], bonds...)
+	s.start = resize(s.start, n+1)
+	s.nbrs = resize(s.nbrs, 2*len(bonds))
+	for _, b := range bonds {
+		s.start[f.local[f.m.Bonds[b].Begin]]++
+		s.start[f.local[f.m.Bonds[b].End]]++
+	}
+	sum := int32(0)
+	for i, d := range s.start {
+		sum += d
+		s.start[i] = sum
+	}
+	for k, b := range bonds {
+		i, j := f.local[f.m.Bonds[b].Begin], f.local[f.m.Bonds[b].End]
+		s.start[i]--
+		s.nbrs[s.start[i]] = Neighbor{j, int32(k)}
+		s.start[j]--
+		s.nbrs[s.start[j]] = Neighbor{i, int32(k)}
+	}
+	s.dist, s.pred, s.branch = resize(s.dist, n), resize(s.pred, n), resize(s.branch, n)
+	s.queue, s.paths = resize(s.queue, n), resize(s.paths, n)
+}
+
+// resize returns a zeroed slice of that length, of the same array if it fits.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+func (s *fusedBlock) neighbors(i int32) []Neighbor { return s.nbrs[s.start[i]:s.start[i+1]] }
+
+// search sets dist from the root for all atoms, and pred and branch for those
+// that a shortest path leads to by way of atoms lower than the root.
+func (s *fusedBlock) search(root int32) {
+	for i := range s.dist {
+		s.dist[i], s.pred[i] = -1, -1
+	}
+	queue := append(s.queue[:0], root)
+	s.dist[root], s.pred[root], s.branch[root] = 0, root, root
+	for head := 0; head < len(queue); head++ {
+		i := queue[head]
+		for _, nb := range s.neighbors(i) {
+			j := nb.Atom
+			if s.dist[j] < 0 {
+				s.dist[j] = s.dist[i] + 1
+				queue = append(queue, j)
+			}
+			if j < root && s.pred[i] >= 0 && s.pred[j] < 0 && s.dist[j] == s.dist[i]+1 {
+				s.pred[j] = i
+				if s.branch[j] = s.branch[i]; i == root {
+					s.branch[j] = j
+				}
+			}
+		}
+	}
+}
+
+// findCycles lists the prototypes in which the root is the highest atom.
+func (s *fusedBlock) findCycles(root int32, words int) {
+	for y := range root {
+		if s.pred[y] < 0 {
+			continue
+		}
+		nbrs := s.neighbors(y)
+		for k, a := range nbrs {
+			z := a.Atom
+			if s.pred[z] < 0 {
+				continue
+			}
+			switch s.dist[z] - s.dist[y] {
+			case 0:
+				if z < y && s.branch[z] != s.branch[y] {
+					s.addCycle(cycle{root: root, p: y, q: z, x: -1, size: 2*s.dist[y] + 1}, words)
+				}
+			case -1:
+				for _, b := range nbrs[:k] {
+					if q := b.Atom; s.pred[q] >= 0 && s.dist[q] == s.dist[z] && s.branch[q] != s.branch[z] {
+						s.addCycle(cycle{root: root, p: z, q: q, x: y, size: 2 * s.dist[y]}, words)
+					}
+				}
+			}
+		}
+	}
+}
+
+// addCycle keeps a prototype and its set of bonds.
+func (s *fusedBlock) addCycle(c cycle, words int) {
+	c.set = int32(len(s.cycles))
+	s.cycles = append(s.cycles, c)
+	for range words {
+		s.words = append(s.words, 0)
+	}
+	set := s.words[len(s.words)-words:]
+	put := func(i, j int32) {
+		for _, nb := range s.neighbors(i) {
+			if nb.Atom == j {
+				set[nb.Bond/64] |= 1 << (nb.Bond % 64)
+				return
+			}
+		}
+	}
+	for _, end := range [...]int32{c.p, c.q} {
+		for i := end; i != c.root; i = s.pred[i] {
+			put(i, s.pred[i])
+		}
+	}
+	if c.x < 0 {
+		put(c.p, c.q)
+	} else {
+		put(c.p, c.x)
+		put(c.x, c.q)
+	}
+}
+
+// pickRelevant marks the cycles that are no sums of smaller ones, by Gaussian
+// elimination over the field of two elements, and among them a basis. It reports
+// whether it came to an end within the limits.
+func (s *fusedBlock) pickRelevant(words, rank int) bool {
+	s.pivot = resize(s.pivot, len(s.bonds))
+	s.rows = s.rows[:0]
+	work := 0
+	for first := 0; first < len(s.cycles) && len(s.rows) < rank; {
+		last := first
+		for last < len(s.cycles) && s.cycles[last].size == s.cycles[first].size {
+			last++
+		}
+		group := s.cycles[first:last]
+		for i := range group {
+			group[i].relevant = s.reduce(group[i].set, words, &work) >= 0
+		}
+		for i := range group {
+			if c := &group[i]; c.relevant {
+				if lead := s.reduce(c.set, words, &work); lead >= 0 {
+					c.basis = true
+					s.rows = append(s.rows, c.set)
+					s.pivot[lead] = int32(len(s.rows))
+				}
+			}
+		}
+		if work > maxReductions {
+			return false
+		}
+		first = last
+	}
+	return true
+}
+
+// reduce adds basis rows to a set until its first bond starts no row, and
+// returns that bond, or -1 if nothing is left.
+func (s *fusedBlock) reduce(set int32, words int, work *int) int {
+	v := s.words[int(set)*words:][:words]
+	for w := 0; w < words; {
+		if v[w] == 0 {
+			w++
+			continue
+		}
+		lead := 64*w + bits.TrailingZeros64(v[w])
+		row := s.pivot[lead]
+		if row == 0 {
+			return lead
+		}
+		for k, x := range s.words[int(s.rows[row-1])*words:][:words] {
+			v[k] ^= x
+		}
+		*work += words
+	}
+	return -1
+}
