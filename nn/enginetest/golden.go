@@ -190,6 +190,7 @@ type AdamRun struct {
 	Rows   []int              // of the shipped CSV, one per step
 	After  map[int]*nn.Params // weights after that many steps, by TensorFlow in float64
 	Loss   []float64          // before each step
+	Adam   nn.Adam
 }
 
 // SmallAdam reads the recorded training.
@@ -212,7 +213,7 @@ func SmallAdam(t testing.TB) *AdamRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := &AdamRun{Golden: g, Rows: meta.Seq, After: map[int]*nn.Params{}, Loss: a["train_on_batch_logged_loss"].v}
+	run := &AdamRun{Golden: g, Rows: meta.Seq, After: map[int]*nn.Params{}, Loss: a["train_on_batch_logged_loss"].v, Adam: DefaultAdam}
 	for steps, prefix := range map[int]string{1: "step1.", 2: "step2.", 10: "step10."} {
 		p := nn.NewParams(g.Config, g.Sizes)
 		fill(t, p, a, prefix)

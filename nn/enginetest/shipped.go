@@ -77,3 +77,31 @@ func (p *Polymer) Example(of *plan.Plan, row int) nn.Example {
 	}
 	return ex
 }
+
+// ShippedSizes is what PolyID's tokenizers make of the shipped rows.
+var ShippedSizes = nn.Sizes{AtomClasses: 9, BondClasses: 14, Targets: 2}
+
+// Scaling of Tg and Tm: median and interquartile range over the shipped rows.
+var (
+	ShippedCenter = []float64{36, 150}
+	ShippedScale  = []float64{40, 63}
+)
+
+// DefaultAdam is a training job's default.
+var DefaultAdam = nn.Adam{LearningRate: 1e-4, Decay: 1e-5, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}
+
+// ShippedExamples is every row with a target, in the CSV's order, on the plans
+// of c.
+func ShippedExamples(t testing.TB, c nn.Config) []nn.Example {
+	t.Helper()
+	s, plans := ReadShipped(t), plan.NewCache(c.NumMessages)
+	var examples []nn.Example
+	for row := range s.Row {
+		p := s.Polymer(row, ShippedCenter, ShippedScale)
+		if math.IsNaN(p.Target[0]) && math.IsNaN(p.Target[1]) {
+			continue
+		}
+		examples = append(examples, p.Example(plans.Plan(p.Graph()), row))
+	}
+	return examples
+}
