@@ -20,6 +20,8 @@ type golden struct {
 	ErrKind string `json:"err_kind"`
 	ErrPos  int    `json:"err_pos"`
 
+	Problems []problem
+
 	Inv    []uint32
 	Sparse map[string]int
 }

@@ -61,6 +61,7 @@ func newAromaticity(m *Mol) *aromaticity {
 		marked: make([]int32, len(m.Bonds)),
 		times:  make([]uint8, max(len(m.Atoms), len(m.Bonds))),
 		left:   maxFusedSubsets,
+		rings:  make([]*Ring, 0, len(m.rings)),
 	}
 }
 

@@ -12,13 +12,14 @@ func (m *Mol) blocks(visit func(bonds []int32)) {
 	if len(m.Bonds) < 3 {
 		return
 	}
-	slab := make([]int32, 4*int(n)+len(m.Bonds))
+	slab := make([]int32, 6*int(n)+len(m.Bonds))
 	order, slab := slab[:n:n], slab[n:] // 1 + when the search reached an atom, 0 = not yet
 	low, slab := slab[:n:n], slab[n:]   // the earliest atom its subtree has a bond to
 	next, slab := slab[:n:n], slab[n:]  // its next neighbour to look at
 	path, slab := slab[:0:n], slab[n:]  // atoms from the root to the current one
+	by, slab := slab[:0:n], slab[n:]    // the bonds they were reached by
+	mark, slab := slab[:0:n], slab[n:]  // where those are in bonds
 	bonds := slab[:0]                   // bonds seen but not yet in a block
-	from := make([]blockStart, 0, 64)   // how the path's atoms were reached
 	time := int32(0)
 	for root := range n {
 		if order[root] != 0 {
@@ -26,17 +27,17 @@ func (m *Mol) blocks(visit func(bonds []int32)) {
 		}
 		time++
 		order[root], low[root] = time, time
-		path, from = append(path[:0], root), append(from[:0], blockStart{bond: -1})
+		path, by, mark = append(path[:0], root), append(by[:0], -1), append(mark[:0], 0)
 		for len(path) > 0 {
 			i := path[len(path)-1]
 			if int(next[i]) < len(m.adj[i]) {
 				nb := m.adj[i][next[i]]
 				next[i]++
 				switch {
-				case m.Bonds[nb.Bond].Kind == Dative || nb.Bond == from[len(from)-1].bond:
+				case m.Bonds[nb.Bond].Kind == Dative || nb.Bond == by[len(by)-1]:
 				case order[nb.Atom] == 0:
-					from = append(from, blockStart{nb.Bond, int32(len(bonds))})
-					bonds, path = append(bonds, nb.Bond), append(path, nb.Atom)
+					path, by, mark = append(path, nb.Atom), append(by, nb.Bond), append(mark, int32(len(bonds)))
+					bonds = append(bonds, nb.Bond)
 					time++
 					order[nb.Atom], low[nb.Atom] = time, time
 				case order[nb.Atom] < order[i]: // back to an atom on the path
@@ -45,23 +46,20 @@ func (m *Mol) blocks(visit func(bonds []int32)) {
 				}
 				continue
 			}
-			start := from[len(from)-1]
-			path, from = path[:len(path)-1], from[:len(from)-1]
-			if len(path) == 0 {
+			last := len(path) - 1
+			start := mark[last]
+			path, by, mark = path[:last], by[:last], mark[:last]
+			if last == 0 {
 				break
 			}
-			parent := path[len(path)-1]
+			parent := path[last-1]
 			low[parent] = min(low[parent], low[i])
 			if low[i] >= order[parent] { // nothing below i leads above its parent
-				if block := bonds[start.at:]; len(block) >= 3 {
+				if block := bonds[start:]; len(block) >= 3 {
 					visit(block)
 				}
-				bonds = bonds[:start.at]
+				bonds = bonds[:start]
 			}
 		}
 	}
 }
-
-// blockStart says by which bond the search reached an atom, and where that bond
-// lies among the bonds seen.
-type blockStart struct{ bond, at int32 }

@@ -1,7 +1,5 @@
 package mol
 
-import "slices"
-
 // addFamily adds the rings of the family of a relevant cycle: any shortest path
 // from its root to p with any to q. If they are more than limit it adds one. It
 // returns how many it added.
@@ -17,17 +15,17 @@ func (f *ringFinder) addFamily(c cycle, limit int) int {
 		f.markUnion(c)
 		return 1
 	}
-	basis := c.basis
-	ps, qs := s.allPaths(c.p), s.allPaths(c.q)
-	for _, p := range ps {
-		for _, q := range qs {
+	basis, dp, dq := c.basis, int(s.dist[c.p]), int(s.dist[c.q])
+	s.pPaths, s.qPaths = s.allPaths(s.pPaths, c.p), s.allPaths(s.qPaths, c.q)
+	for p := 0; p < len(s.pPaths); p += dp {
+		for q := 0; q < len(s.qPaths); q += dq {
 			ring := f.cut(size)
-			f.trace(ring, c, p, q)
+			f.trace(ring, c, s.pPaths[p:p+dp], s.qPaths[q:q+dq])
 			f.add(ring, basis)
 			basis = false
 		}
 	}
-	return len(ps) * len(qs)
+	return s.paths[c.p] * s.paths[c.q]
 }
 
 // trace writes the ring of two paths, each from its end to just before the
@@ -89,22 +87,30 @@ func (s *fusedBlock) firstPath(i int32) []int32 {
 	return path
 }
 
-// allPaths lists the shortest paths from atom i to just before the root.
-func (s *fusedBlock) allPaths(i int32) [][]int32 {
-	paths := [][]int32{{i}}
-	for d := s.dist[i] - 1; d > 0; d-- {
-		var longer [][]int32
-		for _, path := range paths {
-			end := path[len(path)-1]
-			for _, nb := range s.neighbors(end) {
-				if s.nearer(end, nb.Atom) {
-					longer = append(longer, append(slices.Clip(path), nb.Atom))
+// allPaths lists the shortest paths from atom i to just before the root, one
+// after the other, in dst's array if they fit. It needs the number of paths.
+func (s *fusedBlock) allPaths(dst []int32, i int32) []int32 {
+	n, length := s.paths[i], int(s.dist[i])
+	dst = resize(dst, n*length)
+	for at := 0; at < len(dst); at += length {
+		dst[at] = i
+	}
+	// Column by column: as many rows go on to a neighbour as it has paths.
+	for col := 1; col < length; col++ {
+		for row := 0; row < n; {
+			j := dst[row*length+col-1]
+			for _, nb := range s.neighbors(j) {
+				if !s.nearer(j, nb.Atom) {
+					continue
+				}
+				for range s.paths[nb.Atom] {
+					dst[row*length+col] = nb.Atom
+					row++
 				}
 			}
 		}
-		paths = longer
 	}
-	return paths
+	return dst
 }
 
 // markUnion marks all atoms and bonds of a family without listing its rings.

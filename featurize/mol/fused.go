@@ -29,6 +29,8 @@ type fusedBlock struct {
 	branch []int32 // the root's neighbour that pred leads to
 	queue  []int32
 	paths  []int // number of shortest paths to the root by way of lower atoms
+	pPaths []int32
+	qPaths []int32
 
 	cycles []cycle
 	words  []uint64 // the cycles' bonds, as sets

@@ -102,3 +102,24 @@ func (m *Mol) dropTags() {
 		}
 	}
 }
+
+// HsHingeOnStereo reports whether AssignStereo could change the hydrogens of a
+// sanitized molecule: when it drops the tag of an atom with one stated hydrogen,
+// RDKit counts the hydrogens anew, which for a metal makes none.
+func (m *Mol) HsHingeOnStereo() bool {
+	for i := range m.Atoms {
+		a := &m.Atoms[i]
+		if a.Chirality == Unspecified || a.ExplicitHs != 1 || a.Charge != 0 || a.Aromatic {
+			continue
+		}
+		as := *a
+		a.ExplicitHs, a.NoImplicit = 0, false
+		m.UpdateHs(i)
+		hs := a.ImplicitHs
+		*a = as
+		if hs != 1 {
+			return true
+		}
+	}
+	return false
+}

@@ -88,7 +88,8 @@ func newKekulizer(m *Mol, ranks []int32) *kekulizer {
 		m: m, ranks: ranks,
 		valence: bytes[:n], lone: bytes[n:],
 		in: flags[:n], cand: flags[n : 2*n],
-		walk: kekuleWalk{want: flags[2*n : 3*n], isDone: flags[3*n : 4*n], queued: flags[4*n:]},
+		walk:  kekuleWalk{want: flags[2*n : 3*n], isDone: flags[3*n : 4*n], queued: flags[4*n:]},
+		rings: make([]*Ring, 0, len(m.rings)),
 	}
 	for i := range m.Atoms {
 		a := &m.Atoms[i]

@@ -28,7 +28,7 @@ func (m *Mol) findRings() error {
 	for i := range m.Bonds {
 		m.Bonds[i].Ring = 0
 	}
-	f := ringFinder{m: m}
+	f := ringFinder{m: m, rings: make([]Ring, 0, max(0, len(m.Bonds)-len(m.Atoms)+1))}
 	m.blocks(f.block)
 	if f.err != nil {
 		return f.err

@@ -50,7 +50,7 @@ func newBuilder(s string) *builder {
 			digits++
 		}
 	}
-	return &builder{m: mol.New(atoms, atoms+digits/2)}
+	return &builder{m: mol.New(atoms, atoms+digits/2), rings: make([]ringEnd, 0, digits)}
 }
 
 // Root begins a fragment.

@@ -11,9 +11,10 @@ import (
 
 // Read parses a SMILES, folds its explicit hydrogens into their neighbours and
 // perceives its chemistry, as RDKit's MolFromSmiles does up to stereochemistry:
-// that is mol.AssignStereo's. It cuts blanks and control characters off both
-// ends, and at the first blank between: what follows is a name or CXSMILES,
-// which is not looked at. An empty SMILES is a molecule without atoms.
+// that is mol.AssignStereo's, which is only called if hydrogens hinge on it. It
+// cuts blanks, control characters and what is not ASCII off both ends, and at
+// the first blank between: what follows is a name or CXSMILES, which is not
+// looked at. An empty SMILES is a molecule without atoms.
 //
 // The error is a *SyntaxError or one of mol.Sanitize's. Positions are 1-based
 // and count from the first character that is not cut off.
@@ -25,6 +26,9 @@ func Read(s string) (*mol.Mol, error) {
 	mol.FoldHs(m)
 	if err := mol.Sanitize(m); err != nil {
 		return nil, err
+	}
+	if m.HsHingeOnStereo() {
+		mol.AssignStereo(m)
 	}
 	return m, nil
 }
