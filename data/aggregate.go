@@ -106,12 +106,17 @@ func (a Aggregation) Apply(keys [][]string, values [][]float64) []Aggregate {
 
 // compareKeys orders numbers by value and before text.
 func compareKeys(a, b string) int {
-	x, notX := parseNumber(a)
-	y, notY := parseNumber(b)
-	if notX == "" && notY == "" {
+	x, isX := decimal(a)
+	y, isY := decimal(b)
+	switch {
+	case isX && isY:
 		return cmp.Or(cmp.Compare(x, y), strings.Compare(a, b))
+	case isX:
+		return -1
+	case isY:
+		return 1
 	}
-	return cmp.Or(cmp.Compare(min(len(notX), 1), min(len(notY), 1)), strings.Compare(a, b))
+	return strings.Compare(a, b)
 }
 
 // mean of the values that are not NaN; NaN of none.

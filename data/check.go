@@ -71,7 +71,7 @@ func (p *parser) refuse(row int, t smilesText, nth int, err error) {
 	l := p.source[o.Source]
 	column := map[Notation]role{Polymer: rolePolymer, RepeatUnit: roleRepeatUnit, Monomers: roleMonomers}[t.notation]
 	d.Column = l.sheet.Header[l.role[column]]
-	p.rowDefects = append(p.rowDefects, rowDefect{row: row, source: o.Source, Defect: d})
+	p.rowDefect(row, o.Source, d)
 }
 
 // checkAll runs check over texts on all cores and gives each one's error.

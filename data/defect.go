@@ -80,6 +80,7 @@ type Report struct {
 	Kept     int       `json:"kept"`     // rows of the table (a long table's are fewer)
 	Defects  []Defect  `json:"defects"`  // what stands; it blocks training
 	Dropped  []Defect  `json:"dropped"`  // why rows were left out, where that was allowed
+	Omitted  int       `json:"omitted"`  // defects of rows past Options.MaxDefects, counted only
 	Warnings []Warning `json:"warnings"` //
 }
 

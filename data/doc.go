@@ -38,7 +38,8 @@
 //
 // [Table.Partition] deals rows into folds and a hold-out set. Rows of one group
 // stay together: rows of one polymer always, and rows with equal token graphs
-// if asked. That matters: PolyID's v1 features do not see tacticity, so 229
-// rows of its training table are 35 distinct graphs to the network, and a split
-// by polymer validates mostly on graphs that it trained on.
+// if asked. That matters: PolyID's v1 features do not see tacticity, so the 229
+// rows of its training table are 35 token graphs to the network (18 if the order
+// of atoms is ignored too), and a split by polymer validates mostly on graphs
+// that it trained on.
 package data

@@ -36,7 +36,7 @@ func canonicalCell(cell string) string {
 	if isBlank(cell) {
 		return ""
 	}
-	if v, why := parseNumber(cell); why == "" {
+	if v, ok := decimal(cell); ok {
 		return formatNumber(v)
 	}
 	return cell

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // lineReader reads one line of a sheet. What it finds wrong becomes a defect of
@@ -25,7 +24,7 @@ func (r *lineReader) defect(column int, code Code, position int, format string, 
 	if column >= 0 {
 		d.Column = r.layout.sheet.Header[column]
 	}
-	r.rowDefects = append(r.rowDefects, rowDefect{row: r.row, source: r.source, Defect: d})
+	r.rowDefect(r.row, r.source, d)
 }
 
 // broken says that the line's cells cannot be told apart.
@@ -231,8 +230,9 @@ func (r *lineReader) addMeasurement(target int, value float64, unit int32) {
 	switch {
 	case *n == 0:
 		*y, r.unit[at] = value, unit
-	case r.unit[at] != unit && r.unit[at] != 0 && unit != 0:
-		r.parser.defect(r.layout.sheet, Defect{Row: r.line.Row, Column: strings.TrimSpace(r.table.Targets[target].Column), Code: MixedUnits,
+	case r.unit[at] != unit && r.unit[at] != 0 && unit != 0 && !r.mixed[target]:
+		r.mixed[target] = true
+		r.parser.defect(r.layout.sheet, Defect{Row: r.line.Row, Column: r.table.Targets[target].Column, Code: MixedUnits,
 			Reason: fmt.Sprintf("in %s, and in %s before", r.units[unit], r.units[r.unit[at]])})
 	default:
 		*y += (value - *y) / float64(*n+1)

@@ -105,6 +105,9 @@ func isReserved(header string) bool {
 // nearest is the known name that a mistyped one most resembles, "" if none
 // does.
 func nearest(name string, known []string) string {
+	if len(name) > maxName {
+		return ""
+	}
 	f := fold(name)
 	best, least := "", max(2, len(f)/3)+1
 	for _, k := range known {

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -21,16 +22,23 @@ func isBlank(cell string) bool {
 // parseNumber reads a finite decimal number: digits, one point, an exponent.
 // Otherwise it says why the cell is none.
 func parseNumber(cell string) (v float64, why string) {
-	if strings.Trim(cell, "0123456789+-.eE") == "" { // no Inf, hexadecimal or underscores
-		v, err := strconv.ParseFloat(cell, 64)
-		if err == nil {
-			return v, ""
-		}
-		if math.IsInf(v, 0) {
-			return 0, "is too large a number"
-		}
+	if v, ok := decimal(cell); ok {
+		return v, ""
 	}
 	return 0, whyNoNumber(cell)
+}
+
+// decimal reads what parseNumber does, and no more than a byte of most text.
+func decimal(cell string) (float64, bool) {
+	for i := range len(cell) { // no Inf, hexadecimal or underscores
+		switch c := cell[i]; {
+		case c >= '0' && c <= '9', c == '+', c == '-', c == '.', c == 'e', c == 'E':
+		default:
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(cell, 64)
+	return v, err == nil
 }
 
 // whyNoNumber explains the usual ways in which tables write numbers that are
@@ -43,6 +51,8 @@ func whyNoNumber(cell string) string {
 		return "is a value with its error; keep the value"
 	case strings.ContainsRune(cell, '−'):
 		return "has a typographic minus; use -"
+	case isHuge(cell):
+		return "is too large a number"
 	case strings.EqualFold(strings.TrimLeft(cell, "+-"), "inf"), strings.EqualFold(strings.TrimLeft(cell, "+-"), "infinity"):
 		return "is not finite"
 	case strings.Count(cell, ",") == 1 && isDecimal(strings.Replace(cell, ",", ".", 1)):
@@ -57,8 +67,14 @@ func whyNoNumber(cell string) string {
 }
 
 func isDecimal(cell string) bool {
+	_, ok := decimal(cell)
+	return ok
+}
+
+// isHuge says that digits are fine, only too many.
+func isHuge(cell string) bool {
 	_, err := strconv.ParseFloat(cell, 64)
-	return err == nil && strings.Trim(cell, "0123456789+-.eE") == ""
+	return errors.Is(err, strconv.ErrRange)
 }
 
 // formatNumber is the shortest decimal that reads back as v; "" for NaN.

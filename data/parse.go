@@ -76,6 +76,9 @@ type parser struct {
 	unit       []int32 // [rows × targets] id of each value's units
 
 	rowDefects []rowDefect
+	flaws      int                       // row defects, those past Options.MaxDefects too
+	badRows    map[int]bool              // rows of the table with a defect
+	mixed      map[int]bool              // targets of a long sheet in different units
 	merged     map[string]int            // structure key → row, of the sheet being read if it is long
 	lines      map[[sha256.Size]byte]int // content → line number, of the sheet being read if it is wide
 	text       []byte                    // scratch
@@ -85,7 +88,6 @@ type parser struct {
 
 // rowDefect is a defect that dropping its row mends.
 type rowDefect struct {
-	row    int // of the table; -1 if the line never became one
 	source int
 	Defect
 }
@@ -100,6 +102,8 @@ func newParser(sheets []*Sheet, c Columns, o Options) *parser {
 		unitIDs:    map[string]int32{"": 0},
 		monomers:   make(map[string][]string),
 		weights:    make(map[string][]float64),
+		badRows:    make(map[int]bool),
+		mixed:      make(map[int]bool),
 	}
 	for _, t := range c.Targets {
 		name, _ := splitUnit(t)
@@ -165,6 +169,17 @@ func (p *parser) defect(s *Sheet, d Defect) {
 	p.report.Defects = append(p.report.Defects, d)
 }
 
+// rowDefect reports what dropping the row mends.
+func (p *parser) rowDefect(row, source int, d Defect) {
+	p.flaws++
+	if row >= 0 {
+		p.badRows[row] = true
+	}
+	if len(p.rowDefects) < p.options.MaxDefects {
+		p.rowDefects = append(p.rowDefects, rowDefect{source, d})
+	}
+}
+
 func (p *parser) warn(code, format string, args ...any) {
 	p.report.Warnings = append(p.report.Warnings, Warning{code, fmt.Sprintf(format, args...)})
 }
@@ -182,13 +197,13 @@ func (p *parser) unitID(u string) int32 {
 
 // readLine adds one line of a sheet to the table.
 func (p *parser) readLine(l *layout, source int, line Line) {
-	n := len(p.rowDefects)
+	n := p.flaws
 	r := lineReader{parser: p, layout: l, source: source, line: line, row: p.table.Rows()}
 	if l.long {
 		r.row = -1
 		s := r.structure()
 		property, value, unit := r.measurement()
-		if len(p.rowDefects) > n {
+		if p.flaws > n {
 			return
 		}
 		r.row = p.mergedRow(s, source, line)
@@ -202,7 +217,7 @@ func (p *parser) readLine(l *layout, source int, line Line) {
 	if !r.broken() {
 		r.values()
 	}
-	if len(p.rowDefects) == n && !p.options.ForPrediction {
+	if p.flaws == n && !p.options.ForPrediction {
 		r.findDuplicate()
 	}
 }
@@ -238,22 +253,20 @@ func (p *parser) settleRows() {
 	slices.SortStableFunc(p.rowDefects, func(a, b rowDefect) int {
 		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.Row, b.Row))
 	})
-	bad := make([]bool, p.table.Rows())
+	drop := p.options.DropBadRows && !p.options.ForPrediction
 	for _, d := range p.rowDefects {
 		if len(p.sheets) > 1 {
 			d.Source = p.sheets[d.source].Name
 		}
-		if p.options.DropBadRows && !p.options.ForPrediction {
+		if drop {
 			p.report.Dropped = append(p.report.Dropped, d.Defect)
-			if d.row >= 0 {
-				bad[d.row] = true
-			}
 		} else {
 			p.report.Defects = append(p.report.Defects, d.Defect)
 		}
 	}
-	if len(p.report.Dropped) > 0 {
-		p.keep(func(row int) bool { return !bad[row] })
+	p.report.Omitted = p.flaws - len(p.rowDefects)
+	if drop && len(p.badRows) > 0 {
+		p.keep(func(row int) bool { return !p.badRows[row] })
 	}
 }
 

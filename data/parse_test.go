@@ -149,6 +149,18 @@ CCCCCC,,,,,5 °C,C,9
 	}
 }
 
+func TestReadCountsDefectsBeyondItsList(t *testing.T) {
+	text := "smiles_polymer,Tg\n" + strings.Repeat("X,x\n", 50) + "C,1\n"
+	_, report, err := read(t, text, Columns{Targets: []string{"Tg"}}, Options{Check: noX, MaxDefects: 10})
+	if err == nil || len(report.Defects) != 10 || report.Omitted != 90 {
+		t.Errorf("%d defects, %d omitted, %v", len(report.Defects), report.Omitted, err)
+	}
+	table, report := mustRead(t, text, Columns{Targets: []string{"Tg"}}, Options{Check: noX, MaxDefects: 10, DropBadRows: true})
+	if table.Rows() != 1 || len(report.Dropped) != 10 || report.Omitted != 90 {
+		t.Errorf("%d rows, %d dropped, %d omitted", table.Rows(), len(report.Dropped), report.Omitted)
+	}
+}
+
 func TestReadFileDefects(t *testing.T) {
 	for _, tc := range []struct {
 		name, text string

@@ -48,6 +48,10 @@ type Options struct {
 	// learned; 0 is 10, two for each of five folds.
 	MinValues int
 
+	// MaxDefects is how many defects of rows are listed; the rest are counted.
+	// 0 is 10,000: a hostile file has one every other byte.
+	MaxDefects int
+
 	// DropBadRows leaves out rows with defects and reports them in
 	// Report.Dropped. Without it one defect refuses the file.
 	DropBadRows bool
@@ -73,7 +77,11 @@ const (
 	defaultMaxRows    = 200_000
 	defaultMaxColumns = 1000
 	defaultMinValues  = 10
+	defaultMaxDefects = 10_000
 )
+
+// maxName bounds a column's name in bytes, since every defect repeats it.
+const maxName = 256
 
 // WithDefaults fills what is unset.
 func (o Options) WithDefaults() Options {
@@ -81,6 +89,7 @@ func (o Options) WithDefaults() Options {
 	o.MaxRows = orDefault(o.MaxRows, defaultMaxRows)
 	o.MaxColumns = orDefault(o.MaxColumns, defaultMaxColumns)
 	o.MinValues = orDefault(o.MinValues, defaultMinValues)
+	o.MaxDefects = orDefault(o.MaxDefects, defaultMaxDefects)
 	return o
 }
 
@@ -171,6 +180,8 @@ func (s *Sheet) append(l Line, o Options) error {
 		return nil
 	case len(l.Cells) > o.MaxColumns:
 		return fmt.Errorf("%w: row %d has more than %d columns", ErrTooLarge, l.Row, o.MaxColumns)
+	case s.Header == nil && slices.ContainsFunc(l.Cells, func(c string) bool { return len(c) > maxName }):
+		return fmt.Errorf("%w: a column name of more than %d bytes", ErrTooLarge, maxName)
 	case s.Header == nil:
 		s.Header = trimAll(l.Cells)
 		return nil

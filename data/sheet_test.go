@@ -140,6 +140,7 @@ func TestReadSheetRefuses(t *testing.T) {
 		"unpacked bytes":     {packed(long), Options{MaxBytes: 1000}, ErrTooLarge},
 		"rows":               {long, Options{MaxRows: 50}, ErrTooLarge},
 		"columns":            {strings.Repeat("a,", 1001), Options{}, ErrTooLarge},
+		"a name":             {strings.Repeat("a", 257), Options{}, ErrTooLarge},
 		"workbook rows":      {book, Options{MaxRows: 1}, ErrTooLarge},
 		"workbook columns":   {book, Options{MaxColumns: 2}, ErrTooLarge},
 		"workbook bytes":     {book, Options{MaxBytes: 2000}, ErrTooLarge},
