@@ -2,14 +2,18 @@ package featurize_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/mol"
@@ -97,16 +101,53 @@ func TestStereoGolden(t *testing.T) {
 	for _, name := range []string{"edge", "polyid", "rdkit_wheel", "stereo"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, err := os.Open("testdata/" + name + ".jsonl.gz")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			z, err := gzip.NewReader(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkStereo(t, z)
+			checkStereo(t, openGolden(t, name))
 		})
 	}
+}
+
+// openGolden opens testdata/NAME.jsonl.gz.
+func openGolden(t *testing.T, name string) io.Reader {
+	t.Helper()
+	f, err := os.Open("testdata/" + name + ".jsonl.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+// TestStereoPeer gives molecules random tags and bond directions, other ones
+// each day, and asks RDKit about them.
+func TestStereoPeer(t *testing.T) {
+	python := os.Getenv("POLYID_PYTHON")
+	if python == "" {
+		t.Skip("set POLYID_PYTHON to a python with rdkit==2026.9.1 and polyid, or run .ci/peers polyid")
+	}
+	const count, longest = 1000, 120 // meso features take PolyID seconds on a polymer
+	seed := time.Now().Unix() / (24 * 60 * 60)
+	t.Logf("seed %d", seed)
+
+	var smiles strings.Builder
+	for in := json.NewDecoder(openGolden(t, "stereo")); in.More(); {
+		var row stereoRow
+		if err := in.Decode(&row); err != nil {
+			t.Fatal(err)
+		}
+		if len(row.SMILES) <= longest {
+			fmt.Fprintln(&smiles, row.SMILES)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), python, "testdata/gen_stereo.py", "--decorate", strconv.FormatInt(seed, 10), strconv.Itoa(count))
+	cmd.Stdin = strings.NewReader(smiles.String())
+	cmd.Stderr = os.Stderr
+	lines, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkStereo(t, bytes.NewReader(lines))
 }
