@@ -13,7 +13,7 @@
 //	paused, failed → the stage that was left          succeeded → publishing
 //
 // Each fold has a record of its own, so that folds that train side by side do
-// not contend. A worker claims a fold by writing its fencing token and a lease
-// into that record; one whose token is no longer there has lost the fold,
-// whatever it believes, and every write it tries fails.
+// not contend. Whoever works on a record claims it first, by writing a fencing
+// token and a lease into it; one whose token is no longer there has lost the
+// work, whatever it believes, and every write it tries fails.
 package jobs

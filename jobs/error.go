@@ -55,9 +55,9 @@ func ErrorCode(err error) Code {
 	return ""
 }
 
-// ErrLost means that a fold's fencing token was replaced: another worker has
-// the fold, and the caller must stop and write nothing.
-var ErrLost = errors.New("the fold was claimed by another worker")
+// ErrLost means that a claim's fencing token was replaced: another worker has
+// the work, and the caller must stop and write nothing.
+var ErrLost = errors.New("another worker has claimed the work")
 
 // Permanent marks an error that no retry can mend.
 func Permanent(err error) error {

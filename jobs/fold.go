@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// Lease is how long a claim holds without being renewed. Short enough that a
-// dead worker's fold goes on within a minute, long enough that one slow write
-// to object storage loses nothing.
-const (
-	Lease      = 20 * time.Second
-	RenewEvery = 5 * time.Second
-)
-
 // MaxFoldFailures is how often a fold may fail by an error that another try may
 // mend before its job fails. Lost workers, shutdowns and pauses do not count.
 const MaxFoldFailures = 5
@@ -41,11 +33,7 @@ type Fold struct {
 	Index  int        `json:"index"`
 	Status FoldStatus `json:"status"`
 
-	Attempt    int       `json:"attempt"`          // claims so far
-	Token      string    `json:"token,omitempty"`  // fencing token of the claim in force; "" is none
-	Worker     string    `json:"worker,omitempty"` // who claimed it last, "host:pid"
-	ClaimedAt  time.Time `json:"claimed_at,omitzero"`
-	LeaseUntil time.Time `json:"lease_until,omitzero"`
+	Claim
 
 	Checkpoint  *Checkpoint `json:"checkpoint,omitempty"` // the newest
 	ResumedFrom int         `json:"resumed_from_epoch"`   // where the claim in force began
@@ -79,49 +67,39 @@ type FoldResult struct {
 	Hardware    string   `json:"hardware"`
 }
 
-// Claim gives the fold to a worker, under a new fencing token, until the lease
-// runs out. It is a conflict while another's lease holds.
-func (f *Fold) Claim(now time.Time, worker, token string) error {
-	switch {
-	case f.Status.Ended():
+// Take gives the fold to a worker under a new fencing token, until the claim
+// lapses. It is a conflict while another's is in force, and when no work is
+// left.
+func (f *Fold) Take(now time.Time, worker, token string) error {
+	if f.Status.Ended() {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("fold %d has %s", f.Index, f.Status)}
-	case f.Held(now) && f.Token != token:
-		return &Error{Code: Conflict, Detail: fmt.Sprintf("fold %d is held by %s until %s", f.Index, f.Worker, f.LeaseUntil.Format(time.RFC3339))}
 	}
-	if f.Token != token {
-		f.Attempt++
+	if err := f.Claim.Take(now, worker, token); err != nil {
+		return fmt.Errorf("fold %d: %w", f.Index, err)
 	}
-	f.Status, f.Token, f.Worker = FoldRunning, token, worker
-	f.ClaimedAt, f.LeaseUntil = now, now.Add(Lease)
-	f.ResumedFrom = 0
+	f.Status, f.ResumedFrom = FoldRunning, 0
 	if f.Checkpoint != nil {
 		f.ResumedFrom = f.Checkpoint.Epoch
 	}
 	return nil
 }
 
-// Held reports whether a claim is in force.
-func (f *Fold) Held(now time.Time) bool {
-	return f.Status == FoldRunning && f.Token != "" && now.Before(f.LeaseUntil)
-}
-
-// Renew extends the lease of the claim under token and adds the time worked
-// since the last write; ErrLost if the claim is another's.
+// Renew extends the claim under token and adds the time worked since the last
+// write.
 func (f *Fold) Renew(now time.Time, token string, worked time.Duration) error {
-	if f.Token != token || f.Status != FoldRunning {
-		return ErrLost
+	if err := f.Claim.Renew(now, token); err != nil {
+		return err
 	}
-	f.LeaseUntil = now.Add(Lease)
 	f.Seconds += worked.Seconds()
 	return nil
 }
 
-// Release ends the claim under token and leaves the fold as status says:
-// queued for another worker, paused, or at an end.
+// Release ends the claim under token and leaves the fold as status says: queued
+// for another worker, paused, or at an end.
 func (f *Fold) Release(token string, status FoldStatus) error {
-	if f.Token != token {
-		return ErrLost
+	if err := f.Claim.Release(token); err != nil {
+		return err
 	}
-	f.Status, f.Token, f.LeaseUntil = status, "", time.Time{}
+	f.Status = status
 	return nil
 }

@@ -14,7 +14,7 @@ type Job struct {
 	State  State  `json:"state"`
 	Left   State  `json:"left,omitempty"` // the stage to resume in, when paused or failed
 	Reason string `json:"reason,omitempty"`
-	Round  int    `json:"round,omitempty"` // resumptions so far; makes their tasks new ones
+	Stage  Claim  `json:"stage"` // on the work of the state it is in, folds excepted
 
 	Data       *Prepared       `json:"data,omitempty"` // once prepared
 	Warnings   []Warning       `json:"warnings,omitempty"`

@@ -111,8 +111,8 @@ func TestPauseResume(t *testing.T) {
 		t.Fatalf("paused job is %s (%s), left %s", j.State, j.Reason, j.Left)
 	}
 	through(t, j.Resume)
-	if j.State != jobs.Training || j.Round != 1 || j.Left != "" {
-		t.Errorf("resumed job is %s, round %d, left %q", j.State, j.Round, j.Left)
+	if j.State != jobs.Training || j.Stage.Attempt != 1 || j.Left != "" {
+		t.Errorf("resumed job is %s, attempt %d, left %q", j.State, j.Stage.Attempt, j.Left)
 	}
 	through(t, func() error { return j.Fail(noon, jobs.Failure{Code: "nan_loss", Detail: "x"}) })
 	through(t, j.Resume)
@@ -141,10 +141,10 @@ func TestCommitting(t *testing.T) {
 
 func TestClaim(t *testing.T) {
 	f := &jobs.Fold{Status: jobs.FoldQueued}
-	if err := f.Claim(noon, "a:1", "token-a"); err != nil {
+	if err := f.Take(noon, "a:1", "token-a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Claim(noon.Add(jobs.Lease/2), "b:1", "token-b"); jobs.ErrorCode(err) != jobs.Conflict {
+	if err := f.Take(noon.Add(jobs.Lease/2), "b:1", "token-b"); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claiming a held fold: %v, want a conflict", err)
 	}
 	if err := f.Renew(noon.Add(jobs.Lease/2), "token-a", 3*time.Second); err != nil || f.Seconds != 3 {
@@ -152,7 +152,7 @@ func TestClaim(t *testing.T) {
 	}
 	later := noon.Add(2 * jobs.Lease)
 	f.Checkpoint = &jobs.Checkpoint{Epoch: 7}
-	if err := f.Claim(later, "b:1", "token-b"); err != nil || f.Attempt != 2 || f.ResumedFrom != 7 {
+	if err := f.Take(later, "b:1", "token-b"); err != nil || f.Attempt != 2 || f.ResumedFrom != 7 {
 		t.Errorf("claiming after the lease: %v, attempt %d from epoch %d", err, f.Attempt, f.ResumedFrom)
 	}
 	// The first worker wakes up.
@@ -165,7 +165,7 @@ func TestClaim(t *testing.T) {
 	if err := f.Release("token-b", jobs.FoldSucceeded); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Claim(later, "c:1", "token-c"); jobs.ErrorCode(err) != jobs.Conflict {
+	if err := f.Take(later, "c:1", "token-c"); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claiming a finished fold: %v, want a conflict", err)
 	}
 }
@@ -178,10 +178,10 @@ func TestNeeded(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
-	held := &jobs.Fold{Index: 0, Status: jobs.FoldRunning, Token: "t", Attempt: 1, LeaseUntil: noon.Add(time.Second)}
-	stale := &jobs.Fold{Index: 1, Status: jobs.FoldRunning, Token: "t", Attempt: 3, LeaseUntil: noon.Add(-time.Second)}
-	waiting := &jobs.Fold{Index: 2, Status: jobs.FoldPaused, Attempt: 1}
-	done := &jobs.Fold{Index: 3, Status: jobs.FoldSucceeded, Attempt: 1}
+	held := &jobs.Fold{Index: 0, Status: jobs.FoldRunning, Claim: jobs.Claim{Token: "t", Attempt: 1, Until: noon.Add(time.Second)}}
+	stale := &jobs.Fold{Index: 1, Status: jobs.FoldRunning, Claim: jobs.Claim{Token: "t", Attempt: 3, Until: noon.Add(-time.Second)}}
+	waiting := &jobs.Fold{Index: 2, Status: jobs.FoldPaused, Claim: jobs.Claim{Attempt: 1}}
+	done := &jobs.Fold{Index: 3, Status: jobs.FoldSucceeded, Claim: jobs.Claim{Attempt: 1}}
 	past, future := noon.Add(-time.Minute), noon.Add(time.Minute)
 	for _, c := range []struct {
 		name  string
@@ -197,6 +197,7 @@ func TestNeeded(t *testing.T) {
 		{"no folds yet", jobs.Training, nil, nil, ""},
 		{"finalizing", jobs.Finalizing, nil, nil, "finalize:0"},
 		{"publishing", jobs.Publishing, nil, nil, "publish:0"},
+		{"publishing somewhere", jobs.Publishing, nil, nil, ""},
 		{"paused", jobs.Paused, nil, nil, ""},
 		{"succeeded", jobs.Succeeded, nil, nil, ""},
 		{"owes a webhook", jobs.Succeeded, nil, &past, "notify:256"},
@@ -204,6 +205,9 @@ func TestNeeded(t *testing.T) {
 	} {
 		j := newJob(t)
 		j.State = c.state
+		if c.name == "publishing somewhere" {
+			j.Stage = jobs.Claim{Token: "t", Until: future}
+		}
 		if c.owed != nil {
 			j.Deliveries = []jobs.Delivery{{Event: 1, NextAttemptAt: c.owed}}
 		}

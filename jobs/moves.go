@@ -147,7 +147,7 @@ func (j *Job) Resume() error {
 		return err
 	}
 	j.Left, j.Failure, j.FinishedAt = "", nil, time.Time{}
-	j.Round++
+	j.Stage.Attempt++ // what the queue still holds of the last time is not this
 	return nil
 }
 

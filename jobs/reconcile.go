@@ -75,9 +75,14 @@ func (r *Reconciler) heal(ctx context.Context, j *Job) error {
 // records while it is training.
 func Needed(now time.Time, j *Job, folds []*Fold) []Task {
 	var tasks []Task
+	stage := func(kind Kind) {
+		if !j.Stage.Held(now) {
+			tasks = append(tasks, Task{Kind: kind, Job: j.ID, Attempt: j.Stage.Attempt})
+		}
+	}
 	switch j.State {
 	case Queued, Preparing:
-		tasks = append(tasks, Task{Kind: Prepare, Job: j.ID, Attempt: j.Round})
+		stage(Prepare)
 	case Training:
 		ended := len(folds) > 0
 		for _, f := range folds {
@@ -90,12 +95,12 @@ func Needed(now time.Time, j *Job, folds []*Fold) []Task {
 			}
 		}
 		if ended {
-			tasks = append(tasks, Task{Kind: Finalize, Job: j.ID, Attempt: j.Round})
+			stage(Finalize)
 		}
 	case Finalizing:
-		tasks = append(tasks, Task{Kind: Finalize, Job: j.ID, Attempt: j.Round})
+		stage(Finalize)
 	case Publishing:
-		tasks = append(tasks, Task{Kind: Publish, Job: j.ID, Attempt: j.Round})
+		stage(Publish)
 	}
 	for _, d := range j.Deliveries {
 		if d.NextAttemptAt != nil && !now.Before(*d.NextAttemptAt) {

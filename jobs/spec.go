@@ -28,7 +28,7 @@ type Spec struct {
 	Split    data.Split        `json:"split"`
 	Holdout  *data.Holdout     `json:"holdout"`
 	InitFrom *Revision         `json:"init_from"`
-	Publish  *Destination          `json:"publish"` // nil only trains
+	Publish  *Destination      `json:"publish"` // nil only trains
 	Webhook  *Webhook          `json:"webhook,omitempty"`
 	MaxUSD   float64           `json:"max_cost_usd,omitempty"` // 0 is no limit
 	Metadata map[string]string `json:"metadata,omitempty"`

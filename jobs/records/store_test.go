@@ -200,7 +200,7 @@ func TestCreateFoldsKeepsWhatIsThere(t *testing.T) {
 	if err := s.CreateFolds(t.Context(), job, 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.UpdateFold(t.Context(), job, 1, func(f *jobs.Fold) error { return f.Claim(noon, "w", "t") }); err != nil {
+	if _, err := s.UpdateFold(t.Context(), job, 1, func(f *jobs.Fold) error { return f.Take(noon, "w", "t") }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.CreateFolds(t.Context(), job, 3); err != nil { // prepare, delivered again
