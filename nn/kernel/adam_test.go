@@ -46,8 +46,6 @@ func TestAdamIsKeras(t *testing.T) {
 // that leaves another remainder, zeros and extremes included.
 func TestAdamBits(t *testing.T) {
 	ref := Reference[float32]()
-	extremes := []float32{0, float32(math.Copysign(0, -1)), 1e-45, 1e-38, 3e38, -3e38,
-		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
 	paths(t, func(t *testing.T, ks *Kernels[float32]) {
 		for n := range 150 {
 			a := newArena(t, uint64(n))
@@ -58,7 +56,7 @@ func TestAdamBits(t *testing.T) {
 					w[i], m[i], v[i], g[i] = 0, 0, 0, 0
 				}
 				if i%11 == 5 {
-					g[i] = extremes[i%len(extremes)]
+					g[i] = odd[i%len(odd)]
 				}
 			}
 			c := func(x []float32) []float32 { return append([]float32(nil), x...) }

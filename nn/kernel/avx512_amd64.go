@@ -8,11 +8,21 @@ package kernel
 //
 //	c[i·ldc+j] = max(floor, init[i·ldi+j] + Σ_k a[i·rs+k·cs]·b[k·panelWidth+j])
 //
-// A nil init counts as zeros. It prefetches lines cache lines for each tile from
-// each of pf, pf+pf1 and pf+pf2 on.
+// A nil init counts as zeros. For each tile it prefetches pairs·128 bytes, going on
+// from pf and skipping hop bytes after every chunk pairs, the first time after left.
 //
 //go:noescape
-func tileAVX512(c *float32, init *float32, a *float32, b *float32, ldc int, ldi int, rs int, cs int, k int, h int, count int, rest int, floor float32, pf uintptr, pf1 int, pf2 int, lines int)
+func tileAVX512(c *float32, init *float32, a *float32, b *float32, ldc int, ldi int, rs int, cs int, k int, h int, count int, rest int, floor float32, pf uintptr, pairs int, left int, chunk int, hop int)
+
+// gradAdamAVX512 computes a panel of gradient, h·count + (h−1)·rest rows, and
+// updates that panel's weights and moments by it as Kernels.Adam does:
+//
+//	grad[i·panelWidth+j] = Σ_k x[i+k·ldx]·b[k·panelWidth+j]
+//
+// ldx is in bytes. coef is one vector each of rate, decay, 1−β1, 1−β2, alpha, epsilon.
+//
+//go:noescape
+func gradAdamAVX512(grad *float32, x *float32, b *float32, ldx int, k int, h int, count int, rest int, w *float32, m *float32, v *float32, coef *float32)
 
 // transposeAVX512 turns count square blocks of panelWidth × panelWidth elements
 // that lie stride bytes apart into blocks that follow each other, and prefetches

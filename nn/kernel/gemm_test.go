@@ -22,15 +22,12 @@ func shapes() [][3]int {
 	return s
 }
 
-// near fails unless got is the float64 sum want within what n float32
-// operations on terms of absolute sum mass can do: n+1 roundings, each of at
-// most half a unit in the last place of a partial sum no larger than mass.
-func near(t testing.TB, what string, got float32, want, mass float64, n int) {
-	t.Helper()
+// near says whether got is within what n float32 operations can do to a sum of
+// want whose terms' absolute values add up to mass: n+1 roundings of a product or
+// of a partial sum, each by at most half a unit in the last place of mass.
+func near(got float32, want, mass float64, n int) bool {
 	const half = 1.0 / (1 << 24)
-	if math.Abs(float64(got)-want) > 1.01*float64(2*n+2)*half*mass+1e-37 {
-		t.Fatalf("%s: %v, want %v (mass %v, %d terms)", what, got, want, mass, n)
-	}
+	return math.Abs(float64(got)-want) <= 1.01*float64(2*n+2)*half*mass+1e-37
 }
 
 func pack(a *arena, ks *Kernels[float32], src View[float32], offset int) Panels[float32] {
@@ -92,83 +89,93 @@ func TestPanelsJoin(t *testing.T) {
 	})
 }
 
+// sums is what a product of exact terms comes to: element (i, j) is the sum over
+// l of a(i, l)·b(l, j), and the sum of the terms' absolute values.
+type sums struct {
+	rows, cols, terms int
+	sum, mass         []float64
+}
+
+func exact(rows, terms, cols int, a, b func(i, l int) float32) *sums {
+	s := &sums{rows, cols, terms, make([]float64, rows*cols), make([]float64, rows*cols)}
+	for i := range rows {
+		for l := range terms {
+			x := float64(a(i, l))
+			for j := range cols {
+				p := x * float64(b(l, j))
+				s.sum[i*cols+j] += p
+				s.mass[i*cols+j] += math.Abs(p)
+			}
+		}
+	}
+	return s
+}
+
+// check fails unless got is init(i, j) + sum, relu'd, within rounding.
+func (s *sums) check(t testing.TB, what string, got View[float32], relu bool, init func(i, j int) float32) {
+	t.Helper()
+	for i := range s.rows {
+		for j := range s.cols {
+			x := float64(init(i, j))
+			want, mass := x+s.sum[i*s.cols+j], math.Abs(x)+s.mass[i*s.cols+j]
+			if relu {
+				want = max(0, want)
+			}
+			if g := got.Row(i)[j]; !near(g, want, mass, s.terms) {
+				t.Fatalf("%s: (%d, %d) is %v, want %v (mass %v)", what, i, j, g, want, mass)
+			}
+		}
+	}
+}
+
+func at(v View[float32]) func(i, j int) float32 {
+	return func(i, j int) float32 { return v.Data[i*v.Stride+j] }
+}
+
+func transposed(v View[float32]) func(i, j int) float32 {
+	return func(i, j int) float32 { return v.Data[j*v.Stride+i] }
+}
+
+func nothing(int, int) float32 { return 0 }
+
 func TestGemm(t *testing.T) {
 	paths(t, func(t *testing.T, ks *Kernels[float32]) {
-		for i, s := range shapes() {
-			for mode := range 6 {
-				gemmCase(t, ks, uint64(i), s[0], s[1], s[2], mode)
+		for i, s := range append(shapes(), [3]int{5, 0, 33}) {
+			m, k, n := s[0], s[1], s[2]
+			a := newArena(t, uint64(i))
+			x, src, c, bias := a.view(m, k, i%3, 1), a.view(k, n, 0, 0), a.view(m, n, i%5, 3), a.vec(n, 1)
+			w := pack(a, ks, src, 2)
+			want := exact(m, k, n, at(x), at(src))
+			for _, relu := range []bool{false, true} {
+				what := fmt.Sprintf("%dx%dx%d relu %v", m, k, n, relu)
+				old := clone(c)
+				ks.Gemm(c, x, w, Mode[float32]{Add: true, ReLU: relu})
+				want.check(t, what+" add", c, relu, at(old))
+				ks.Gemm(c, x, w, Mode[float32]{Bias: bias, ReLU: relu})
+				want.check(t, what+" bias", c, relu, func(_, j int) float32 { return bias[j] })
+				ks.Gemm(c, x, w, Mode[float32]{ReLU: relu})
+				want.check(t, what, c, relu, nothing)
 			}
+			a.check()
 		}
 	})
 }
 
-func gemmCase(t *testing.T, ks *Kernels[float32], seed uint64, m, k, n, kind int) {
-	t.Helper()
-	what := fmt.Sprintf("%dx%dx%d mode %d", m, k, n, kind)
-	a := newArena(t, seed)
-	x, src, c := a.view(m, k, int(seed%3), 1), a.view(k, n, 0, 0), a.view(m, n, int(seed%5), 3)
-	w := pack(a, ks, src, 2)
-	mode := Mode[float32]{ReLU: kind >= 3}
-	switch kind % 3 {
-	case 1:
-		mode.Add = true
-	case 2:
-		mode.Bias = a.vec(n, 1)
-	}
-	old := clone(c)
-	ks.Gemm(c, x, w, mode)
-	a.check()
-	for i := range m {
-		for j := range n {
-			var sum, mass float64
-			if mode.Add {
-				sum = float64(old.Row(i)[j])
-			}
-			if mode.Bias != nil {
-				sum = float64(mode.Bias[j])
-			}
-			mass = math.Abs(sum)
-			for l := range k {
-				p := float64(x.Row(i)[l]) * float64(src.Row(l)[j])
-				sum += p
-				mass += math.Abs(p)
-			}
-			if mode.ReLU {
-				sum = max(0, sum)
-			}
-			near(t, what, c.Row(i)[j], sum, mass, k)
-		}
-	}
-}
-
 func TestGemmT(t *testing.T) {
 	paths(t, func(t *testing.T, ks *Kernels[float32]) {
-		for i, s := range shapes() {
+		for i, s := range append(shapes(), [3]int{5, 0, 33}) {
 			m, n, k := s[0], s[1], s[2]
-			for _, add := range []bool{false, true} {
-				what := fmt.Sprintf("%dx%dx%d add %v", m, k, n, add)
-				a := newArena(t, uint64(i))
-				dy, src, dx := a.view(m, n, i%3, 1), a.view(k, n, 0, 0), a.view(m, k, i%5, 3)
-				w := pack(a, ks, src, 2)
-				old := clone(dx)
-				ks.GemmT(dx, dy, w, add, a.vec(ks.ScratchLen(k, n), i%7))
-				a.check()
-				for i := range m {
-					for l := range k {
-						var sum float64
-						if add {
-							sum = float64(old.Row(i)[l])
-						}
-						mass := math.Abs(sum)
-						for j := range n {
-							p := float64(dy.Row(i)[j]) * float64(src.Row(l)[j])
-							sum += p
-							mass += math.Abs(p)
-						}
-						near(t, what, dx.Row(i)[l], sum, mass, n)
-					}
-				}
-			}
+			what := fmt.Sprintf("%dx%dx%d", m, k, n)
+			a := newArena(t, uint64(i))
+			dy, src, dx := a.view(m, n, i%3, 1), a.view(k, n, 0, 0), a.view(m, k, i%5, 3)
+			w, scratch := pack(a, ks, src, 2), a.vec(ks.ScratchLen(k, n), i%7)
+			want := exact(m, n, k, at(dy), transposed(src))
+			ks.GemmT(dx, dy, w, false, scratch)
+			want.check(t, what, dx, false, nothing)
+			old := clone(dx)
+			ks.GemmT(dx, dy, w, true, scratch)
+			want.check(t, what+" add", dx, false, at(old))
+			a.check()
 		}
 	})
 }
@@ -177,32 +184,18 @@ func TestGemmGrad(t *testing.T) {
 	paths(t, func(t *testing.T, ks *Kernels[float32]) {
 		for i, s := range append(shapes(), [3]int{5, 0, 33}) {
 			k, m, n := s[0], s[1], s[2]
-			for _, add := range []bool{false, true} {
-				what := fmt.Sprintf("%dx%dx%d add %v", m, k, n, add)
-				a := newArena(t, uint64(i))
-				x, dy := a.view(m, k, i%3, 1), a.view(m, n, i%5, 2)
-				dw := pack(a, ks, a.view(k, n, 0, 0), 3)
-				old := unpack(ks, dw)
-				ks.GemmGrad(dw, x, dy, add, a.vec(ks.ScratchLen(k, n), i%7))
-				a.check()
-				zeroPadding(t, ks, dw)
-				got := unpack(ks, dw)
-				for l := range k {
-					for j := range n {
-						var sum float64
-						if add {
-							sum = float64(old.Row(l)[j])
-						}
-						mass := math.Abs(sum)
-						for i := range m {
-							p := float64(x.Row(i)[l]) * float64(dy.Row(i)[j])
-							sum += p
-							mass += math.Abs(p)
-						}
-						near(t, what, got.Row(l)[j], sum, mass, m)
-					}
-				}
-			}
+			what := fmt.Sprintf("%dx%dx%d", m, k, n)
+			a := newArena(t, uint64(i))
+			x, dy := a.view(m, k, i%3, 1), a.view(m, n, i%5, 2)
+			dw, scratch := pack(a, ks, a.view(k, n, 0, 0), 3), a.vec(ks.ScratchLen(k, n), i%7)
+			want := exact(k, m, n, transposed(x), at(dy))
+			ks.GemmGrad(dw, x, dy, false, scratch)
+			old := unpack(ks, dw)
+			want.check(t, what, old, false, nothing)
+			ks.GemmGrad(dw, x, dy, true, scratch)
+			want.check(t, what+" add", unpack(ks, dw), false, at(old))
+			zeroPadding(t, ks, dw)
+			a.check()
 		}
 	})
 }

@@ -83,7 +83,6 @@ func clone(v View[float32]) View[float32] {
 
 // same fails unless the two matrices agree to the bit (any NaN equals any).
 func same(t testing.TB, what string, got, want View[float32]) {
-	t.Helper()
 	for r := range want.Rows {
 		sameVec(t, what, got.Row(r), want.Row(r))
 	}

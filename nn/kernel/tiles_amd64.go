@@ -37,19 +37,21 @@ type column struct {
 	ahead    ahead
 }
 
-// ahead is memory to fetch while a column is computed: lines cache lines from
-// each of three addresses on. It may end anywhere: prefetches do not fault.
+// ahead is memory to fetch while a column is computed: chunks of whole pairs of
+// cache lines, their beginnings stride bytes apart. It may end anywhere, as
+// prefetches do not fault.
 type ahead struct {
-	p     [3]uintptr
-	lines int
+	p             uintptr
+	bytes, stride int // of a chunk
+	chunks        int
 }
 
 func address(s []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
 
-// split cuts rows into tiles of nearly equal height: h for count of them, then
+// split cuts rows into tiles of nearly equal height, tallest at most: h for count of them, then
 // h−1 for rest.
-func (v vector) split(rows int) (h, count, rest int) {
-	n := (rows + v.tileRows() - 1) / v.tileRows()
+func (v vector) split(rows, tallest int) (h, count, rest int) {
+	n := (rows + tallest - 1) / tallest
 	h, count = rows/n, rows%n
 	if count == 0 {
 		return h, n, 0
@@ -58,15 +60,16 @@ func (v vector) split(rows int) (h, count, rest int) {
 }
 
 func (v vector) run(x *column) {
-	h, count, rest := v.split(x.rows)
-	p, d1, d2 := x.ahead.p[0], int(x.ahead.p[1]-x.ahead.p[0]), int(x.ahead.p[2]-x.ahead.p[0])
-	lines := (x.ahead.lines + count + rest - 1) / (count + rest)
+	h, count, rest := v.split(x.rows, v.tileRows())
+	chunk := x.ahead.bytes / 128
+	pairs := (chunk*x.ahead.chunks + count + rest - 1) / (count + rest)
+	hop := x.ahead.stride - x.ahead.bytes
 	if v.wide {
 		tileAVX512(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
-			x.k, h, count, rest, x.floor, p, d1, d2, lines)
+			x.k, h, count, rest, x.floor, x.ahead.p, pairs, chunk, chunk, hop)
 	} else {
 		tileAVX2(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
-			x.k, h, count, rest, x.floor, p, d1, d2, lines)
+			x.k, h, count, rest, x.floor, x.ahead.p, pairs, chunk, chunk, hop)
 	}
 }
 
@@ -111,9 +114,7 @@ func (v vector) gemm(c, a View[float32], w Panels[float32], mode Mode[float32]) 
 				x.floor = floor(mode.ReLU)
 			}
 			// What follows in the panels is what the next call reads.
-			bytes := 4 * nr * x.k
-			p := address(x.b) + uintptr(bytes)
-			x.ahead = ahead{[3]uintptr{p, p + uintptr(bytes/3), p + uintptr(2*bytes/3)}, (bytes/3 + 63) / 64}
+			x.ahead = ahead{address(x.b) + uintptr(4*nr*x.k), 4 * nr * x.k, 4 * nr * x.k, 1}
 			if j+nr <= w.N {
 				v.run(&x)
 			} else {
@@ -140,6 +141,7 @@ func (v vector) gemmT(dx, dy View[float32], w Panels[float32], add bool, scratch
 			x.k = min(depth, w.N-j)
 			v.turn(scratch, w, k, j, x.k)
 			x.a, x.b = dy.Data[min(j, len(dy.Data)):], scratch
+			x.ahead = v.nextBlock(w, k, j, x.k)
 			if k+nr <= w.K {
 				v.run(&x)
 			} else {
@@ -176,6 +178,22 @@ func (v vector) turn(dst []float32, w Panels[float32], k, j, n int) {
 	} else {
 		transposeAVX2(&dst[0], &src[0], 4*nr*w.K, (n+nr-1)/nr)
 	}
+}
+
+// nextBlock is what the turn after that of rows k to k+nr−1 and columns j to
+// j+n−1 will read.
+func (v vector) nextBlock(w Panels[float32], k, j, n int) ahead {
+	nr := v.panelWidth()
+	if j+n < w.N {
+		j += n
+		n = min(depth, w.N-j)
+	} else {
+		k, j, n = k+nr, 0, min(depth, w.N)
+	}
+	if k >= w.K || n == 0 {
+		return ahead{}
+	}
+	return ahead{address(w.Data[j*w.K+k*nr:]), 4 * nr * nr, 4 * nr * w.K, (n + nr - 1) / nr}
 }
 
 func (v vector) gemmGrad(dw Panels[float32], x, dy View[float32], add bool, scratch []float32) {
@@ -223,38 +241,44 @@ func (v vector) gradColumn(x, dy View[float32], i, rows, j int, scratch []float3
 	return column{a: x.Data[i*x.Stride:], rs: 1, cs: x.Stride, b: scratch, k: rows, ldc: nr, floor: floor(false)}
 }
 
-// adamTiles is the tiles of gradient computed between two calls of Adam: few
-// enough that gradient, weights and moments wait in the L1 cache.
-const adamTiles = 6
-
+// gradAdam has one call compute a panel's gradient and update the panel; a sum
+// over more rows than one pass takes makes the gradient first.
 func (v vector) gradAdam(w, m, s Panels[float32], x, dy View[float32], step AdamStep[float32], scratch []float32) {
 	nr := v.panelWidth()
 	strip, g := scratch[:depth*nr], scratch[depth*nr:]
+	coef := v.coefficients(step)
+	h, count, rest := v.split(w.K, v.adamRows())
 	for j := 0; j < w.N; j += nr {
-		// All rows but the last depth go into the gradient beforehand.
-		last := max(0, (x.Rows-1)/depth*depth)
-		if last > 0 {
-			head := x
-			head.Rows = last
-			v.gradPanel(g, w.K, head, dy, j, false, strip)
+		lo, hi := j*w.K, (j+nr)*w.K
+		if x.Rows == 0 || x.Rows > depth {
+			v.gradPanel(g, w.K, x, dy, j, false, strip)
+			v.adam(w.Data[lo:hi], m.Data[lo:hi], s.Data[lo:hi], g[:hi-lo], step)
+			continue
 		}
-		c := v.gradColumn(x, dy, last, x.Rows-last, j, strip)
-		a := c.a
-		for k := 0; k < w.K; k += adamTiles * v.tileRows() {
-			c.rows = min(adamTiles*v.tileRows(), w.K-k)
-			lo, n := j*w.K+k*nr, c.rows*nr
-			next := uintptr(4 * n)
-			W, M, S := w.Data[lo:lo+n], m.Data[lo:lo+n], s.Data[lo:lo+n]
-			c.ahead = ahead{[3]uintptr{address(W) + next, address(M) + next, address(S) + next}, n / 16}
-			c.c = g[k*nr:][:n]
-			if last > 0 {
-				c.init, c.ldi = c.c, nr
-			}
-			if c.k > 0 {
-				c.a = a[k:]
-			}
-			v.run(&c)
-			v.adam(W, M, S, c.c, step)
+		c := v.gradColumn(x, dy, 0, x.Rows, j, strip)
+		if v.wide {
+			gradAdamAVX512(&g[0], &c.a[0], &c.b[0], 4*c.cs, c.k, h, count, rest, &w.Data[lo], &m.Data[lo], &s.Data[lo], &coef[0])
+		} else {
+			gradAdamAVX2(&g[0], &c.a[0], &c.b[0], 4*c.cs, c.k, h, count, rest, &w.Data[lo], &m.Data[lo], &s.Data[lo], &coef[0])
 		}
 	}
+}
+
+// adamRows is the height of the tallest tile beside which Adam runs.
+func (v vector) adamRows() int {
+	if v.wide {
+		return tallest
+	}
+	return 5
+}
+
+// coefficients is one vector of each.
+func (v vector) coefficients(s AdamStep[float32]) (coef [6 * widest / 2]float32) {
+	width := v.panelWidth() / 2
+	for i, c := range []float32{s.Rate, s.Decay, s.Mean, s.Square, s.Alpha, s.Epsilon} {
+		for l := range width {
+			coef[i*width+l] = c
+		}
+	}
+	return coef
 }

@@ -12,17 +12,19 @@ import (
 
 // isa is all that tells one instruction set's kernels from the other's.
 type isa struct {
-	name  string // suffix of the functions' names
-	width int    // float32 per vector
-	rows  int    // of the tallest tile
-	wide  bool   // ZMM and opmask registers
+	name     string // suffix of the functions' names
+	width    int    // float32 per vector
+	rows     int    // of the tallest tile
+	adamRows int    // rows of the tallest tile beside which Adam runs
+	wide     bool   // ZMM and opmask registers
 }
 
 // The tiles are two vectors wide. Their height is what the registers hold: 16
-// are 12 sums, 2 weights and 2 activations; of 32, 24 are sums.
+// are 12 sums, 2 weights and 2 activations; of 32, 24 are sums. Adam beside a tile
+// takes three more.
 var (
-	avx2   = isa{name: "AVX2", width: 8, rows: 6}
-	avx512 = isa{name: "AVX512", width: 16, rows: 12, wide: true}
+	avx2   = isa{name: "AVX2", width: 8, rows: 6, adamRows: 5}
+	avx512 = isa{name: "AVX512", width: 16, rows: 12, adamRows: 12, wide: true}
 )
 
 // gen emits functions of one instruction set.

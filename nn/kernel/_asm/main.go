@@ -61,6 +61,7 @@ func assemble(s isa) (*ir.File, error) {
 	g.ConstraintExpr("amd64")
 	g.ConstraintExpr("!purego")
 	g.tile()
+	g.gradAdam()
 	g.transpose()
 	g.strip()
 	g.adam()

@@ -11,17 +11,16 @@ import (
 // balanced, so that no tile is so low that its few chains of additions wait for
 // each other.
 //
-// While it starts each tile it prefetches lines cache lines from each of three
-// streams: what the caller will need next, so that memory works while the
-// multipliers do.
+// As it starts each tile it prefetches some of what the caller will need next, so
+// that memory works while the multipliers do.
 func (g *gen) tile() {
-	g.fn("tile", "c, init, a, b *float32, ldc, ldi, rs, cs, k, h, count, rest int, floor float32, pf uintptr, pf1, pf2, lines int",
+	g.fn("tile", "c, init, a, b *float32, ldc, ldi, rs, cs, k, h, count, rest int, floor float32, pf uintptr, pairs, left, chunk, hop int",
 		"computes h·count + (h−1)·rest rows of one panel, strides in bytes:",
 		"",
 		"\tc[i·ldc+j] = max(floor, init[i·ldi+j] + Σ_k a[i·rs+k·cs]·b[k·panelWidth+j])",
 		"",
-		"A nil init counts as zeros. It prefetches lines cache lines for each tile from",
-		"each of pf, pf+pf1 and pf+pf2 on.")
+		"A nil init counts as zeros. For each tile it prefetches pairs·128 bytes, going on",
+		"from pf and skipping hop bytes after every chunk pairs, the first time after left.")
 	t := &tileGen{gen: g, c: g.arg("c"), init: g.arg("init"), a: g.arg("a"), b: g.arg("b"), rs: g.arg("rs"), cs: g.arg("cs")}
 	t.rs3 = g.GP64()
 	g.LEAQ(operand.Mem{Base: t.rs, Index: t.rs, Scale: 2}, t.rs3)
@@ -88,18 +87,23 @@ func (t *tileGen) start(h int, sum []reg.VecVirtual) {
 
 func (t *tileGen) prefetch(h int) {
 	t.Label(label("prefetch%d", h))
-	n := t.arg("lines")
+	n := t.arg("pairs")
 	t.TESTQ(n, n)
 	t.JEQ(operand.LabelRef(label("sum%d", h)))
-	pf, pf1, pf2 := t.arg("pf"), t.arg("pf1"), t.arg("pf2")
-	t.Label(label("line%d", h))
+	pf, left := t.arg("pf"), t.arg("left")
+	t.Label(label("pair%d", h))
 	t.PREFETCHT0(at(pf, 0))
-	t.PREFETCHT0(operand.Mem{Base: pf, Index: pf1, Scale: 1})
-	t.PREFETCHT0(operand.Mem{Base: pf, Index: pf2, Scale: 1})
-	t.ADDQ(num(64), pf)
+	t.PREFETCHT0(at(pf, 64))
+	t.ADDQ(num(128), pf)
+	t.DECQ(left)
+	t.JNE(operand.LabelRef(label("next%d", h)))
+	t.ADDQ(t.argMem("hop"), pf)
+	t.MOVQ(t.argMem("chunk"), left)
+	t.Label(label("next%d", h))
 	t.DECQ(n)
-	t.JNE(operand.LabelRef(label("line%d", h)))
+	t.JNE(operand.LabelRef(label("pair%d", h)))
 	t.MOVQ(pf, t.argMem("pf"))
+	t.MOVQ(left, t.argMem("left"))
 }
 
 // unroll is the steps of the summed index per turn of the loop.
