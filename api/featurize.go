@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 
@@ -28,7 +31,7 @@ func (c *FeaturizeCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	return mapLines(ctx, std.in, std.out, func() lineFunc {
-		w := rowWriter{f: f, morgan: c.Morgan}
+		w := rowWriter{f: f, morgan: c.Morgan, stderr: std.err}
 		return w.row
 	})
 }
@@ -39,17 +42,26 @@ type rowWriter struct {
 	f            *featurize.Featurizer
 	morgan       bool
 	atoms, bonds quoted
+	stderr       io.Writer
 }
 
 // row appends
 //
 //	{"smiles","n_atoms","atoms":[…],"bonds":[…],"connectivity":[[src,dst]…],"morgan":{"hash":count}}
 //
-// or {"smiles","error":{"code","detail","position"}}, and a newline.
-func (w *rowWriter) row(dst, line []byte) []byte {
+// or {"smiles","error":{"code","detail","position"}}, and a newline. A defect
+// of the program costs the line it shows in, not the others: it is reported
+// with its stack.
+func (w *rowWriter) row(dst, line []byte) (out []byte) {
 	text := string(line)
 	dst = append(dst, `{"smiles":`...)
 	dst = appendQuoted(dst, text)
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(w.stderr, "api: a defect of the program, at %.200q: %v\n%s", text, p, debug.Stack())
+			out = lineError{Code: "internal", Detail: fmt.Sprint("a defect of the program: ", p)}.append(dst)
+		}
+	}()
 	m, err := w.f.Read(text)
 	if err != nil {
 		return describe(err).append(dst)
@@ -58,8 +70,11 @@ func (w *rowWriter) row(dst, line []byte) []byte {
 	if w.morgan {
 		morgan = featurize.Morgan(m)
 	}
-	g := w.f.GraphOf(m)
+	return w.graph(dst, w.f.GraphOf(m), morgan)
+}
 
+// graph appends the members after "smiles", and a newline.
+func (w *rowWriter) graph(dst []byte, g *featurize.Graph, morgan map[uint32]int) []byte {
 	dst = append(dst, `,"n_atoms":`...)
 	dst = strconv.AppendInt(dst, int64(len(g.Atom)), 10)
 	dst = append(dst, `,"atoms":[`...)

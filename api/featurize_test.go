@@ -192,7 +192,7 @@ func TestFeaturizeMorgan(t *testing.T) {
 // Every line has its answer, whatever is in it.
 func TestFeaturizeOddLines(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("C", 300_000)
+	long := strings.Repeat("C", 100_000)
 	in := []string{"CCO", "", "C C\tname", "CCO\x00", "\xff\xfe", `C\C=C\C"`, "<&>", "日本", long + "%", "C", strings.Repeat("(", 100_000), "O"}
 	for ending, end := range map[string]string{"\n": "\n", "\r\n": "\r\n", "no last": ""} {
 		separator := "\n"
@@ -330,6 +330,23 @@ func TestFeaturizeFails(t *testing.T) {
 			t.Errorf("exit status %d, want 1", c)
 		}
 	})
+}
+
+// A panic is the answer to its line only, and is told with its stack.
+func TestFeaturizeSurvivesDefects(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	w := rowWriter{stderr: &errs} // without a Featurizer
+	var row featurized
+	if err := json.Unmarshal(w.row(nil, []byte("CCO")), &row); err != nil {
+		t.Fatal(err)
+	}
+	if row.SMILES != "CCO" || row.Error == nil || row.Error.Code != "internal" {
+		t.Errorf("answers %+v", row)
+	}
+	if !strings.Contains(errs.String(), "featurize.go") {
+		t.Errorf("no stack in %s", &errs)
+	}
 }
 
 type errReader struct{ err error }
