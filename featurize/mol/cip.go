@@ -38,9 +38,9 @@ type cipRanks struct {
 	touched []int32    // cells with atoms to compare
 	keys    []int32    // the keys of these atoms, one after the other
 	keyAt   [][2]int32 // atom: its span of keys
-	atoms   []int32
-	above   []int32
-	cuts    []int
+	atoms   []int32    // last round's queue
+	above   []int32    // atoms that go to the end of their cell's run
+	cuts    []int      // where a cell's parts start, and where the last one ends
 }
 
 // cipCell is a run of order: the atoms of one rank.
@@ -112,9 +112,10 @@ func (r *cipRanks) enqueue(a int32) {
 	}
 }
 
-// split splits cells by the keys of the given atoms. The atoms not given must
-// have equal keys if they share a cell. All keys are taken before any rank
-// changes. Neighbours of atoms that change their cell are enqueued.
+// split splits cells by the keys of the given atoms; an atom may be given more
+// than once. Those not given must have equal keys if they share a cell. All keys
+// are taken before any rank changes. Neighbours of atoms that change their cell
+// are enqueued.
 func (r *cipRanks) split(atoms []int32, key func(dst []int32, a int32) []int32) {
 	r.touched = r.touched[:0]
 	for _, a := range atoms {
@@ -126,6 +127,9 @@ func (r *cipRanks) split(atoms []int32, key func(dst []int32, a int32) []int32) 
 			r.touched = append(r.touched, r.cell[a])
 		}
 		i, j := c.first+c.marked, r.place[a]
+		if j < i {
+			continue // given before
+		}
 		b := r.order[i]
 		r.order[i], r.place[a] = a, i
 		r.order[j], r.place[b] = b, j

@@ -16,6 +16,9 @@ package mol
 //     such centres with three or four neighbours are labelled R or S as if they
 //     were tetrahedral.
 //
+// Two things differ: an atom map written as :0 does not count, and atoms with
+// more than 15 bonds are ranked by all of them, where RDKit's tables overflow.
+//
 // It costs O(b log n) for b bonds, times the rounds of dependent centres.
 func AssignStereo(m *Mol) { assignStereo(m, true) }
 
@@ -55,7 +58,7 @@ type stereo struct {
 	changed     []int32   // atoms that got a label in this round, themselves or for a double bond
 	atomRings   [][]int32 // atom: rings through it; nil until needed
 	inRing      []int32   // bond: 1 + the ring last looked at, if it is in that; nil until needed
-	ligands     []ligand
+	ligands     []ligand  // scratch
 }
 
 // hasStereo clears labels and reports whether anything is written that
