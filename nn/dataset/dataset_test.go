@@ -1,0 +1,122 @@
+package dataset
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/nn/enginetest"
+	"polyid-trainer/nn/plan"
+)
+
+// shipped is PolyID's training table with its polymers.
+func shipped(t *testing.T) (*data.Table, *Dataset) {
+	t.Helper()
+	f, err := featurize.New(featurize.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, set, err := PolyID(t.Context(), f, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table, set
+}
+
+func all(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
+
+// TestShippedTable compares with what PolyID made of the same rows: its scaler
+// (golden meta.json) and its tokens, row by row.
+func TestShippedTable(t *testing.T) {
+	table, set := shipped(t)
+	if set.Rows() != 229 || set.Distinct() != 35 {
+		t.Fatalf("%d rows, %d distinct graphs, want 229 and 35", set.Rows(), set.Distinct())
+	}
+	fold, err := set.Fold(table, data.Fold{Train: all(229), Validate: []int{3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(fold.Scaler.Center, []float64{36, 150}) || !slices.Equal(fold.Scaler.Scale, []float64{40, 63}) {
+		t.Errorf("scaler %+v, PolyID has centers 36 and 150 and scales 40 and 63", fold.Scaler)
+	}
+	if s := fold.Sizes(); s.AtomClasses != 9 || s.BondClasses != 14 || s.Targets != 2 {
+		t.Errorf("sizes %+v, PolyID has 9 atom and 14 bond classes", s)
+	}
+	peer := enginetest.ReadShipped(t)
+	cache := plan.NewCache(12)
+	for i, x := range fold.Train {
+		want := peer.Polymer(i, fold.Scaler.Center, fold.Scaler.Scale)
+		p := cache.Plan(want.Graph())
+		if !slices.Equal(x.Atom, p.AtomID) || !slices.Equal(x.Bond, p.BondID) {
+			t.Fatalf("row %d: tokens %v and %v, PolyID's are %v and %v", i, x.Atom, x.Bond, p.AtomID, p.BondID)
+		}
+		for k, y := range want.Target {
+			if y := float32(y); math.IsNaN(float64(y)) != math.IsNaN(float64(x.Target[k])) || !math.IsNaN(float64(y)) && y != x.Target[k] {
+				t.Errorf("row %d: target %d is %v, want %v", i, k, x.Target[k], y)
+			}
+		}
+		if x.Row != i {
+			t.Errorf("example %d is row %d", i, x.Row)
+		}
+	}
+	if &fold.Validate[0].Plan.AtomID[0] != &fold.Train[3].Plan.AtomID[0] {
+		t.Error("training and validation do not share plans")
+	}
+}
+
+// TestFittedOnTrainingRowsOnly hides the only row with sulfur from training.
+func TestFittedOnTrainingRowsOnly(t *testing.T) {
+	table, set := shipped(t)
+	rows := all(229)
+	var without, with []int
+	for _, r := range rows {
+		if strings.Contains(table.Structures[r].Polymer, "S") {
+			with = append(with, r)
+		} else {
+			without = append(without, r)
+		}
+	}
+	if len(with) == 0 {
+		t.Fatal("no row has sulfur: the test shows nothing")
+	}
+	fold, err := set.Fold(table, data.Fold{Train: without, Validate: with})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(fold.Vocab.Atom.Words(), "('S', 2, 0, 0, False)") || !slices.Contains(fold.Validate[0].Atom, featurize.Unknown) {
+		t.Errorf("the vocabulary knows sulfur: %q", fold.Vocab.Atom.Words())
+	}
+	want, err := table.FitScaler(without)
+	if err != nil || !slices.Equal(want.Center, fold.Scaler.Center) {
+		t.Errorf("scaler %v, want %v", fold.Scaler, want)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	f, err := featurize.New(featurize.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(t.Context(), f, []string{"CC", "C(", "CC", "N)"}, 2, nil)
+	if err == nil || !strings.Contains(err.Error(), "row 1: ") || !strings.Contains(err.Error(), "row 3: ") {
+		t.Errorf("error %v, want it to name rows 1 and 3", err)
+	}
+	table, set := shipped(t)
+	if _, err := set.Fold(table, data.Fold{Train: []int{0, 229}}); err == nil {
+		t.Error("a row beyond the table was accepted")
+	}
+	short := *table
+	short.Structures = short.Structures[:3]
+	if _, err := set.Fold(&short, data.Fold{Train: []int{0}}); err == nil {
+		t.Error("another table was accepted")
+	}
+}
