@@ -1,0 +1,203 @@
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"polyid-trainer/featurize"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/plan"
+)
+
+// Ensemble is k folds' models on their engines. It is safe for concurrent use:
+// callers take turns on each fold, each beginning with another one, so as many
+// run at once as there are folds, with one copy of the weights.
+type Ensemble struct {
+	targets    []checkpoint.Target
+	featurizer *featurize.Featurizer
+	folds      []*fold
+	blocks     int
+	next       atomic.Uint32
+	calibrated *Calibration
+}
+
+type fold struct {
+	binding       *featurize.Binding
+	center, scale []float64
+
+	mu     sync.Mutex
+	engine nn.Engine
+	atom   []int32 // tokens of the polymer at hand
+	bond   []int32
+	scaled []float32
+}
+
+// New makes an Ensemble of models, which must predict the same targets from the
+// same features with as many blocks, on engines of its own. c may be nil: then
+// predictions have no interval. The models' weights are not kept.
+func New(models []*checkpoint.Model, newEngine nn.NewEngine, c *Calibration) (*Ensemble, error) {
+	if len(models) == 0 {
+		return nil, errors.New("an ensemble of no models")
+	}
+	first := models[0]
+	f, err := featurize.New(first.Features)
+	if err != nil {
+		return nil, err
+	}
+	e := &Ensemble{targets: first.Targets, featurizer: f, blocks: first.Config.NumMessages, calibrated: c}
+	if c != nil {
+		if err := c.fits(first.Targets, len(models)); err != nil {
+			return nil, fmt.Errorf("calibration: %w", err)
+		}
+	}
+	for i, m := range models {
+		if err := e.add(m, newEngine); err != nil {
+			return nil, errors.Join(fmt.Errorf("fold %d: %w", i, err), e.Close())
+		}
+	}
+	return e, nil
+}
+
+func (e *Ensemble) add(m *checkpoint.Model, newEngine nn.NewEngine) error {
+	switch {
+	case !slices.Equal(m.Targets, e.targets):
+		return fmt.Errorf("it predicts %v, the first fold %v", m.Targets, e.targets)
+	case m.Features.WithDefaults() != e.featurizer.Config():
+		return fmt.Errorf("it reads features %v, the first fold %v", m.Features, e.featurizer.Config())
+	case m.Config.NumMessages != e.blocks:
+		return fmt.Errorf("it has %d blocks, the first fold %d", m.Config.NumMessages, e.blocks)
+	}
+	engine, err := newEngine(m.Config, m.Sizes(), 0)
+	if err != nil {
+		return err
+	}
+	e.folds = append(e.folds, &fold{
+		engine: engine, binding: e.featurizer.Bind(m.Vocab),
+		center: m.Scaler.Center, scale: m.Scaler.Scale,
+		scaled: make([]float32, len(e.targets)),
+	})
+	return engine.SetState(&nn.State{Weights: m.Weights})
+}
+
+// Close releases the engines.
+func (e *Ensemble) Close() error {
+	var errs []error
+	for _, f := range e.folds {
+		errs = append(errs, f.engine.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Targets are what the ensemble predicts, in the order of Prediction.Values.
+func (e *Ensemble) Targets() []checkpoint.Target { return e.targets }
+
+// Featurizer makes the graphs that Plan takes.
+func (e *Ensemble) Featurizer() *featurize.Featurizer { return e.featurizer }
+
+// Folds is the number of models.
+func (e *Ensemble) Folds() int { return len(e.folds) }
+
+// Prediction is the ensemble's answer for one polymer.
+type Prediction struct {
+	Values []Value // one per target
+	// Unknown is the number of distinct features of the polymer, of atoms and of
+	// bonds, that at least one fold's vocabulary does not have.
+	Unknown int
+}
+
+// Value is the prediction of one target, in its own units.
+type Value struct {
+	Mean    float64
+	Std     float64 // NaN with a single fold
+	PerFold []float64
+	// Interval is nil without a calibration, or with too few polymers in it.
+	Interval *Interval
+}
+
+// Interval is where the target is expected to lie at the calibration's level.
+type Interval struct{ Low, High float64 }
+
+// Plan plans a graph of Featurizer for Predict. A plan may be used many times.
+func (e *Ensemble) Plan(g *featurize.Graph) *plan.Plan {
+	return new(plan.Builder).Build(g, e.blocks)
+}
+
+// Predict runs every fold on one polymer. It costs k forward passes.
+func (e *Ensemble) Predict(p *plan.Plan) (*Prediction, error) {
+	k := len(e.folds)
+	out := &Prediction{Values: make([]Value, len(e.targets))}
+	for t := range out.Values {
+		out.Values[t].PerFold = make([]float64, k)
+	}
+	unknownAtom, unknownBond := make([]bool, len(p.AtomID)), make([]bool, len(p.BondID))
+	start := int(e.next.Add(1) % uint32(k))
+	for i := range k {
+		at := (start + i) % k
+		if err := e.folds[at].predict(p, at, out, unknownAtom, unknownBond); err != nil {
+			return nil, fmt.Errorf("fold %d: %w", at, err)
+		}
+	}
+	for t := range out.Values {
+		v := &out.Values[t]
+		v.Mean, v.Std = meanStd(v.PerFold)
+		if e.calibrated != nil {
+			v.Interval = e.calibrated.Interval(t, v.PerFold)
+		}
+	}
+	out.Unknown = count(unknownAtom) + count(unknownBond)
+	return out, nil
+}
+
+// predict writes the fold's answers to out and marks the classes it does not
+// know.
+func (f *fold) predict(p *plan.Plan, at int, out *Prediction, unknownAtom, unknownBond []bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.atom, _ = f.binding.Atom.Tokens(f.atom[:0], p.AtomID)
+	f.bond, _ = f.binding.Bond.Tokens(f.bond[:0], p.BondID)
+	mark(unknownAtom, f.atom)
+	mark(unknownBond, f.bond)
+	b := nn.Batch{Examples: []nn.Example{{Plan: p, Atom: f.atom, Bond: f.bond}}}
+	if err := f.engine.Predict(&b, f.scaled); err != nil {
+		return err
+	}
+	for t, x := range f.scaled {
+		out.Values[t].PerFold[at] = float64(x)*f.scale[t] + f.center[t]
+	}
+	return nil
+}
+
+func mark(unknown []bool, tokens []int32) {
+	for i, token := range tokens {
+		if token == featurize.Unknown {
+			unknown[i] = true
+		}
+	}
+}
+
+func count(marks []bool) (n int) {
+	for _, m := range marks {
+		if m {
+			n++
+		}
+	}
+	return n
+}
+
+// meanStd is the mean and the standard deviation with divisor n−1, as pandas
+// has it: NaN for a single value.
+func meanStd(x []float64) (mean, std float64) {
+	for _, v := range x {
+		mean += v
+	}
+	mean /= float64(len(x))
+	for _, v := range x {
+		std += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(std / float64(len(x)-1))
+}
