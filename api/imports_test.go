@@ -31,9 +31,10 @@ var allowed = map[string][]string{
 	"nn/global100":        {"nn", "nn/plan"},
 	"nn/cpu":              {"nn", "nn/plan", "nn/kernel", "nn/global100"},
 	"nn/train":            {"nn", "nn/plan"},
-	"nn/checkpoint":       {"nn", "featurize", "data"},
-	"nn/keras":            {"nn", "featurize", "data"},
-	"nn/ensemble":         {"nn", "nn/plan", "featurize", "data"},
+	"nn/dataset":          {"nn", "nn/plan", "featurize", "data"},
+	"nn/checkpoint":       {"nn", "nn/train", "featurize", "data"},
+	"nn/keras":            {"nn", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
+	"nn/ensemble":         {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
 	"storage/file":        {"storage"},
 	"storage/s3":          {"storage"},
 	"storage/storagetest": {"storage"},
@@ -41,6 +42,9 @@ var allowed = map[string][]string{
 
 	"jobs":         {"data", "featurize", "nn", "nn/train"},
 	"jobs/records": {"jobs", "storage"},
+
+	"nn/keras/internal/hdf5":   {},
+	"nn/keras/internal/pickle": {},
 
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
 }
