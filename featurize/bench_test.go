@@ -101,6 +101,35 @@ func BenchmarkGraph(b *testing.B) {
 	}
 }
 
+// BenchmarkAll is the parallel path over ten copies of the shipped table.
+func BenchmarkAll(b *testing.B) {
+	rows := slices.Repeat(shippedPolymers(b), 10)
+	for _, workers := range []int{1, runtime.GOMAXPROCS(0)} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f, err := featurize.New(featurize.Config{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := f.All(b.Context(), rows, workers, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*len(rows))/b.Elapsed().Seconds(), "polymers/s")
+		})
+	}
+}
+
+// BenchmarkMorgan is the fingerprint of one shipped polymer.
+func BenchmarkMorgan(b *testing.B) {
+	m := read(b, shippedPolymers(b)[0])
+	b.ReportAllocs()
+	for b.Loop() {
+		featurize.Morgan(m)
+	}
+}
+
 // BenchmarkBesidePeers runs the same path over the shipped polymers in turn
 // with RDKit's parsing and AddHs and with nfp's preprocessor, each on one core,
 // and reports the median pass of each and their ratios.
