@@ -11,6 +11,7 @@ import (
 type layout struct {
 	sheet   *Sheet
 	role    [roles]int
+	folded  []string // header
 	long    bool
 	index   []bool         // per column: it only counts rows
 	targets []targetColumn // of a wide sheet
@@ -27,6 +28,10 @@ type targetColumn struct {
 // findRoles resolves the structural columns and reports what it misses.
 func (p *parser) findRoles(l *layout) {
 	s := l.sheet
+	l.folded, l.index = make([]string, len(s.Header)), make([]bool, len(s.Header))
+	for i, h := range s.Header {
+		l.folded[i], l.index[i] = fold(h), isIndex(h)
+	}
 	stated := p.columns.Roles.stated()
 	for r := range l.role {
 		l.role[r] = -1
@@ -38,16 +43,12 @@ func (p *parser) findRoles(l *layout) {
 			continue
 		}
 		for _, name := range roleNames[r] {
-			at := slices.IndexFunc(s.Header, func(h string) bool { return fold(h) == name })
+			at := slices.Index(l.folded, name)
 			if at >= 0 && !slices.Contains(stated[:], s.Header[at]) {
 				l.role[r] = at
 				break
 			}
 		}
-	}
-	l.index = make([]bool, len(s.Header))
-	for i, h := range s.Header {
-		l.index[i] = isIndex(h)
 	}
 	l.long = l.role[roleProperty] >= 0 && l.role[roleValue] >= 0 && !p.options.ForPrediction
 	if !l.long { // then a column called value may be a target
@@ -120,7 +121,7 @@ func (p *parser) placeTarget(l *layout, t, column int) {
 	if p.table.Targets[t].Column == "" {
 		p.table.Targets[t].Column = h
 	}
-	l.targets = append(l.targets, targetColumn{target: t, column: column, units: p.unitsColumn(l.sheet, h, name), unit: p.unitID(unit)})
+	l.targets = append(l.targets, targetColumn{target: t, column: column, units: p.unitsColumn(l, h, name), unit: p.unitID(unit)})
 }
 
 // findProperties adds the targets of a long sheet: what its property column
@@ -158,16 +159,17 @@ func (p *parser) addTarget(name string) int {
 }
 
 // unitsColumn finds "Tg_units" for "Tg", or the column that Columns.Units names.
-func (p *parser) unitsColumn(s *Sheet, header, name string) int {
+func (p *parser) unitsColumn(l *layout, header, name string) int {
 	if h := p.statedUnits(header, name); h != "" {
-		if i := slices.Index(s.Header, h); i >= 0 {
+		if i := slices.Index(l.sheet.Header, h); i >= 0 {
 			return i
 		}
 	}
-	return slices.IndexFunc(s.Header, func(h string) bool {
-		f := fold(h)
-		return f == fold(name)+"units" || f == fold(name)+"unit"
-	})
+	f := fold(name)
+	if i := slices.Index(l.folded, f+"units"); i >= 0 {
+		return i
+	}
+	return slices.Index(l.folded, f+"unit")
 }
 
 // statedUnit is the unit that the caller or the publisher gives a column.

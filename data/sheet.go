@@ -18,7 +18,8 @@ type Sheet struct {
 	Rows   []Line            //
 	Units  map[string]string // units the publisher states besides the columns, by header
 
-	defects []Defect // of the header
+	headerRow int      // as a spreadsheet shows it
+	defects   []Defect // of the header
 }
 
 // Line is one row of a [Sheet].
@@ -183,7 +184,7 @@ func (s *Sheet) append(l Line, o Options) error {
 	case s.Header == nil && slices.ContainsFunc(l.Cells, func(c string) bool { return len(c) > maxName }):
 		return fmt.Errorf("%w: a column name of more than %d bytes", ErrTooLarge, maxName)
 	case s.Header == nil:
-		s.Header = trimAll(l.Cells)
+		s.Header, s.headerRow = trimAll(l.Cells), l.Row
 		return nil
 	case len(s.Rows) == o.MaxRows:
 		return fmt.Errorf("%w: more than %d rows", ErrTooLarge, o.MaxRows)
@@ -201,7 +202,7 @@ func (s *Sheet) checkHeader() {
 	seen := make(map[string]bool, len(s.Header))
 	for _, h := range s.Header {
 		if h != "" && seen[h] {
-			s.defect(Defect{Row: 1, Column: h, Code: DuplicateHeader, Reason: "two columns have this name"})
+			s.defect(Defect{Row: s.headerRow, Column: h, Code: DuplicateHeader, Reason: "two columns have this name"})
 		}
 		seen[h] = true
 	}

@@ -1,11 +1,14 @@
 package data
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +116,8 @@ func TestReadCSVNumbersRows(t *testing.T) {
 		rows = append(rows, l.Row)
 	}
 	wantEqual(t, "rows", rows, []int{3, 6, 7, 9})
+	ds := defects(t, "\n\nsmiles_polymer,Tg,Tg\nC,1,1\n", Columns{}, Options{})
+	wantEqual(t, "header", reasons(ds), []string{"row 3, column Tg: two columns have this name"})
 }
 
 func TestReadCSVLatin1(t *testing.T) {
@@ -171,6 +176,72 @@ func TestReadSheetRefuses(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// FuzzReadXLSX puts hostile XML where a workbook has its sheet and its strings.
+func FuzzReadXLSX(f *testing.F) {
+	const sheet = `<worksheet><sheetData>
+<row r="1"><c r="A1" t="inlineStr"><is><t>smiles_polymer</t></is></c><c r="B1" t="s"><v>0</v></c></row>
+<row r="3"><c r="A3" t="str"><v>C</v></c><c r="XFD3"><v>1</v></c></row></sheetData></worksheet>`
+	f.Add(sheet, `<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>Tg</t></si></sst>`)
+	f.Add(`<worksheet><sheetData><row r="-1"><c r="A0" t="s"><v>-7</v></c></row></sheetData></worksheet>`, `<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`)
+	f.Add(`<worksheet><sheetData><row r="1048577"/></sheetData></worksheet>`, "")
+	template := unzipped(f, workbook(f, []any{"a"}))
+	f.Fuzz(func(t *testing.T, sheet, shared string) {
+		parts := maps.Clone(template)
+		parts["xl/worksheets/sheet1.xml"], parts["xl/sharedStrings.xml"] = sheet, shared
+		book, err := zipped(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := ReadSheet(bytes.NewReader(book), "", Options{})
+		if err == nil {
+			Parse(t.Context(), []*Sheet{s}, Columns{}, Options{})
+		} else if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrTooLarge) {
+			t.Fatalf("error %v of no kind", err)
+		}
+	})
+}
+
+// unzipped is an archive's files.
+func unzipped(t testing.TB, archive []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string]string)
+	for _, file := range z.File {
+		r, err := file.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file.Name] = string(text)
+	}
+	return files
+}
+
+// zipped packs files in the order of their names.
+func zipped(files map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		w, err := z.Create(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, files[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
 
 func FuzzReadCSV(f *testing.F) {
 	for _, s := range []string{
