@@ -1089,19 +1089,17 @@ tile5:
 	PREFETCHT0 1280(R10)
 	PREFETCHT0 1280(R10)(DI*1)
 	PREFETCHT0 1280(R10)(R8*1)
-
-	// One row of Adam beside each turn, as far as there are gradients.
-	MOVQ    k+32(FP), R11
-	SUBQ    BX, R10
-	SHRQ    $0x06, R10
-	SHRQ    $0x02, R11
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    AX, R12
-	MOVQ    CX, R13
-	TESTQ   R10, R10
-	JEQ     alone5
+	MOVQ       k+32(FP), R11
+	SHRQ       $0x02, R11
+	MOVQ       AX, R12
+	MOVQ       CX, R13
+	SUBQ       BX, R10
+	SHRQ       $0x06, R10
+	CMPQ       R10, R11
+	CMOVQGT    R11, R10
+	SUBQ       R10, R11
+	TESTQ      R10, R10
+	JEQ        alone5
 
 both5:
 	VMOVUPS      (R13), Y10
@@ -1382,19 +1380,17 @@ tile4:
 	PREFETCHT0 1216(R10)
 	PREFETCHT0 1216(R10)(DI*1)
 	PREFETCHT0 1216(R10)(R8*1)
-
-	// One row of Adam beside each turn, as far as there are gradients.
-	MOVQ    k+32(FP), R11
-	SUBQ    BX, R10
-	SHRQ    $0x06, R10
-	SHRQ    $0x02, R11
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    AX, R12
-	MOVQ    CX, R13
-	TESTQ   R10, R10
-	JEQ     alone4
+	MOVQ       k+32(FP), R11
+	SHRQ       $0x02, R11
+	MOVQ       AX, R12
+	MOVQ       CX, R13
+	SUBQ       BX, R10
+	SHRQ       $0x06, R10
+	CMPQ       R10, R11
+	CMOVQGT    R11, R10
+	SUBQ       R10, R11
+	TESTQ      R10, R10
+	JEQ        alone4
 
 both4:
 	VMOVUPS      (R13), Y8
@@ -1641,19 +1637,17 @@ tile3:
 	PREFETCHT0 1152(R10)
 	PREFETCHT0 1152(R10)(DI*1)
 	PREFETCHT0 1152(R10)(R8*1)
-
-	// One row of Adam beside each turn, as far as there are gradients.
-	MOVQ    k+32(FP), R11
-	SUBQ    BX, R10
-	SHRQ    $0x06, R10
-	SHRQ    $0x02, R11
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    AX, R12
-	MOVQ    CX, R13
-	TESTQ   R10, R10
-	JEQ     alone3
+	MOVQ       k+32(FP), R11
+	SHRQ       $0x02, R11
+	MOVQ       AX, R12
+	MOVQ       CX, R13
+	SUBQ       BX, R10
+	SHRQ       $0x06, R10
+	CMPQ       R10, R11
+	CMOVQGT    R11, R10
+	SUBQ       R10, R11
+	TESTQ      R10, R10
+	JEQ        alone3
 
 both3:
 	VMOVUPS      (R13), Y6
@@ -1866,149 +1860,52 @@ tile2:
 	PREFETCHT0 1088(R10)
 	PREFETCHT0 1088(R10)(DI*1)
 	PREFETCHT0 1088(R10)(R8*1)
-
-	// One row of Adam beside each turn, as far as there are gradients.
-	MOVQ    k+32(FP), R11
-	SUBQ    BX, R10
-	SHRQ    $0x06, R10
-	SHRQ    $0x02, R11
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    AX, R12
-	MOVQ    CX, R13
-	TESTQ   R10, R10
-	JEQ     alone2
-
-both2:
-	VMOVUPS      (R13), Y4
-	VMOVUPS      32(R13), Y5
-	VBROADCASTSS (R12), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	VMOVUPS      (BX)(R9*1), Y4
-	VMOVUPS      (BX)(DI*1), Y5
-	VSUBPS       Y5, Y4, Y6
-	VMULPS       64(SI), Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, (BX)(DI*1)
-	VMULPS       Y4, Y4, Y6
-	VMOVUPS      (BX)(R8*1), Y4
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       96(SI), Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VMOVUPS      64(R13), Y6
-	VMOVUPS      96(R13), Y7
-	VBROADCASTSS (R12), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R12), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
-	ADDQ         DX, R12
-	VMOVUPS      Y4, (BX)(R8*1)
-	VSQRTPS      Y4, Y4
-	VADDPS       160(SI), Y4, Y4
-	VMULPS       128(SI), Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMOVUPS      (BX), Y4
-	VMULPS       32(SI), Y4, Y6
-	VMULPS       (SI), Y6, Y6
-	VSUBPS       Y6, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (BX)
-	VMOVUPS      128(R13), Y4
-	VMOVUPS      160(R13), Y5
-	VBROADCASTSS (R12), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
-	VFMADD231PS  Y4, Y6, Y2
-	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	VMOVUPS      32(BX)(R9*1), Y4
-	VMOVUPS      32(BX)(DI*1), Y5
-	VSUBPS       Y5, Y4, Y6
-	VMULPS       64(SI), Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 32(BX)(DI*1)
-	VMULPS       Y4, Y4, Y6
-	VMOVUPS      32(BX)(R8*1), Y4
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       96(SI), Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VMOVUPS      192(R13), Y6
-	VMOVUPS      224(R13), Y7
-	VBROADCASTSS (R12), Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(R12), Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VFMADD231PS  Y7, Y8, Y3
-	ADDQ         DX, R12
-	VMOVUPS      Y4, 32(BX)(R8*1)
-	VSQRTPS      Y4, Y4
-	VADDPS       160(SI), Y4, Y4
-	VMULPS       128(SI), Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMOVUPS      32(BX), Y4
-	VMULPS       32(SI), Y4, Y6
-	VMULPS       (SI), Y6, Y6
-	VSUBPS       Y6, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 32(BX)
-	ADDQ         $+64, BX
-	ADDQ         $+256, R13
-	DECQ         R10
-	JNE          both2
-
-alone2:
-	TESTQ R11, R11
-	JEQ   tail2
+	MOVQ       k+32(FP), R10
+	SHRQ       $0x02, R10
+	MOVQ       AX, R11
+	MOVQ       CX, R12
+	TESTQ      R10, R10
+	JEQ        tail2
 
 loop2:
-	VMOVUPS      (R13), Y4
-	VMOVUPS      32(R13), Y5
-	VBROADCASTSS (R12), Y6
+	VMOVUPS      (R12), Y4
+	VMOVUPS      32(R12), Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
+	VBROADCASTSS 4(R11), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	VMOVUPS      64(R13), Y4
-	VMOVUPS      96(R13), Y5
-	VBROADCASTSS (R12), Y6
+	ADDQ         DX, R11
+	VMOVUPS      64(R12), Y4
+	VMOVUPS      96(R12), Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
+	VBROADCASTSS 4(R11), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	VMOVUPS      128(R13), Y4
-	VMOVUPS      160(R13), Y5
-	VBROADCASTSS (R12), Y6
+	ADDQ         DX, R11
+	VMOVUPS      128(R12), Y4
+	VMOVUPS      160(R12), Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
+	VBROADCASTSS 4(R11), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	VMOVUPS      192(R13), Y4
-	VMOVUPS      224(R13), Y5
-	VBROADCASTSS (R12), Y6
+	ADDQ         DX, R11
+	VMOVUPS      192(R12), Y4
+	VMOVUPS      224(R12), Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
+	VBROADCASTSS 4(R11), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	ADDQ         $+256, R13
-	DECQ         R11
+	ADDQ         DX, R11
+	ADDQ         $+256, R12
+	DECQ         R10
 	JNE          loop2
 
 tail2:
@@ -2017,16 +1914,16 @@ tail2:
 	JEQ  store2
 
 one2:
-	VMOVUPS      (R13), Y4
-	VMOVUPS      32(R13), Y5
-	VBROADCASTSS (R12), Y6
+	VMOVUPS      (R12), Y4
+	VMOVUPS      32(R12), Y5
+	VBROADCASTSS (R11), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(R12), Y6
+	VBROADCASTSS 4(R11), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, R12
-	ADDQ         $+64, R13
+	ADDQ         DX, R11
+	ADDQ         $+64, R12
 	DECQ         R10
 	JNE          one2
 
@@ -2057,125 +1954,40 @@ tile1:
 	PREFETCHT0 1024(R10)
 	PREFETCHT0 1024(R10)(DI*1)
 	PREFETCHT0 1024(R10)(R8*1)
-
-	// One row of Adam beside each turn, as far as there are gradients.
-	MOVQ    k+32(FP), R11
-	SUBQ    BX, R10
-	SHRQ    $0x06, R10
-	SHRQ    $0x02, R11
-	CMPQ    R10, R11
-	CMOVQGT R11, R10
-	SUBQ    R10, R11
-	MOVQ    AX, R12
-	MOVQ    CX, R13
-	TESTQ   R10, R10
-	JEQ     alone1
-
-both1:
-	VMOVUPS      (R13), Y2
-	VMOVUPS      32(R13), Y3
-	VBROADCASTSS (R12), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	VMOVUPS      (BX)(R9*1), Y2
-	VMOVUPS      (BX)(DI*1), Y3
-	VSUBPS       Y3, Y2, Y4
-	VMULPS       64(SI), Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, (BX)(DI*1)
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      (BX)(R8*1), Y2
-	VSUBPS       Y2, Y4, Y4
-	VMULPS       96(SI), Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VMOVUPS      64(R13), Y4
-	VMOVUPS      96(R13), Y5
-	VBROADCASTSS (R12), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
-	ADDQ         DX, R12
-	VMOVUPS      Y2, (BX)(R8*1)
-	VSQRTPS      Y2, Y2
-	VADDPS       160(SI), Y2, Y2
-	VMULPS       128(SI), Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMOVUPS      (BX), Y2
-	VMULPS       32(SI), Y2, Y4
-	VMULPS       (SI), Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VMOVUPS      128(R13), Y2
-	VMOVUPS      160(R13), Y3
-	VBROADCASTSS (R12), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	VMOVUPS      32(BX)(R9*1), Y2
-	VMOVUPS      32(BX)(DI*1), Y3
-	VSUBPS       Y3, Y2, Y4
-	VMULPS       64(SI), Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, 32(BX)(DI*1)
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      32(BX)(R8*1), Y2
-	VSUBPS       Y2, Y4, Y4
-	VMULPS       96(SI), Y4, Y4
-	VADDPS       Y4, Y2, Y2
-	VMOVUPS      192(R13), Y4
-	VMOVUPS      224(R13), Y5
-	VBROADCASTSS (R12), Y6
-	VFMADD231PS  Y4, Y6, Y0
-	VFMADD231PS  Y5, Y6, Y1
-	ADDQ         DX, R12
-	VMOVUPS      Y2, 32(BX)(R8*1)
-	VSQRTPS      Y2, Y2
-	VADDPS       160(SI), Y2, Y2
-	VMULPS       128(SI), Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMOVUPS      32(BX), Y2
-	VMULPS       32(SI), Y2, Y4
-	VMULPS       (SI), Y4, Y4
-	VSUBPS       Y4, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 32(BX)
-	ADDQ         $+64, BX
-	ADDQ         $+256, R13
-	DECQ         R10
-	JNE          both1
-
-alone1:
-	TESTQ R11, R11
-	JEQ   tail1
+	MOVQ       k+32(FP), R10
+	SHRQ       $0x02, R10
+	MOVQ       AX, R11
+	MOVQ       CX, R12
+	TESTQ      R10, R10
+	JEQ        tail1
 
 loop1:
-	VMOVUPS      (R13), Y2
-	VMOVUPS      32(R13), Y3
-	VBROADCASTSS (R12), Y4
+	VMOVUPS      (R12), Y2
+	VMOVUPS      32(R12), Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	VMOVUPS      64(R13), Y2
-	VMOVUPS      96(R13), Y3
-	VBROADCASTSS (R12), Y4
+	ADDQ         DX, R11
+	VMOVUPS      64(R12), Y2
+	VMOVUPS      96(R12), Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	VMOVUPS      128(R13), Y2
-	VMOVUPS      160(R13), Y3
-	VBROADCASTSS (R12), Y4
+	ADDQ         DX, R11
+	VMOVUPS      128(R12), Y2
+	VMOVUPS      160(R12), Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	VMOVUPS      192(R13), Y2
-	VMOVUPS      224(R13), Y3
-	VBROADCASTSS (R12), Y4
+	ADDQ         DX, R11
+	VMOVUPS      192(R12), Y2
+	VMOVUPS      224(R12), Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	ADDQ         $+256, R13
-	DECQ         R11
+	ADDQ         DX, R11
+	ADDQ         $+256, R12
+	DECQ         R10
 	JNE          loop1
 
 tail1:
@@ -2184,13 +1996,13 @@ tail1:
 	JEQ  store1
 
 one1:
-	VMOVUPS      (R13), Y2
-	VMOVUPS      32(R13), Y3
-	VBROADCASTSS (R12), Y4
+	VMOVUPS      (R12), Y2
+	VMOVUPS      32(R12), Y3
+	VBROADCASTSS (R11), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, R12
-	ADDQ         $+64, R13
+	ADDQ         DX, R11
+	ADDQ         $+64, R12
 	DECQ         R10
 	JNE          one1
 

@@ -34,3 +34,5 @@
 // Kernels are the innermost layer: they panic, with constant messages, when
 // shapes disagree. They never allocate.
 package kernel
+
+//go:generate go -C _asm run . ..

@@ -65,34 +65,15 @@ func (t *gradAdamGen) height(h int) {
 		t.PREFETCHT0(operand.Mem{Base: tile, Disp: disp, Index: t.dm, Scale: 1})
 		t.PREFETCHT0(operand.Mem{Base: tile, Disp: disp, Index: t.dv, Scale: 1})
 	}
-	t.Comment("One row of Adam beside each turn, as far as there are gradients.")
-	beside, turns := tile, t.arg("k")
-	t.SUBQ(t.w, beside)
-	t.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(rowBytes)))), beside)
+	turns := t.arg("k")
 	t.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(unroll)))), turns)
-	t.CMPQ(beside, turns)
-	t.CMOVQGT(turns, beside)
-	t.SUBQ(beside, turns)
-
 	x, b := t.GP64(), t.GP64()
 	t.MOVQ(t.x, x)
 	t.MOVQ(t.b, b)
-	t.TESTQ(beside, beside)
-	t.JEQ(operand.LabelRef(label("alone%d", h)))
-	t.Label(label("both%d", h))
-	adam := append(t.adamOps(0), t.adamOps(t.bytes())...)
-	for i := range unroll {
-		t.step(h, sum, x, b, i*rowBytes)
-		for _, op := range adam[i*len(adam)/unroll : (i+1)*len(adam)/unroll] {
-			op()
-		}
+	// A lower tile than this is the panel's only one: no gradient before it.
+	if h >= (t.adamRows+1)/2 {
+		t.beside(h, sum, tile, turns, x, b)
 	}
-	t.ADDQ(num(rowBytes), t.w)
-	t.ADDQ(num(rowBytes*unroll), b)
-	t.DECQ(beside)
-	t.JNE(operand.LabelRef(label("both%d", h)))
-
-	t.Label(label("alone%d", h))
 	t.TESTQ(turns, turns)
 	t.JEQ(operand.LabelRef(label("tail%d", h)))
 	t.Label(label("loop%d", h))
@@ -133,6 +114,33 @@ func (t *gradAdamGen) height(h int) {
 	t.MOVQ(num(0), t.argMem("rest"))
 	t.TESTQ(rest, rest)
 	t.JEQ(operand.LabelRef("remainder"))
+}
+
+// beside emits turns with one row of Adam in each, as many as there are gradients
+// waiting before tile; it leaves the other turns.
+func (t *gradAdamGen) beside(h int, sum []reg.VecVirtual, tile, turns, x, b reg.Register) {
+	rowBytes := 2 * t.bytes()
+	rows := tile
+	t.SUBQ(t.w, rows)
+	t.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(rowBytes)))), rows)
+	t.CMPQ(rows, turns)
+	t.CMOVQGT(turns, rows)
+	t.SUBQ(rows, turns)
+	t.TESTQ(rows, rows)
+	t.JEQ(operand.LabelRef(label("alone%d", h)))
+	t.Label(label("both%d", h))
+	adam := append(t.adamOps(0), t.adamOps(t.bytes())...)
+	for i := range unroll {
+		t.step(h, sum, x, b, i*rowBytes)
+		for _, op := range adam[i*len(adam)/unroll : (i+1)*len(adam)/unroll] {
+			op()
+		}
+	}
+	t.ADDQ(num(rowBytes), t.w)
+	t.ADDQ(num(rowBytes*unroll), b)
+	t.DECQ(rows)
+	t.JNE(operand.LabelRef(label("both%d", h)))
+	t.Label(label("alone%d", h))
 }
 
 // step adds one k: sum[i, :] += x[i]·b[:].
