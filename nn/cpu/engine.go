@@ -11,7 +11,6 @@ package cpu
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/global100"
@@ -112,7 +111,7 @@ func (e *engine[T]) Step(b *nn.Batch, o nn.Adam) (float64, error) {
 			return 0, fmt.Errorf("row %d: %d targets, want %d", ex.Row, len(ex.Target), e.sizes.Targets)
 		}
 		for _, y := range ex.Target {
-			if !math.IsNaN(float64(y)) {
+			if isFinite(y) {
 				finite++
 			}
 		}
@@ -246,6 +245,9 @@ func (e *engine[T]) asT(v []float32) []T {
 	widen(e.weight, v)
 	return e.weight
 }
+
+// isFinite reports whether a target is measured.
+func isFinite(y float32) bool { return y-y == 0 }
 
 // widen converts src into the front of dst.
 func widen[T, S kernel.Float](dst []T, src []S) int {

@@ -115,7 +115,4 @@ func (e *engine[T]) Heads() {
 func (e *engine[T]) drops() bool { return e.train && e.config.Dropout > 0 }
 
 // measured reports whether the example has target i.
-func (e *engine[T]) measured(i int) bool {
-	y := e.example.Target[i]
-	return y == y
-}
+func (e *engine[T]) measured(i int) bool { return isFinite(e.example.Target[i]) }
