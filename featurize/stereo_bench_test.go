@@ -39,17 +39,18 @@ func BenchmarkFeatures(b *testing.B) {
 
 // TestStereoHostile holds stereo perception to time that grows little faster
 // than its input, on inputs that make comparing everything with everything
-// slow. It is generous, for busy machines: what is quadratic takes minutes.
+// slow. It is generous, for busy machines: comparing every atom in every round
+// takes tens of seconds.
 func TestStereoHostile(t *testing.T) {
-	const n = 100_000
+	const n = 30_000 // atoms; smiles.MaxSize is 32,768
 	for name, s := range map[string]string{
 		"one centre in a long chain": "F[C@](Cl)(Br)" + strings.Repeat("C", n),
-		"a chain of equal centres":   "F" + strings.Repeat("[C@H](F)", n/8),
+		"a chain of equal centres":   "F" + strings.Repeat("[C@H](F)", n/2),
 		"a tree of equal centres":    "F" + tree(13),
-		"a chain of double bonds":    "F" + strings.Repeat("/C=C", n/4) + "/F",
-		"a ring of tags":             "[C@H]1(F)" + strings.Repeat("[C@H](F)", n/8) + "1",
-		"directions that disagree":   "F" + strings.Repeat("/C(/F)=C(/F)", n/12) + "/F",
-		"many molecules":             "F" + strings.Repeat(".C[C@H](O)/C=C/C", n/16),
+		"a chain of double bonds":    "F" + strings.Repeat("/C=C", n/2) + "/F",
+		"a ring of tags":             "[C@H]1(F)" + strings.Repeat("[C@H](F)", n/2) + "1",
+		"directions that disagree":   "F" + strings.Repeat("/C(/F)=C(/F)", n/4) + "/F",
+		"many molecules":             "F" + strings.Repeat(".C[C@H](O)/C=C/C", n/6),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := smiles.Read(s)
@@ -58,7 +59,7 @@ func TestStereoHostile(t *testing.T) {
 			}
 			start := time.Now()
 			mol.AssignStereo(m)
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("took %v", took)
 			} else {
 				t.Log(took)
