@@ -16,8 +16,9 @@
 // give, so all paths and all processors agree to the bit. The matrix products
 // use fused multiply-add on the assembly paths: each element is one chain of
 // fused additions in ascending order of the summed index, whatever the
-// blocking, so avx2 and avx512 agree with each other to the bit and with
-// generic within rounding. Every kernel gives the same bits run after run.
+// blocking, so avx2 and avx512 agree with each other to the bit. On the generic
+// path each element is summed in float64 and rounded once, so it agrees with them
+// within their rounding. Every kernel gives the same bits run after run.
 //
 // # Packed weights
 //
