@@ -27,11 +27,17 @@ type Adam struct {
 type Engine interface {
 	// Step runs forward, backward and one Adam update on b and returns the
 	// loss before it: the mean absolute error over the batch's finite targets.
+	// It is an error if there is none, or if an example does not fit the
+	// network; nothing has changed then. A loss that is not finite is returned
+	// as it is.
 	Step(b *Batch, o Adam) (loss float64, err error)
 	// Predict writes the scaled predictions of b, [len(b.Examples), Targets]
 	// row-major, without dropout.
 	Predict(b *Batch, dst []float32) error
-	// State copies weights, Adam moments and step out; SetState copies them in.
+	// State copies weights, Adam moments and step out, into the Params dst has
+	// if they are of this network, into new ones otherwise. SetState copies
+	// them in; moments that are nil become zero. An engine whose state was set
+	// goes on as the one it was taken from, to the bit on one Path.
 	State(dst *State) error
 	SetState(src *State) error
 	// Path names the kernels in use ("avx512", "avx2", "generic", "cuda"): results

@@ -53,11 +53,18 @@ func (p *Params) Clone() *Params {
 	return &Params{Slab: slices.Clone(p.Slab), specs: p.specs}
 }
 
+// Fits reports whether p has the tensors of a network.
+func (p *Params) Fits(c Config, s Sizes) bool { return sameSpecs(p.specs, Layout(c, s)) }
+
+func sameSpecs(a, b []Spec) bool {
+	return slices.EqualFunc(a, b, func(a, b Spec) bool {
+		return a.Name == b.Name && slices.Equal(a.Shape, b.Shape)
+	})
+}
+
 // CopyFrom copies q's values; q must have p's layout.
 func (p *Params) CopyFrom(q *Params) error {
-	if !slices.EqualFunc(p.specs, q.specs, func(a, b Spec) bool {
-		return a.Name == b.Name && slices.Equal(a.Shape, b.Shape)
-	}) {
+	if !sameSpecs(p.specs, q.specs) {
 		return fmt.Errorf("parameters differ: %d values in %d tensors, want %d in %d of the same names and shapes",
 			len(q.Slab), len(q.specs), len(p.Slab), len(p.specs))
 	}

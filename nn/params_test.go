@@ -124,7 +124,13 @@ func TestCopyFromRefusesAnotherLayout(t *testing.T) {
 	c := nn.DefaultConfig()
 	s := nn.Sizes{AtomClasses: 2, BondClasses: 2, Targets: 1}
 	p := nn.NewParams(c, s)
+	if !p.Fits(c, s) {
+		t.Error("parameters do not fit their own network")
+	}
 	s.Targets = 2
+	if p.Fits(c, s) {
+		t.Error("parameters fit another network")
+	}
 	if err := p.CopyFrom(nn.NewParams(c, s)); err == nil {
 		t.Error("parameters of another layout were accepted")
 	}

@@ -1,6 +1,8 @@
 package cpu_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"polyid-trainer/nn"
@@ -31,23 +33,63 @@ func benchmark(b *testing.B, run func(b *testing.B, e nn.Engine, examples []nn.E
 // BenchmarkStep is one training step, a row of the CSV at a time.
 func BenchmarkStep(b *testing.B) {
 	benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
-		step := func(i int) {
-			batch := nn.Batch{Examples: examples[i%len(examples):][:1]}
-			if _, err := e.Step(&batch, enginetest.DefaultAdam); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for i := range examples { // the arena grows to the largest
-			step(i)
-		}
+		warm(b, e, examples)
 		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			step(i * 37)
-			i++
-		}
+		steps(b, e, examples, b.N)
 		b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N), "ms/step")
 	})
+}
+
+// BenchmarkFolds is one training step in each of several engines at once, as a
+// worker trains several folds: what they take from one another is memory
+// bandwidth.
+func BenchmarkFolds(b *testing.B) {
+	examples := enginetest.ShippedExamples(b, nn.DefaultConfig())
+	for _, folds := range []int{1, 2} {
+		b.Run(fmt.Sprintf("impl=%s/folds=%d", kernel.Best().Path(), folds), func(b *testing.B) {
+			engines := make([]nn.Engine, folds)
+			for i := range engines {
+				e, err := cpu.New(nn.DefaultConfig(), enginetest.ShippedSizes, uint64(i))
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer e.Close()
+				warm(b, e, examples)
+				engines[i] = e
+			}
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for _, e := range engines {
+				wg.Go(func() { steps(b, e, examples, b.N) })
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N), "ms/step")
+		})
+	}
+}
+
+// warm grows an engine's arena to the largest polymer.
+func warm(b *testing.B, e nn.Engine, examples []nn.Example) {
+	largest := 0
+	for i := range examples {
+		if examples[i].Plan.Bytes() > examples[largest].Plan.Bytes() {
+			largest = i
+		}
+	}
+	steps(b, e, examples[largest:largest+1], 1)
+	b.ResetTimer()
+}
+
+// steps trains n steps, on examples in an order that mixes sizes.
+func steps(b *testing.B, e nn.Engine, examples []nn.Example, n int) {
+	const stride = 37 // shares no factor with the number of rows
+	for i := range n {
+		batch := nn.Batch{Examples: examples[i*stride%len(examples):][:1]}
+		if _, err := e.Step(&batch, enginetest.DefaultAdam); err != nil {
+			b.Error(err)
+			return
+		}
+	}
 }
 
 // BenchmarkPredict is one forward pass with the plan at hand.

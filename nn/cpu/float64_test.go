@@ -122,3 +122,42 @@ func TestSavingsAreExact(t *testing.T) {
 	}
 	t.Logf("gradients within %.1e", worst)
 }
+
+// With dropout, loss and gradient are the textbook's under the factors that
+// were drawn: one per bond and feature on a plain plan.
+func TestDropoutGradient(t *testing.T) {
+	t.Parallel()
+	const tolerance = 1e-12
+	c := nn.Config{AtomFeatures: 6, MolFeatures: 3, NumMessages: 2, Dropout: 0.3}.WithDefaults()
+	s := nn.Sizes{AtomClasses: 9, BondClasses: 14, Targets: 2}
+	params := enginetest.RandomParams(c, s, 1)
+	p := enginetest.ReadShipped(t).Distinct[5]
+	p.Target = []float64{-0.5, 0.25}
+	e := exact(t, c, s, params)
+	loss, grad := gradient(t, e, &nn.Batch{Examples: []nn.Example{p.Example(plans(c)["plain"](p), 3)}})
+	dropped := 0
+	for _, mask := range e.states.mask {
+		var keep []float64
+		for r := range mask.Rows {
+			for _, k := range mask.Row(r) {
+				if k == 0 {
+					dropped++
+				} else if math.Abs(k-1/0.7) > 1e-15 {
+					t.Fatalf("a kept feature is scaled by %v", k)
+				}
+				keep = append(keep, k)
+			}
+		}
+		p.Keep = append(p.Keep, keep)
+	}
+	if dropped == 0 {
+		t.Fatal("nothing was dropped")
+	}
+	wantLoss, want := enginetest.NewReference(c, s, params).Loss([]*enginetest.Polymer{p})
+	if math.Abs(loss-wantLoss) > tolerance {
+		t.Errorf("loss %v, want %v", loss, wantLoss)
+	}
+	if d := enginetest.Apart(grad, want); d > tolerance {
+		t.Errorf("the gradient differs by %.1e", d)
+	}
+}

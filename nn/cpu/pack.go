@@ -7,8 +7,11 @@ import (
 
 // pack sets own from the plain row-major p.
 func (e *engine[T]) pack(own *tensors[T], p *nn.Params) {
-	slab := make([]T, len(p.Slab))
-	widen(slab, p.Slab)
+	slab, ok := any(p.Slab).([]T)
+	if !ok {
+		slab = make([]T, len(p.Slab))
+		widen(slab, p.Slab)
+	}
 	pairs(e.layout, nn.View(e.config, e.sizes, slab),
 		func(v vector, plain []T) { copy(own.vector(v), plain) },
 		func(m matrix, plain kernel.View[T]) { e.ks.Pack(own.matrix(m), plain) })
@@ -16,6 +19,10 @@ func (e *engine[T]) pack(own *tensors[T], p *nn.Params) {
 
 // unpack sets the plain row-major p from own.
 func (e *engine[T]) unpack(p *nn.Params, own *tensors[T]) {
+	if slab, ok := any(p.Slab).([]T); ok {
+		e.unpackSlab(slab, own)
+		return
+	}
 	slab := make([]T, len(p.Slab))
 	e.unpackSlab(slab, own)
 	widen(p.Slab, slab)

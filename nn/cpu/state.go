@@ -16,15 +16,17 @@ func (e *engine[T]) State(dst *nn.State) error {
 	return nil
 }
 
-// copyOut sets *p, made anew unless it has the layout, from t; nil is zeros.
+// copyOut sets *p, made anew unless it is of this network, from t; nil is
+// zeros.
 func (e *engine[T]) copyOut(p **nn.Params, t *tensors[T]) {
-	fresh := nn.NewParams(e.config, e.sizes)
-	if *p == nil || (*p).CopyFrom(fresh) != nil {
-		*p = fresh
+	if *p == nil || !(*p).Fits(e.config, e.sizes) {
+		*p = nn.NewParams(e.config, e.sizes)
 	}
-	if t != nil {
-		e.unpack(*p, t)
+	if t == nil {
+		clear((*p).Slab)
+		return
 	}
+	e.unpack(*p, t)
 }
 
 // SetState copies weights, moments and step in; moments that are nil become
@@ -36,13 +38,9 @@ func (e *engine[T]) SetState(src *nn.State) error {
 	if (src.M == nil) != (src.V == nil) {
 		return errors.New("set state: one Adam moment without the other")
 	}
-	want := nn.NewParams(e.config, e.sizes)
 	for _, p := range []*nn.Params{src.Weights, src.M, src.V} {
-		if p == nil {
-			continue
-		}
-		if err := want.CopyFrom(p); err != nil {
-			return fmt.Errorf("set state: %w", err)
+		if p != nil && !p.Fits(e.config, e.sizes) {
+			return fmt.Errorf("set state: %d tensors of another network than %+v with %+v", p.Len(), e.config, e.sizes)
 		}
 	}
 	e.steps = src.Step
