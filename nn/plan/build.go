@@ -14,6 +14,7 @@ type Builder struct {
 	atom, bond         []int32 // class of each atom and directed bond at the current layer
 	newAtom, newBond   []int32
 	code               []int32 // of each member, before its class is numbered
+	seen               []int32 // by code; see number
 	first, rank, start []int32 // by class; see number
 	messages           []int32 // classes of the bonds that leave one atom
 	out                []int32 // offsets of the bonds that leave each atom
@@ -136,19 +137,20 @@ func (b *Builder) leaving(u int) []int32 {
 	return b.messages
 }
 
-// number turns codes into classes: parent by parent, within a parent by first
-// member. It fills class from code and returns the parent of each class. Two
-// members of one code must have one parent.
+// number turns codes, which are numbers of the table's, into classes: parent by
+// parent, within a parent by first member. It fills class from code and returns
+// the parent of each class. Two members of one code must have one parent.
 func (b *Builder) number(class, code, parent []int32) []int32 {
-	// Codes by first member.
-	b.table.reset(len(code))
+	// Codes by first member; seen is one more than a code's place among them.
+	b.seen = resize(b.seen, int(b.table.n))
+	clear(b.seen)
 	b.first = b.first[:0]
 	for i, c := range code {
-		n := b.table.number(0, c)
-		if int(n) == len(b.first) {
+		if b.seen[c] == 0 {
 			b.first = append(b.first, int32(i))
+			b.seen[c] = int32(len(b.first))
 		}
-		class[i] = n
+		class[i] = b.seen[c] - 1
 	}
 	// A counting sort by parent keeps that order among siblings.
 	parents := 0
