@@ -8,11 +8,12 @@ package kernel
 //
 //	c[i·ldc+j] = max(floor, init[i·ldi+j] + Σ_k a[i·rs+k·cs]·b[k·panelWidth+j])
 //
-// A nil init counts as zeros. For each tile it prefetches pairs·128 bytes, going on
-// from pf and skipping hop bytes after every chunk pairs, the first time after left.
+// where k runs over 4·fetch + k elements. A nil init counts as zeros. Each tile
+// prefetches 4·fetch rows of a panel, going on from pf and skipping hop bytes after
+// every 4·chunk rows, the first time after 4·left.
 //
 //go:noescape
-func tileAVX512(c *float32, init *float32, a *float32, b *float32, ldc int, ldi int, rs int, cs int, k int, h int, count int, rest int, floor float32, pf uintptr, pairs int, left int, chunk int, hop int)
+func tileAVX512(c *float32, init *float32, a *float32, b *float32, ldc int, ldi int, rs int, cs int, k int, h int, count int, rest int, floor float32, fetch int, pf uintptr, left int, chunk int, hop int)
 
 // gradAdamAVX512 computes a panel of gradient, h·count + (h−1)·rest rows, and
 // updates that panel's weights and moments by it as Kernels.Adam does:
@@ -25,8 +26,7 @@ func tileAVX512(c *float32, init *float32, a *float32, b *float32, ldc int, ldi 
 func gradAdamAVX512(grad *float32, x *float32, b *float32, ldx int, k int, h int, count int, rest int, w *float32, m *float32, v *float32, coef *float32)
 
 // transposeAVX512 turns count square blocks of panelWidth × panelWidth elements
-// that lie stride bytes apart into blocks that follow each other, and prefetches
-// the block after each:
+// that lie stride bytes apart into blocks that follow each other:
 //
 //	dst[(p·panelWidth+c)·panelWidth+r] = src[p·stride+r·panelWidth+c]
 //

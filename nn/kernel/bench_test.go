@@ -142,3 +142,148 @@ func BenchmarkFMAPeak(b *testing.B) {
 		b.ReportMetric(ks.FMAPeak()/1e9, "best-GFLOP/s")
 	})
 }
+
+// stepProducts is the matrix products of one step of the default job on the mean
+// polymer: for each block, rows × summed × columns of each weight's forward one.
+// Rows are the mean classes of atoms and bonds per layer.
+func stepProducts() [][3]int {
+	atoms := []int{6, 12, 17, 24, 30, 36, 41, 48, 54, 61, 68, 75}
+	bonds := []int{7, 15, 30, 43, 56, 68, 79, 93, 105, 119, 133, 147, 161}
+	var s [][3]int
+	for j, a := range atoms {
+		s = append(s,
+			[3]int{bonds[j], 128, 256},   // the bond's own part of the edge update
+			[3]int{a, 128, 768},          // its atoms' parts, and the message's
+			[3]int{bonds[j+1], 256, 128}) // edge update, second layer
+		if j == len(atoms)-1 {
+			break
+		}
+		s = append(s,
+			[3]int{bonds[j+1], 128, 256}, // the bond's part of the message
+			[3]int{a, 256, 128},          // message, second layer, after the sum
+			[3]int{a, 128, 256}, [3]int{a, 256, 128})
+	}
+	return s
+}
+
+// BenchmarkStep runs the matrix products of a training step in a step's order,
+// each with its own weights: what the share of the peak is that the products
+// reach in aggregate, and what a step takes with Adam. Times are sums of each
+// call's median over the steps; the peak is the median of samples taken between
+// them, under the same clock and neighbours.
+func BenchmarkStep(b *testing.B) {
+	impls(b, func(b *testing.B, ks *Kernels[float32]) {
+		a := newArena(b, 1)
+		var ps []*product
+		var flops float64
+		var n int
+		for _, s := range stepProducts() {
+			flops += 3 * 2 * float64(s[0]*s[1]*s[2])
+			n += ks.PackedLen(s[1], s[2])
+		}
+		w, m, v := a.vec(n, 0), a.vec(n, 0), a.vec(n, 0)
+		for i := range w {
+			w[i], m[i], v[i] = 0.1*w[i], 0.001*m[i], 0.001*v[i]*v[i]
+		}
+		at := 0
+		for _, s := range stepProducts() {
+			size := ks.PackedLen(s[1], s[2])
+			part := func(x []float32) []Panels[float32] { return []Panels[float32]{{x[at : at+size], s[1], s[2]}} }
+			ps = append(ps, &product{x: a.view(s[0], s[1], 16, 0), y: a.view(s[0], s[2], 16, 0), w: part(w), m: part(m), v: part(v)})
+			at += size
+		}
+		scratch := make([]float32, ks.ScratchLen(256, 768))
+		gradient := make([]float32, ks.PackedLen(256, 768))
+		step := NewAdamStep[float32](10, 1e-4, 1e-5, 0.9, 0.999, 1e-7)
+		forward, back, grad, update := make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps))
+		var peaks []float64
+		for b.Loop() {
+			start := time.Now()
+			peaks = append(peaks, ks.path.peak(20000)/time.Since(start).Seconds())
+			for i, p := range ps {
+				start := time.Now()
+				ks.Gemm(p.y, p.x, p.w[0], Mode[float32]{})
+				forward[i] = append(forward[i], time.Since(start))
+			}
+			for i, p := range slices.Backward(ps) {
+				w := p.w[0]
+				start := time.Now()
+				ks.GemmT(p.x, p.y, w, false, scratch)
+				back[i] = append(back[i], time.Since(start))
+				start = time.Now()
+				ks.GemmGrad(Panels[float32]{gradient[:len(w.Data)], w.K, w.N}, p.x, p.y, false, scratch)
+				grad[i] = append(grad[i], time.Since(start))
+				start = time.Now()
+				ks.GradAdam(w, p.m[0], p.v[0], p.x, p.y, step, scratch)
+				update[i] = append(update[i], time.Since(start))
+			}
+		}
+		total := func(times [][]time.Duration) (sum float64) {
+			for _, t := range times {
+				slices.Sort(t)
+				sum += t[len(t)/2].Seconds()
+			}
+			return sum
+		}
+		slices.Sort(peaks)
+		peak, part := peaks[len(peaks)/2], flops/3
+		f, t, g, u := total(forward), total(back), total(grad), total(update)
+		b.ReportMetric(100*part/f/peak, "%peak-Gemm")
+		b.ReportMetric(100*part/t/peak, "%peak-GemmT")
+		b.ReportMetric(100*part/g/peak, "%peak-GemmGrad")
+		b.ReportMetric(100*flops/(f+t+g)/peak, "%peak")
+		b.ReportMetric(peak/1e9, "GFLOP/s-peak")
+		b.ReportMetric((f+t+u)*1e3, "ms/step-with-Adam")
+	})
+}
+
+func BenchmarkAdam(b *testing.B) {
+	step := NewAdamStep[float32](10, 1e-3, 1e-5, 0.9, 0.999, 1e-7)
+	impls(b, func(b *testing.B, ks *Kernels[float32]) {
+		for _, n := range []int{2048, 32768, 4361359} {
+			b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+				a := newArena(b, 1)
+				w, m, v, g := a.vec(n, 0), a.vec(n, 0), a.vec(n, 0), a.vec(n, 0)
+				for i, x := range v {
+					v[i] = x * x
+				}
+				t := median(b, func() { ks.Adam(w, m, v, g, step) })
+				b.ReportMetric(28*float64(n)/t.Seconds()/1e9, "GB/s") // four read, three written
+			})
+		}
+	})
+}
+
+func BenchmarkRows(b *testing.B) {
+	impls(b, func(b *testing.B, ks *Kernels[float32]) {
+		const m, n = 93, 256
+		a := newArena(b, 1)
+		h, p, q, s, bias := a.view(m, n, 16, 0), a.view(48, n, 16, 0), a.view(48, n, 16, 0), a.view(m, n, 16, 0), a.vec(n, 0)
+		pi, qi := make([]int32, m), make([]int32, m)
+		csr := CSR[float32]{Off: []int32{0}, Cnt: make([]float32, 2*m), Col: make([]int32, 2*m)}
+		for i := range m {
+			pi[i], qi[i] = int32(a.rand.IntN(48)), int32(a.rand.IntN(48))
+			csr.Off = append(csr.Off, int32(2*i+2))
+			csr.Col[2*i], csr.Col[2*i+1] = pi[i], qi[i]
+			csr.Cnt[2*i], csr.Cnt[2*i+1] = 1, 2
+		}
+		for _, c := range []struct {
+			name string
+			rows float64 // read and written
+			f    func()
+		}{
+			{"AddRows", 5, func() {
+				ks.AddRows(h, true, bias, Rows[float32]{p, pi}, Rows[float32]{q, qi}, Rows[float32]{s, nil})
+			}},
+			{"MaskReLU", 3, func() { ks.MaskReLU(h, s) }},
+			{"SegmentSum", 5, func() { ks.SegmentSum(h, csr, p, false) }},
+			{"ColSum", 1, func() { ks.ColSum(bias, h, nil, false) }},
+			{"RowDots", 1, func() { ks.RowDots(h.Data[:m], s, bias) }},
+		} {
+			b.Run(fmt.Sprintf("op=%s/m=%d/n=%d", c.name, m, n), func(b *testing.B) {
+				t := median(b, c.f)
+				b.ReportMetric(c.rows*4*m*n/t.Seconds()/1e9, "GB/s")
+			})
+		}
+	})
+}

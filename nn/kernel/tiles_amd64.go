@@ -37,13 +37,13 @@ type column struct {
 	ahead    ahead
 }
 
-// ahead is memory to fetch while a column is computed: chunks of whole pairs of
-// cache lines, their beginnings stride bytes apart. It may end anywhere, as
+// ahead is memory to prefetch while a column is computed: chunks of rows of a
+// panel, their beginnings stride elements apart. It may end anywhere, as
 // prefetches do not fault.
 type ahead struct {
-	p             uintptr
-	bytes, stride int // of a chunk
-	chunks        int
+	p            uintptr
+	rows, stride int // of a chunk
+	chunks       int
 }
 
 func address(s []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
@@ -61,15 +61,16 @@ func (v vector) split(rows, tallest int) (h, count, rest int) {
 
 func (v vector) run(x *column) {
 	h, count, rest := v.split(x.rows, v.tileRows())
-	chunk := x.ahead.bytes / 128
-	pairs := (chunk*x.ahead.chunks + count + rest - 1) / (count + rest)
-	hop := x.ahead.stride - x.ahead.bytes
+	// In turns of four rows, as the loop over the summed index does them.
+	chunk := (x.ahead.rows + 3) / 4
+	fetch := min(x.k/4, (chunk*x.ahead.chunks+count+rest-1)/(count+rest))
+	hop := 4 * (x.ahead.stride - 4*chunk*v.panelWidth())
 	if v.wide {
 		tileAVX512(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
-			x.k, h, count, rest, x.floor, x.ahead.p, pairs, chunk, chunk, hop)
+			x.k-4*fetch, h, count, rest, x.floor, fetch, x.ahead.p, chunk, chunk, hop)
 	} else {
 		tileAVX2(first(x.c), first(x.init), first(x.a), first(x.b), 4*x.ldc, 4*x.ldi, 4*x.rs, 4*x.cs,
-			x.k, h, count, rest, x.floor, x.ahead.p, pairs, chunk, chunk, hop)
+			x.k-4*fetch, h, count, rest, x.floor, fetch, x.ahead.p, chunk, chunk, hop)
 	}
 }
 
@@ -90,6 +91,7 @@ func (v vector) runEdge(x *column, width int) {
 			t.init, t.ldi = buf[:], nr
 		}
 		v.run(&t)
+		x.ahead = ahead{} // fetched
 		for i := range t.rows {
 			copy(x.c[(r+i)*x.ldc:][:width], buf[i*nr:])
 		}
@@ -114,7 +116,7 @@ func (v vector) gemm(c, a View[float32], w Panels[float32], mode Mode[float32]) 
 				x.floor = floor(mode.ReLU)
 			}
 			// What follows in the panels is what the next call reads.
-			x.ahead = ahead{address(x.b) + uintptr(4*nr*x.k), 4 * nr * x.k, 4 * nr * x.k, 1}
+			x.ahead = ahead{address(x.b) + uintptr(4*nr*x.k), x.k, 0, 1}
 			if j+nr <= w.N {
 				v.run(&x)
 			} else {
@@ -193,7 +195,7 @@ func (v vector) nextBlock(w Panels[float32], k, j, n int) ahead {
 	if k >= w.K || n == 0 {
 		return ahead{}
 	}
-	return ahead{address(w.Data[j*w.K+k*nr:]), 4 * nr * nr, 4 * nr * w.K, (n + nr - 1) / nr}
+	return ahead{address(w.Data[j*w.K+k*nr:]), nr, nr * w.K, (n + nr - 1) / nr}
 }
 
 func (v vector) gemmGrad(dw Panels[float32], x, dy View[float32], add bool, scratch []float32) {

@@ -11,16 +11,17 @@ import (
 // balanced, so that no tile is so low that its few chains of additions wait for
 // each other.
 //
-// As it starts each tile it prefetches some of what the caller will need next, so
-// that memory works while the multipliers do.
+// Beside the first turns of each tile's loop it prefetches some of what the caller
+// will need next, so that memory works while the multipliers do.
 func (g *gen) tile() {
-	g.fn("tile", "c, init, a, b *float32, ldc, ldi, rs, cs, k, h, count, rest int, floor float32, pf uintptr, pairs, left, chunk, hop int",
+	g.fn("tile", "c, init, a, b *float32, ldc, ldi, rs, cs, k, h, count, rest int, floor float32, fetch int, pf uintptr, left, chunk, hop int",
 		"computes h·count + (h−1)·rest rows of one panel, strides in bytes:",
 		"",
 		"\tc[i·ldc+j] = max(floor, init[i·ldi+j] + Σ_k a[i·rs+k·cs]·b[k·panelWidth+j])",
 		"",
-		"A nil init counts as zeros. For each tile it prefetches pairs·128 bytes, going on",
-		"from pf and skipping hop bytes after every chunk pairs, the first time after left.")
+		"where k runs over 4·fetch + k elements. A nil init counts as zeros. Each tile",
+		"prefetches 4·fetch rows of a panel, going on from pf and skipping hop bytes after",
+		"every 4·chunk rows, the first time after 4·left.")
 	t := &tileGen{gen: g, c: g.arg("c"), init: g.arg("init"), a: g.arg("a"), b: g.arg("b"), rs: g.arg("rs"), cs: g.arg("cs")}
 	t.rs3 = g.GP64()
 	g.LEAQ(operand.Mem{Base: t.rs, Index: t.rs, Scale: 2}, t.rs3)
@@ -52,7 +53,6 @@ func (t *tileGen) height(h int) {
 	t.Label(label("tile%d", h))
 	sum := t.vecs(2 * h)
 	t.start(h, sum)
-	t.prefetch(h)
 	t.sumUp(h, sum)
 	t.finish(h, sum)
 
@@ -78,32 +78,11 @@ func (t *tileGen) start(h int, sum []reg.VecVirtual) {
 		t.VMOVUPS(at(t.init, t.bytes()), sum[2*i+1])
 		t.ADDQ(ldi, t.init)
 	}
-	t.JMP(operand.LabelRef(label("prefetch%d", h)))
+	t.JMP(operand.LabelRef(label("sum%d", h)))
 	t.Label(label("zero%d", h))
 	for _, s := range sum {
 		t.zero(s)
 	}
-}
-
-func (t *tileGen) prefetch(h int) {
-	t.Label(label("prefetch%d", h))
-	n := t.arg("pairs")
-	t.TESTQ(n, n)
-	t.JEQ(operand.LabelRef(label("sum%d", h)))
-	pf, left := t.arg("pf"), t.arg("left")
-	t.Label(label("pair%d", h))
-	t.PREFETCHT0(at(pf, 0))
-	t.PREFETCHT0(at(pf, 64))
-	t.ADDQ(num(128), pf)
-	t.DECQ(left)
-	t.JNE(operand.LabelRef(label("next%d", h)))
-	t.ADDQ(t.argMem("hop"), pf)
-	t.MOVQ(t.argMem("chunk"), left)
-	t.Label(label("next%d", h))
-	t.DECQ(n)
-	t.JNE(operand.LabelRef(label("pair%d", h)))
-	t.MOVQ(pf, t.argMem("pf"))
-	t.MOVQ(left, t.argMem("left"))
 }
 
 // unroll is the steps of the summed index per turn of the loop.
@@ -119,6 +98,7 @@ func (t *tileGen) sumUp(h int, sum []reg.VecVirtual) {
 		a6 = t.GP64()
 		t.LEAQ(operand.Mem{Base: a, Index: t.rs3, Scale: 2}, a6)
 	}
+	t.fetch(h, sum, a, a6, b)
 	k := t.arg("k")
 	t.SUBQ(num(unroll), k)
 	t.JLT(operand.LabelRef(label("tail%d", h)))
@@ -137,6 +117,34 @@ func (t *tileGen) sumUp(h int, sum []reg.VecVirtual) {
 	t.ADDQ(num(2*t.bytes()), b)
 	t.DECQ(k)
 	t.JNE(operand.LabelRef(label("one%d", h)))
+}
+
+// fetch emits the turns beside which memory is prefetched, as much of it as they
+// read of b.
+func (t *tileGen) fetch(h int, sum []reg.VecVirtual, a, a6, b reg.Register) {
+	n := t.arg("fetch")
+	t.TESTQ(n, n)
+	t.JEQ(operand.LabelRef(label("plain%d", h)))
+	pf := t.arg("pf")
+	t.Label(label("fetch%d", h))
+	for i := range unroll {
+		for line := 0; line < 2*t.bytes(); line += 64 {
+			t.PREFETCHT0(at(pf, 2*t.bytes()*i+line))
+		}
+		t.step(h, sum, a, a6, b, 2*t.bytes()*i)
+	}
+	t.ADDQ(num(2*t.bytes()*unroll), b)
+	t.ADDQ(num(2*t.bytes()*unroll), pf)
+	t.DECQ(t.argMem("left"))
+	t.JNE(operand.LabelRef(label("on%d", h)))
+	t.ADDQ(t.argMem("hop"), pf)
+	chunk := t.arg("chunk")
+	t.MOVQ(chunk, t.argMem("left"))
+	t.Label(label("on%d", h))
+	t.DECQ(n)
+	t.JNE(operand.LabelRef(label("fetch%d", h)))
+	t.MOVQ(pf, t.argMem("pf"))
+	t.Label(label("plain%d", h))
 }
 
 // step adds one k: sum[i, :] += a[i]·b[:].

@@ -11,8 +11,7 @@ import (
 func (g *gen) transpose() {
 	g.fn("transpose", "dst, src *float32, stride, count int",
 		"turns count square blocks of panelWidth × panelWidth elements",
-		"that lie stride bytes apart into blocks that follow each other, and prefetches",
-		"the block after each:",
+		"that lie stride bytes apart into blocks that follow each other:",
 		"",
 		"\tdst[(p·panelWidth+c)·panelWidth+r] = src[p·stride+r·panelWidth+c]")
 	dst, src, stride, count := g.arg("dst"), g.arg("src"), g.arg("stride"), g.arg("count")
@@ -22,9 +21,6 @@ func (g *gen) transpose() {
 	for r := 0; r < nr; r += 8 {
 		for c := 0; c < nr; c += 8 {
 			g.corner(at(src, r*row+4*c), at(dst, c*row+4*r), row)
-		}
-		for line := r * row; line < (r+8)*row; line += 64 {
-			g.PREFETCHT0(at(src, nr*row+line))
 		}
 	}
 	g.ADDQ(stride, src)
