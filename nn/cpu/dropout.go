@@ -26,15 +26,17 @@ func (d *dropout) table(k int) []uint64 {
 		d.tables = append(d.tables, nil)
 	}
 	if d.tables[k] == nil {
-		density, sum := math.Pow(1-d.p, float64(k)), 0.0
+		// In logarithms, because (1−p)^k may be below what a float64 holds.
+		odds := math.Log(d.p) - math.Log1p(-d.p)
+		density, sum := float64(k)*math.Log1p(-d.p), 0.0
 		for n := 0; ; n++ {
-			sum += density
+			sum += math.Exp(density)
 			if n == k || sum >= 1-1e-15 {
 				d.tables[k] = append(d.tables[k], math.MaxUint64)
 				break
 			}
 			d.tables[k] = append(d.tables[k], uint64(sum*(1<<63))<<1)
-			density *= float64(k-n) / float64(n+1) * d.p / (1 - d.p)
+			density += math.Log(float64(k-n)/float64(n+1)) + odds
 		}
 	}
 	return d.tables[k]
