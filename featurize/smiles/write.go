@@ -10,10 +10,11 @@ import (
 // another atom order but with the same chirality and double-bond geometry. Rings are
 // lower case where m is aromatic. Stereochemistry is written as it stands: call
 // mol.AssignStereo first to leave out what means nothing. Non-tetrahedral
-// chirality is not written.
+// chirality is not written, and a ring of ~ bonds only closes with a single one.
 //
-// It starts each fragment at its atom of lowest index and leaves the largest
-// subtree of an atom for last, so that a chain is written without nesting. It
+// It starts each fragment at its first atom, or at the end of a chain farthest
+// from that, and leaves the largest subtree of an atom for last, so that a
+// polymer is written without nesting. It
 // costs O(n log n) time and O(n) memory, without recursion.
 func Write(m *mol.Mol) string {
 	return string(newWriter(m, nil).molecule())
@@ -30,7 +31,7 @@ type writer struct {
 	buf   []byte
 	steps []step
 	kids  []mol.Neighbor // scratch: the children of one atom
-	seen  []int32        // scratch: the neighbours of one atom in written order, -1 is a hydrogen
+	seen  []int32        // scratch: the neighbours of one atom in written order
 }
 
 // step is what is left to write: an atom with what follows it, or a parenthesis.
@@ -89,10 +90,6 @@ func (w *writer) atom(i int32) {
 		parent := w.m.Bonds[up].Other(i)
 		w.bond(up, parent)
 		w.seen = append(w.seen, parent)
-	}
-	hydrogens := totalHs(&w.m.Atoms[i])
-	for range hydrogens {
-		w.seen = append(w.seen, -1)
 	}
 	ringBonds := w.ringBonds(i)
 	w.branches(i)
@@ -166,7 +163,7 @@ func (w *writer) bond(b, from int32) {
 	// dummy too, which has no lower case, is RDKit's habit: perception finds out.
 	lower := w.m.Atoms[bond.Begin].Aromatic && w.m.Atoms[bond.End].Aromatic
 	switch {
-	case bond.Aromatic || bond.Kind == mol.AromaticBond:
+	case bond.Kind == mol.AromaticBond:
 		if !lower {
 			w.buf = append(w.buf, ':')
 		}

@@ -72,10 +72,10 @@ func totalHs(a *mol.Atom) int { return int(a.ExplicitHs) + int(a.ImplicitHs) }
 // bare reports whether atom i can do without brackets.
 func (w *writer) bare(i int32) bool {
 	a := &w.m.Atoms[i]
-	if !organic(a) || a.Isotope != 0 || a.Charge != 0 || a.Map != 0 {
+	if !organic(a) || a.Isotope != 0 || a.Charge != 0 || a.Map != 0 || a.Radicals != 0 {
 		return false
 	}
-	return !a.NoImplicit && a.ExplicitHs == 0 && a.Radicals == 0 || totalHs(a) == bareHs(w.m, i)
+	return !a.NoImplicit && a.ExplicitHs == 0 || totalHs(a) == bareHs(w.m, i)
 }
 
 // organic reports whether a is of the elements that need no brackets.

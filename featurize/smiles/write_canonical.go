@@ -95,10 +95,7 @@ func newRefinement(m *mol.Mol) *refinement {
 	}
 	for i := range m.Bonds {
 		b := &m.Bonds[i]
-		kind := uint64(b.Kind)<<1 + 1
-		if b.Aromatic {
-			kind = uint64(mol.AromaticBond)<<1 + 1
-		}
+		kind := uint64(b.Kind) + 1
 		r.bonds[2*i], r.bonds[2*i+1] = mix(kind), mix(kind)
 		if b.Kind == mol.Dative {
 			r.bonds[2*i+1] = mix(kind + 1<<8)

@@ -27,10 +27,10 @@ func newForest(m *mol.Mol, rank []int32) forest {
 	f := forest{rank: rank, up: slab[:n], visit: slab[n : 2*n], size: slab[2*n : 3*n]}
 	next, path := slab[3*n:4*n], slab[4*n:4*n:5*n]
 	for i := range n {
-		f.up[i], f.visit[i], f.size[i] = -1, -1, 1
+		f.up[i], f.visit[i], f.size[i] = -1, unseen, 1
 	}
 	var order func(i int32) []mol.Neighbor
-	if rank == nil {
+	if rank == nil && !slices.ContainsFunc(m.Bonds, ringAny) {
 		order = func(i int32) []mol.Neighbor { return m.Neighbors(int(i)) }
 	} else {
 		order = f.sorted(m)
@@ -42,9 +42,13 @@ func newForest(m *mol.Mol, rank []int32) forest {
 		time++
 		path = append(path, i)
 	}
+	var search []int32
 	for _, root := range f.starts(n) {
 		if f.visit[root] >= 0 {
 			continue
+		}
+		if rank == nil {
+			root, search = farthestEnd(m, root, f.visit, search)
 		}
 		f.roots = append(f.roots, root)
 		reach(root)
@@ -69,6 +73,37 @@ func newForest(m *mol.Mol, rank []int32) forest {
 	return f
 }
 
+// unseen and seen mark atoms that are not in the forest yet.
+const (
+	unseen = -1
+	seen   = -2
+)
+
+// farthestEnd is where to start a fragment: at the atom given if it is the end
+// of a chain, at the farthest end from it otherwise, or at the atom itself if
+// there is none. It uses visit to mark what it has seen, and search as memory.
+func farthestEnd(m *mol.Mol, from int32, visit, search []int32) (root int32, memory []int32) {
+	root = from
+	if m.Degree(int(from)) <= 1 {
+		return root, search
+	}
+	search = append(search[:0], from)
+	visit[from] = seen
+	for at := 0; at < len(search); at++ {
+		i := search[at]
+		if m.Degree(int(i)) == 1 {
+			root = i
+		}
+		for _, nb := range m.Neighbors(int(i)) {
+			if visit[nb.Atom] == unseen {
+				visit[nb.Atom] = seen
+				search = append(search, nb.Atom)
+			}
+		}
+	}
+	return root, search
+}
+
 // starts lists the atoms in the order in which fragments are looked for.
 func (f *forest) starts(n int) []int32 {
 	s := make([]int32, n)
@@ -82,14 +117,26 @@ func (f *forest) starts(n int) []int32 {
 	return s
 }
 
-// sorted returns each atom's neighbours by rank.
+// ringAny reports whether b is a ~ bond in a ring. The reader, like RDKit, takes
+// ~ before a ring number for a single bond, so these should be in the tree.
+func ringAny(b mol.Bond) bool { return b.Kind == mol.Any && b.Ring != 0 }
+
+// sorted returns each atom's neighbours by rank, but those across ~ first.
 func (f *forest) sorted(m *mol.Mol) func(i int32) []mol.Neighbor {
 	slab := make([]mol.Neighbor, 0, 2*len(m.Bonds))
 	start := make([]int32, len(m.Atoms)+1)
 	for i := range m.Atoms {
 		slab = append(slab, m.Neighbors(i)...)
 		start[i+1] = int32(len(slab))
-		slices.SortFunc(slab[start[i]:], func(a, b mol.Neighbor) int { return f.before(a.Atom, b.Atom) })
+		slices.SortFunc(slab[start[i]:], func(a, b mol.Neighbor) int {
+			if x, y := ringAny(m.Bonds[a.Bond]), ringAny(m.Bonds[b.Bond]); x != y {
+				if x {
+					return -1
+				}
+				return 1
+			}
+			return f.before(a.Atom, b.Atom)
+		})
 	}
 	return func(i int32) []mol.Neighbor { return slab[start[i]:start[i+1]] }
 }

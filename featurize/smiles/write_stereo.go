@@ -1,10 +1,14 @@
 package smiles
 
-import "polyid-trainer/featurize/mol"
+import (
+	"slices"
+
+	"polyid-trainer/featurize/mol"
+)
 
 // chirality is the tag of atom i as it must be written: m's refers to the order
-// of the atom's bonds with a hydrogen or lone pair last, the written one to
-// w.seen.
+// of the atom's bonds, with a hydrogen or lone pair last, the written one to that
+// of w.seen, its neighbours in the order they are written.
 func (w *writer) chirality(i int32, first bool, ringBonds int) mol.Chirality {
 	a := &w.m.Atoms[i]
 	if a.Chirality != mol.Clockwise && a.Chirality != mol.Counterclockwise {
@@ -12,12 +16,7 @@ func (w *writer) chirality(i int32, first bool, ringBonds int) mol.Chirality {
 	}
 	nbrs := w.m.Neighbors(int(i))
 	place := func(written int32) int {
-		for k, nb := range nbrs {
-			if nb.Atom == written {
-				return k
-			}
-		}
-		return len(nbrs) // a hydrogen
+		return slices.IndexFunc(nbrs, func(nb mol.Neighbor) bool { return nb.Atom == written })
 	}
 	odd := false
 	for x := range w.seen {
@@ -27,7 +26,14 @@ func (w *writer) chirality(i int32, first bool, ringBonds int) mol.Chirality {
 			}
 		}
 	}
-	if len(nbrs) == 3 && !first && ringBonds == 1 && totalHs(a) == 0 && !w.unsaturated(i) {
+	// With three neighbours the place of what is missing counts.
+	switch {
+	case len(nbrs) != 3:
+	case totalHs(a) == 1:
+		// A hydrogen is written after the atom before, from where it may as well
+		// be last; but it is first if there is none.
+		odd = odd != first
+	case ringBonds == 1 && !w.unsaturated(i):
 		// The reader takes the lone pair of C[S@]1CCO1 to follow the ring bond.
 		odd = !odd
 	}

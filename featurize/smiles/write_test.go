@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,7 +155,7 @@ func TestWrite(t *testing.T) {
 		{"c1cc[nH]c1", "c1cc[nH]c1"},
 		{"C[Si](C)(C)O", "C[Si](C)(C)O"},
 		{"CCC(C)C", "CCC(C)C"},
-		{"C(CCCC)O", "C(O)CCCC"},
+		{"C(CCCC)O", "CCCCCO"},
 		{"C[C@H](O)F", "C[C@H](O)F"},
 		{"F/C=C/F", "F/C=C/F"},
 		{"F\\C=C/F", "F/C=C\\F"},
@@ -312,6 +313,17 @@ func TestWriteRDKit(t *testing.T) {
 // hostile graphs take long.
 const maxFuzz = 400
 
+// oddlyAromatic reports whether a is aromatic and of an element whose aromatic
+// rings cannot always be read again: RDKit writes Bb1=BB(=BB(=B1)) as Bb1bbbbb1
+// and then refuses it, too.
+func oddlyAromatic(a mol.Atom) bool {
+	switch a.Element {
+	case 6, 7, 8, 16, 34:
+		return false
+	}
+	return a.Aromatic
+}
+
 // FuzzWrite reads, writes and reads again.
 func FuzzWrite(f *testing.F) {
 	for i, s := range goldenSMILES(f) {
@@ -324,8 +336,8 @@ func FuzzWrite(f *testing.F) {
 			t.Skip("too long")
 		}
 		m, err := perceived(s)
-		if err != nil || nonTetrahedral(m) {
-			t.Skip("not written")
+		if err != nil || nonTetrahedral(m) || slices.ContainsFunc(m.Bonds, ringAny) || slices.ContainsFunc(m.Atoms, oddlyAromatic) {
+			t.Skip("not written, or not always")
 		}
 		text := Write(m)
 		again, err := perceived(text)
