@@ -13,21 +13,6 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands is the command line. A command is a struct with kong tags and
-//
-//	func (c *NameCmd) Run(ctx context.Context, std *streams) error
-//
-// in a file of its own; an optional Validate() error refuses bad flags.
-type commands struct {
-	Featurize FeaturizeCmd `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
-}
-
-// streams are a command's standard input, output and error.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -1,0 +1,18 @@
+package main
+
+import "io"
+
+// commands is the command line. A command is a struct with kong tags and
+//
+//	func (c *NameCmd) Run(ctx context.Context, std *streams) error
+//
+// in a file of its own; an optional Validate() error refuses bad flags.
+type commands struct {
+	Featurize FeaturizeCmd `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
+}
+
+// streams are a command's standard input, output and error.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
