@@ -8,7 +8,8 @@ import "io"
 //
 // in a file of its own; an optional Validate() error refuses bad flags.
 type commands struct {
-	Featurize FeaturizeCmd `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
+	Featurize  FeaturizeCmd  `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
+	Polymerize PolymerizeCmd `cmd:"" help:"Build polymer chains from monomers: monomers with dots between them per line in, one JSON object per chain out."`
 }
 
 // streams are a command's standard input, output and error.
