@@ -25,14 +25,16 @@ func (c *PolymerizeCmd) Validate() error {
 	if c.Replicates < 1 {
 		return fmt.Errorf("--replicates must be at least 1, not %d", c.Replicates)
 	}
-	// Ethene fits whatever the monomers of the lines are: what is wrong with it
-	// is wrong with the mechanism, DP or pm.
+	if c.DP < 1 {
+		return fmt.Errorf("--dp must be at least 1, not %d", c.DP)
+	}
+	// Whatever the monomers of the lines are, this is wrong with them.
 	spec := c.spec([]string{"C=C"})
 	spec.Distribution = nil
 	var refused *polymer.Error
 	if _, err := polymer.New(spec); errors.As(err, &refused) {
 		switch refused.Code {
-		case polymer.UnknownMechanism, polymer.InvalidDP, polymer.InvalidPM:
+		case polymer.UnknownMechanism, polymer.InvalidPM:
 			return refused
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// polymer is a line of polymerize's output.
+// polymerLine is a line of polymerize's output.
 type polymerLine struct {
 	Input     string
 	Replicate *int
@@ -79,6 +79,16 @@ func TestPolymerizeErrors(t *testing.T) {
 	}
 }
 
+// TestPolymerizeShort has a DP that is too small for this mechanism, if not for
+// all.
+func TestPolymerizeShort(t *testing.T) {
+	t.Parallel()
+	lines := polymerize(t, "C=C\nC=CC\n", "--mechanism", "vinyl", "--dp", "1")
+	if len(lines) != 2 || lines[1].Error == nil || lines[1].Error.Code != "invalid_dp" {
+		t.Errorf("a vinyl polymer of one: %+v", lines)
+	}
+}
+
 // TestPolymerizeStops has chains that stop by chance, and chains that always do.
 func TestPolymerizeStops(t *testing.T) {
 	t.Parallel()
@@ -123,7 +133,7 @@ func TestPolymerizeSeed(t *testing.T) {
 func TestPolymerizeUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{
-		"--dp 3", "--mechanism vinyl", "--mechanism nosuch --dp 3", "--mechanism vinyl --dp 1", "--mechanism vinyl --dp x",
+		"--dp 3", "--mechanism vinyl", "--mechanism nosuch --dp 3", "--mechanism vinyl --dp 0", "--mechanism vinyl --dp x",
 		"--mechanism vinyl --dp 3 --pm 1.2", "--mechanism amide --dp 3 --pm 1", "--mechanism vinyl --dp 3 --replicates 0",
 		"--mechanism vinyl --dp 3 --seed -1",
 	} {
