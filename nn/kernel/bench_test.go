@@ -18,17 +18,22 @@ func impls(b *testing.B, f func(b *testing.B, ks *Kernels[float32])) {
 	}
 }
 
-// median runs f as the benchmark's loop and is the median time of a call: on a
-// shared machine, that of a call that was not interrupted.
-func median(b *testing.B, f func()) time.Duration {
+// decile is the time below which a tenth of the calls stay: on a shared machine,
+// that of a call that neighbours left alone.
+func decile(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/10]
+}
+
+// timed runs f as the benchmark's loop and is the decile of its calls.
+func timed(b *testing.B, f func()) time.Duration {
 	var times []time.Duration
 	for b.Loop() {
 		start := time.Now()
 		f()
 		times = append(times, time.Since(start))
 	}
-	slices.Sort(times)
-	return times[len(times)/2]
+	return decile(times)
 }
 
 // The model's matrix products, rows × summed × columns of the forward one, at
@@ -79,7 +84,7 @@ func benchProduct(b *testing.B, f func(ks *Kernels[float32], p *product, i int))
 				b.Run(fmt.Sprintf("weights=%s/m=%d/k=%d/n=%d", memory, s[0], s[1], s[2]), func(b *testing.B) {
 					p := newProduct(b, ks, s[0], s[1], s[2], cold)
 					i := 0
-					t := median(b, func() {
+					t := timed(b, func() {
 						f(ks, p, i%len(p.w))
 						i++
 					})
@@ -166,75 +171,90 @@ func stepProducts() [][3]int {
 	return s
 }
 
-// BenchmarkStep runs the matrix products of a training step in a step's order,
-// each with its own weights: what the share of the peak is that the products
-// reach in aggregate, and what a step takes with Adam. Times are sums of each
-// call's median over the steps; the peak is the median of samples taken between
-// them, under the same clock and neighbours.
+// BenchmarkStep runs the matrix products of a training step in a step's order:
+// what share of the peak they reach in aggregate, and what a step takes with
+// Adam. weights=hot gives all of them the same weights, weights=own each its own,
+// as a step has them: some 50 MB with the moments, most of it fetched from memory.
+// Times are sums of each call's fastest decile, and so is the peak they are held
+// to.
 func BenchmarkStep(b *testing.B) {
 	impls(b, func(b *testing.B, ks *Kernels[float32]) {
-		a := newArena(b, 1)
-		var ps []*product
-		var flops float64
-		var n int
-		for _, s := range stepProducts() {
-			flops += 3 * 2 * float64(s[0]*s[1]*s[2])
-			n += ks.PackedLen(s[1], s[2])
+		for _, memory := range []string{"hot", "own"} {
+			b.Run("weights="+memory, func(b *testing.B) { benchStep(b, ks, memory == "own") })
 		}
-		w, m, v := a.vec(n, 0), a.vec(n, 0), a.vec(n, 0)
-		for i := range w {
-			w[i], m[i], v[i] = 0.1*w[i], 0.001*m[i], 0.001*v[i]*v[i]
-		}
-		at := 0
-		for _, s := range stepProducts() {
-			size := ks.PackedLen(s[1], s[2])
-			part := func(x []float32) []Panels[float32] { return []Panels[float32]{{x[at : at+size], s[1], s[2]}} }
-			ps = append(ps, &product{x: a.view(s[0], s[1], 16, 0), y: a.view(s[0], s[2], 16, 0), w: part(w), m: part(m), v: part(v)})
+	})
+}
+
+func benchStep(b *testing.B, ks *Kernels[float32], own bool) {
+	var flops float64
+	var n, at int
+	products := stepProducts()
+	for _, s := range products {
+		flops += 2 * float64(s[0]*s[1]*s[2])
+		n += ks.PackedLen(s[1], s[2])
+	}
+	a := newArena(b, 1)
+	w, m, v := a.vec(n, 0), a.vec(n, 0), a.vec(n, 0)
+	for i := range w {
+		w[i], m[i], v[i] = 0.1*w[i], 0.001*m[i], 0.001*v[i]*v[i]
+	}
+	xs, ys := a.view(161, 256, 16, 0), a.view(161, 768, 16, 0) // fresh from the product before: hot
+	var ps []*product
+	for _, s := range products {
+		size := ks.PackedLen(s[1], s[2])
+		part := func(x []float32) []Panels[float32] { return []Panels[float32]{{x[at : at+size], s[1], s[2]}} }
+		x := View[float32]{xs.Data, s[0], s[1], s[1] + 16}
+		y := View[float32]{ys.Data, s[0], s[2], s[2] + 16}
+		ps = append(ps, &product{x: x, y: y, w: part(w), m: part(m), v: part(v)})
+		if own {
 			at += size
 		}
-		scratch := make([]float32, ks.ScratchLen(256, 768))
-		gradient := make([]float32, ks.PackedLen(256, 768))
-		step := NewAdamStep[float32](10, 1e-4, 1e-5, 0.9, 0.999, 1e-7)
-		forward, back, grad, update := make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps)), make([][]time.Duration, len(ps))
-		var peaks []float64
-		for b.Loop() {
-			start := time.Now()
-			peaks = append(peaks, ks.path.peak(20000)/time.Since(start).Seconds())
-			for i, p := range ps {
-				start := time.Now()
-				ks.Gemm(p.y, p.x, p.w[0], Mode[float32]{})
-				forward[i] = append(forward[i], time.Since(start))
-			}
-			for i, p := range slices.Backward(ps) {
-				w := p.w[0]
-				start := time.Now()
-				ks.GemmT(p.x, p.y, w, false, scratch)
-				back[i] = append(back[i], time.Since(start))
-				start = time.Now()
-				ks.GemmGrad(Panels[float32]{gradient[:len(w.Data)], w.K, w.N}, p.x, p.y, false, scratch)
-				grad[i] = append(grad[i], time.Since(start))
-				start = time.Now()
-				ks.GradAdam(w, p.m[0], p.v[0], p.x, p.y, step, scratch)
-				update[i] = append(update[i], time.Since(start))
-			}
+	}
+	scratch := make([]float32, ks.ScratchLen(256, 768))
+	gradient := make([]float32, ks.PackedLen(256, 768))
+	step := NewAdamStep[float32](10, 1e-4, 1e-5, 0.9, 0.999, 1e-7)
+
+	const forward, back, grad, update = 0, 1, 2, 3
+	var times [4][][]time.Duration
+	for kind := range times {
+		times[kind] = make([][]time.Duration, len(ps))
+	}
+	clock := func(kind, i int, f func()) {
+		start := time.Now()
+		f()
+		times[kind][i] = append(times[kind][i], time.Since(start))
+	}
+	var peaks []time.Duration
+	var perRun float64
+	for b.Loop() {
+		start := time.Now()
+		perRun = ks.path.peak(20000)
+		peaks = append(peaks, time.Since(start))
+		for i, p := range ps {
+			clock(forward, i, func() { ks.Gemm(p.y, p.x, p.w[0], Mode[float32]{}) })
 		}
-		total := func(times [][]time.Duration) (sum float64) {
-			for _, t := range times {
-				slices.Sort(t)
-				sum += t[len(t)/2].Seconds()
-			}
-			return sum
+		for i, p := range slices.Backward(ps) {
+			w := p.w[0]
+			g := Panels[float32]{gradient[:len(w.Data)], w.K, w.N}
+			clock(back, i, func() { ks.GemmT(p.x, p.y, w, false, scratch) })
+			clock(grad, i, func() { ks.GemmGrad(g, p.x, p.y, false, scratch) })
+			clock(update, i, func() { ks.GradAdam(w, p.m[0], p.v[0], p.x, p.y, step, scratch) })
 		}
-		slices.Sort(peaks)
-		peak, part := peaks[len(peaks)/2], flops/3
-		f, t, g, u := total(forward), total(back), total(grad), total(update)
-		b.ReportMetric(100*part/f/peak, "%peak-Gemm")
-		b.ReportMetric(100*part/t/peak, "%peak-GemmT")
-		b.ReportMetric(100*part/g/peak, "%peak-GemmGrad")
-		b.ReportMetric(100*flops/(f+t+g)/peak, "%peak")
-		b.ReportMetric(peak/1e9, "GFLOP/s-peak")
-		b.ReportMetric((f+t+u)*1e3, "ms/step-with-Adam")
-	})
+	}
+	total := func(kind int) (sum float64) {
+		for _, t := range times[kind] {
+			sum += decile(t).Seconds()
+		}
+		return sum
+	}
+	peak := perRun / decile(peaks).Seconds()
+	f, t, g, u := total(forward), total(back), total(grad), total(update)
+	b.ReportMetric(100*flops/f/peak, "%peak-Gemm")
+	b.ReportMetric(100*flops/t/peak, "%peak-GemmT")
+	b.ReportMetric(100*flops/g/peak, "%peak-GemmGrad")
+	b.ReportMetric(100*3*flops/(f+t+g)/peak, "%peak")
+	b.ReportMetric(peak/1e9, "GFLOP/s-peak")
+	b.ReportMetric((f+t+u)*1e3, "ms/step-with-Adam")
 }
 
 func BenchmarkAdam(b *testing.B) {
@@ -247,7 +267,7 @@ func BenchmarkAdam(b *testing.B) {
 				for i, x := range v {
 					v[i] = x * x
 				}
-				t := median(b, func() { ks.Adam(w, m, v, g, step) })
+				t := timed(b, func() { ks.Adam(w, m, v, g, step) })
 				b.ReportMetric(28*float64(n)/t.Seconds()/1e9, "GB/s") // four read, three written
 			})
 		}
@@ -281,7 +301,7 @@ func BenchmarkRows(b *testing.B) {
 			{"RowDots", 1, func() { ks.RowDots(h.Data[:m], s, bias) }},
 		} {
 			b.Run(fmt.Sprintf("op=%s/m=%d/n=%d", c.name, m, n), func(b *testing.B) {
-				t := median(b, c.f)
+				t := timed(b, c.f)
 				b.ReportMetric(c.rows*4*m*n/t.Seconds()/1e9, "GB/s")
 			})
 		}

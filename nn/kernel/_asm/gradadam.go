@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -48,8 +49,8 @@ type gradAdamGen struct {
 }
 
 // aheadBytes is how far ahead of the gradient weights and moments are prefetched:
-// a tile takes some 100 ns, memory about as long.
-const aheadBytes = 1024
+// measured best among 1, 2, 4 and 8 KB, with some 1 µs left for memory to answer.
+const aheadBytes = 4096
 
 func (t *gradAdamGen) height(h int) {
 	rowBytes := 2 * t.bytes()
@@ -118,18 +119,31 @@ func (t *gradAdamGen) height(h int) {
 
 // beside emits turns with one row of Adam in each, as many as there are gradients
 // waiting before tile; it leaves the other turns.
+//
+// A processor looks ahead of what it waits for by some hundred registers, which
+// is less than the time from a gradient to its weight. So Adam is two stages, the
+// second one row behind the first.
 func (t *gradAdamGen) beside(h int, sum []reg.VecVirtual, tile, turns, x, b reg.Register) {
 	rowBytes := 2 * t.bytes()
 	rows := tile
 	t.SUBQ(t.w, rows)
+	t.JEQ(operand.LabelRef(label("alone%d", h)))
+	started := t.argMem("h")
+	t.CMPQ(started, num(0))
+	t.JEQ(operand.LabelRef(label("started%d", h)))
+	t.moments(0)
+	t.MOVQ(num(0), started)
+	t.Label(label("started%d", h))
+
 	t.SHRQ(operand.Imm(uint64(bits.TrailingZeros(uint(rowBytes)))), rows)
+	t.DECQ(rows)
 	t.CMPQ(rows, turns)
 	t.CMOVQGT(turns, rows)
 	t.SUBQ(rows, turns)
 	t.TESTQ(rows, rows)
 	t.JEQ(operand.LabelRef(label("alone%d", h)))
 	t.Label(label("both%d", h))
-	adam := append(t.adamOps(0), t.adamOps(t.bytes())...)
+	adam := t.adamRow()
 	for i := range unroll {
 		t.step(h, sum, x, b, i*rowBytes)
 		for _, op := range adam[i*len(adam)/unroll : (i+1)*len(adam)/unroll] {
@@ -157,33 +171,70 @@ func (t *gradAdamGen) step(h int, sum []reg.VecVirtual, x, b reg.Register, disp 
 	t.ADDQ(t.ldx, x)
 }
 
-// adamOps is Adam on the vector disp bytes past w, in three registers.
-func (t *gradAdamGen) adamOps(disp int) []func() {
-	const rate, decay, mean, square, alpha, epsilon = 0, 1, 2, 3, 4, 5
+const rate, decay, mean, square, alpha, epsilon = 0, 1, 2, 3, 4, 5 // in coef
+
+func (t *gradAdamGen) coefficient(i int) operand.Mem { return at(t.coef, i*t.bytes()) }
+
+// from addresses what lies disp bytes past w in the array at distance d.
+func (t *gradAdamGen) from(d reg.Register, disp int) operand.Mem {
+	return operand.Mem{Base: t.w, Disp: disp, Index: d, Scale: 1}
+}
+
+// adamRow is the first stage on the row after w and the second on w's.
+func (t *gradAdamGen) adamRow() []func() {
+	rowBytes := 2 * t.bytes()
+	return slices.Concat(t.momentOps(rowBytes), t.momentOps(rowBytes+t.bytes()), t.weightOps(0), t.weightOps(t.bytes()))
+}
+
+// moments emits the first stage on the row disp bytes past w.
+func (t *gradAdamGen) moments(disp int) {
+	for _, op := range slices.Concat(t.momentOps(disp), t.momentOps(disp+t.bytes())) {
+		op()
+	}
+}
+
+// weights emits the second stage on w's row.
+func (t *gradAdamGen) weights() {
+	for _, op := range slices.Concat(t.weightOps(0), t.weightOps(t.bytes())) {
+		op()
+	}
+}
+
+// momentOps is Adam's first stage on the vector disp bytes past w: the moments,
+// and the divisor in the place of the gradient.
+func (t *gradAdamGen) momentOps(disp int) []func() {
 	p, q, r := t.vec(), t.vec(), t.vec()
-	coef := func(i int) operand.Mem { return at(t.coef, i*t.bytes()) }
-	from := func(d reg.Register) operand.Mem { return operand.Mem{Base: t.w, Disp: disp, Index: d, Scale: 1} }
+	g, m, v := t.from(t.dg, disp), t.from(t.dm, disp), t.from(t.dv, disp)
+	return []func(){
+		func() { t.VMOVUPS(g, p) },
+		func() { t.VMULPS(p, p, r) },
+		func() { t.VMOVUPS(v, q) },
+		func() { t.VSUBPS(q, r, r) },
+		func() { t.VMULPS(t.coefficient(square), r, r) },
+		func() { t.VADDPS(r, q, q) },
+		func() { t.VMOVUPS(q, v) },
+		func() { t.VSQRTPS(q, q) },
+		func() { t.VADDPS(t.coefficient(epsilon), q, q) },
+		func() { t.VMOVUPS(q, g) },
+		func() { t.VMOVUPS(m, q) },
+		func() { t.VSUBPS(q, p, r) },
+		func() { t.VMULPS(t.coefficient(mean), r, r) },
+		func() { t.VADDPS(r, q, q) },
+		func() { t.VMOVUPS(q, m) },
+	}
+}
+
+// weightOps is Adam's second stage.
+func (t *gradAdamGen) weightOps(disp int) []func() {
+	p, q, r := t.vec(), t.vec(), t.vec()
 	w := at(t.w, disp)
 	return []func(){
-		func() { t.VMOVUPS(from(t.dg), p) },
-		func() { t.VMOVUPS(from(t.dm), q) },
-		func() { t.VSUBPS(q, p, r) },
-		func() { t.VMULPS(coef(mean), r, r) },
-		func() { t.VADDPS(r, q, q) },
-		func() { t.VMOVUPS(q, from(t.dm)) },
-		func() { t.VMULPS(p, p, r) },
-		func() { t.VMOVUPS(from(t.dv), p) },
-		func() { t.VSUBPS(p, r, r) },
-		func() { t.VMULPS(coef(square), r, r) },
-		func() { t.VADDPS(r, p, p) },
-		func() { t.VMOVUPS(p, from(t.dv)) },
-		func() { t.VSQRTPS(p, p) },
-		func() { t.VADDPS(coef(epsilon), p, p) },
-		func() { t.VMULPS(coef(alpha), q, q) },
-		func() { t.VDIVPS(p, q, q) },
+		func() { t.VMOVUPS(t.from(t.dm, disp), q) },
+		func() { t.VMULPS(t.coefficient(alpha), q, q) },
+		func() { t.VDIVPS(t.from(t.dg, disp), q, q) },
 		func() { t.VMOVUPS(w, p) },
-		func() { t.VMULPS(coef(decay), p, r) },
-		func() { t.VMULPS(coef(rate), r, r) },
+		func() { t.VMULPS(t.coefficient(decay), p, r) },
+		func() { t.VMULPS(t.coefficient(rate), r, r) },
 		func() { t.VSUBPS(r, p, p) },
 		func() { t.VSUBPS(q, p, p) },
 		func() { t.VMOVUPS(p, w) },
@@ -195,14 +246,20 @@ func (t *gradAdamGen) remainder() {
 	t.Label("remainder")
 	end := t.arg("grad")
 	t.SUBQ(t.dg, end)
+	t.SUBQ(num(2*t.bytes()), end)
+	t.CMPQ(t.argMem("h"), num(0))
+	t.JEQ(operand.LabelRef("started"))
+	t.moments(0)
+	t.Label("started")
 	t.CMPQ(t.w, end)
-	t.JEQ(operand.LabelRef("done"))
+	t.JEQ(operand.LabelRef("last"))
 	t.Label("row")
-	for _, op := range append(t.adamOps(0), t.adamOps(t.bytes())...) {
+	for _, op := range t.adamRow() {
 		op()
 	}
 	t.ADDQ(num(2*t.bytes()), t.w)
 	t.CMPQ(t.w, end)
 	t.JNE(operand.LabelRef("row"))
-	t.Label("done")
+	t.Label("last")
+	t.weights()
 }
