@@ -109,7 +109,7 @@ func (s *aromaticity) system(rings []int32) error {
 			}
 		} else if !s.trySubsets(rings, size) {
 			first := s.rings[rings[0]].Atoms[0]
-			return &ComplexityError{Atom: int(first), Pos: int(s.m.Atoms[first].Pos), Reason: "has too many rings"}
+			return &ComplexityError{Pos: int(s.m.Atoms[first].Pos), Reason: "ring system with too many rings"}
 		}
 	}
 	return nil

@@ -26,16 +26,15 @@ func (e *KekulizeError) Error() string {
 	return fmt.Sprintf("kekulize: aromatic atom%s %s", at(e.Pos), e.Reason)
 }
 
-// ComplexityError says that a ring system is too intricate to be perceived in
+// ComplexityError says that a molecule is too intricate to be perceived in
 // reasonable time.
 type ComplexityError struct {
-	Atom   int    // index of an atom of the ring system
-	Pos    int    // its 1-based position in the SMILES, 0 if it has none
-	Reason string // what there is too much of
+	Pos    int    // 1-based position in the SMILES of an atom of the part in question, 0 if it has none
+	Reason string // what is too complex
 }
 
 func (e *ComplexityError) Error() string {
-	return fmt.Sprintf("the ring system of the atom%s %s", at(e.Pos), e.Reason)
+	return fmt.Sprintf("too complex: %s%s", e.Reason, at(e.Pos))
 }
 
 // at words a position, if there is one.

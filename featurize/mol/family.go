@@ -5,9 +5,9 @@ package mol
 // returns how many it added.
 func (f *ringFinder) addFamily(c cycle, limit int) int {
 	s := &f.fused
-	s.search(c.root)
-	f.countPaths(c)
 	size := int(c.size)
+	s.search(c.root, c.size/2)
+	s.countPaths()
 	if n := s.paths[c.p]; n > limit || s.paths[c.q] > limit || n*s.paths[c.q] > limit {
 		ring := f.cut(size)
 		f.trace(ring, c, s.firstPath(c.p), s.firstPath(c.q))
@@ -49,14 +49,12 @@ func (f *ringFinder) trace(ring []int32, c cycle, p, q []int32) {
 func (s *fusedBlock) nearer(i, j int32) bool { return s.pred[j] >= 0 && s.dist[j]+1 == s.dist[i] }
 
 // countPaths sets the number of shortest paths from the root to the atoms
-// towards p and q. It stops counting beyond maxFamily.
-func (f *ringFinder) countPaths(c cycle) {
-	s := &f.fused
-	clear(s.paths)
-	s.paths[c.root] = 1
-	// The queue of the search lists atoms by ascending distance.
-	for _, i := range s.byDistance(max(s.dist[c.p], s.dist[c.q])) {
-		if i == c.root || s.pred[i] < 0 {
+// reached by way of lower ones. It stops counting beyond maxFamily.
+func (s *fusedBlock) countPaths() {
+	s.paths[s.queue[0]] = 1
+	for _, i := range s.queue[1:] {
+		s.paths[i] = 0
+		if s.pred[i] < 0 {
 			continue
 		}
 		for _, nb := range s.neighbors(i) {
@@ -65,17 +63,6 @@ func (f *ringFinder) countPaths(c cycle) {
 			}
 		}
 	}
-}
-
-// byDistance lists the atoms up to that distance from the root, nearest first.
-func (s *fusedBlock) byDistance(limit int32) []int32 {
-	order := s.queue[:len(s.atoms)]
-	for k, i := range order {
-		if s.dist[i] > limit {
-			return order[:k]
-		}
-	}
-	return order
 }
 
 // firstPath is one shortest path from atom i to just before the root.
@@ -125,9 +112,8 @@ func (f *ringFinder) markUnion(c cycle) {
 		seen[c.x] = true
 		bonds = append(bonds, s.bondBetween(c.p, c.x), s.bondBetween(c.x, c.q))
 	}
-	order := s.byDistance(max(s.dist[c.p], s.dist[c.q]) + 1)
-	for k := len(order) - 1; k >= 0; k-- {
-		i := order[k]
+	for k := len(s.queue) - 1; k >= 0; k-- {
+		i := s.queue[k]
 		if !seen[i] {
 			continue
 		}

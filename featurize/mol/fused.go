@@ -9,8 +9,8 @@ import (
 // Limits on ring systems, far above what chemistry has and RDKit can perceive,
 // so that a hostile SMILES costs milliseconds.
 const (
-	maxBlockWork  = 1 << 23 // atoms × bonds of a fused ring system
-	maxCycleWords = 1 << 20 // 64-bit words of candidate cycles
+	maxSteps      = 1 << 23 // bonds looked at in search of candidate cycles
+	maxCycleWords = 1 << 19 // 64-bit words of candidate cycles
 	maxReductions = 1 << 23 // words combined to tell them apart
 	maxFamily     = 4096    // rings of one family, and of one ring system
 )
@@ -24,11 +24,12 @@ type fusedBlock struct {
 	start []int32 // atom: first of its entries in nbrs; one more at the end
 	nbrs  []Neighbor
 
-	dist   []int32 // distance from the root
+	dist   []int32 // distance from the root, -1 = not reached
 	pred   []int32 // a neighbour one step nearer by way of lower atoms, -1 = there is none
 	branch []int32 // the root's neighbour that pred leads to
-	queue  []int32
-	paths  []int // number of shortest paths to the root by way of lower atoms
+	queue  []int32 // atoms reached, nearest first
+	steps  int     // bonds looked at
+	paths  []int   // number of shortest paths to the root by way of lower atoms
 	pPaths []int32
 	qPaths []int32
 
@@ -54,22 +55,26 @@ type cycle struct {
 // candidate cycles.
 func (f *ringFinder) relevantCycles(atoms, bonds []int32) error {
 	s := &f.fused
-	if len(atoms)*len(bonds) > maxBlockWork {
-		return f.tooComplex("is too large")
-	}
 	s.load(f, bonds)
-	words := (len(bonds) + 63) / 64
-	s.cycles, s.words = s.cycles[:0], s.words[:0]
-	for root := range int32(len(atoms)) {
-		s.search(root)
-		s.findCycles(root, words)
-		if len(s.words) > maxCycleWords {
-			return f.tooComplex("has too many rings")
+	words, rank := (len(bonds)+63)/64, len(bonds)-len(atoms)+1
+	// Few molecules need to be searched further than for usual rings.
+	for _, depth := range [...]int{usualDepth, len(atoms)} {
+		s.cycles, s.words = s.cycles[:0], s.words[:0]
+		for root := range int32(len(atoms)) {
+			s.search(root, int32(depth))
+			s.findCycles(root, words)
+			if s.steps > maxSteps || len(s.words) > maxCycleWords {
+				return f.tooComplex("ring system with too many rings")
+			}
 		}
-	}
-	slices.SortStableFunc(s.cycles, func(a, b cycle) int { return cmp.Compare(a.size, b.size) })
-	if !s.pickRelevant(words, len(bonds)-len(atoms)+1) {
-		return f.tooComplex("has too many rings")
+		slices.SortStableFunc(s.cycles, func(a, b cycle) int { return cmp.Compare(a.size, b.size) })
+		found, ok := s.pickRelevant(words, rank)
+		if !ok {
+			return f.tooComplex("ring system with too many rings")
+		}
+		if found == rank {
+			break
+		}
 	}
 	left := maxFamily
 	for _, c := range s.cycles {
@@ -80,9 +85,12 @@ func (f *ringFinder) relevantCycles(atoms, bonds []int32) error {
 	return nil
 }
 
+// usualDepth is how far from its root a ring of 24 atoms goes.
+const usualDepth = 12
+
 func (f *ringFinder) tooComplex(reason string) error {
 	first := slices.Min(f.fused.atoms)
-	return &ComplexityError{Atom: int(first), Pos: int(f.m.Atoms[first].Pos), Reason: reason}
+	return &ComplexityError{Pos: int(f.m.Atoms[first].Pos), Reason: reason}
 }
 
 // load numbers the block's bonds and lists each atom's neighbours in it.
@@ -108,7 +116,11 @@ func (s *fusedBlock) load(f *ringFinder, bonds []int32) {
 		s.nbrs[s.start[j]] = Neighbor{i, int32(k)}
 	}
 	s.dist, s.pred, s.branch = resize(s.dist, n), resize(s.pred, n), resize(s.branch, n)
-	s.queue, s.paths = resize(s.queue, n), resize(s.paths, n)
+	s.queue, s.paths = resize(s.queue, n)[:0], resize(s.paths, n)
+	s.steps = 0
+	for i := range n {
+		s.dist[i], s.pred[i] = -1, -1
+	}
 }
 
 // resize returns a zeroed slice of that length, of the same array if it fits.
@@ -123,17 +135,23 @@ func resize[T any](s []T, n int) []T {
 
 func (s *fusedBlock) neighbors(i int32) []Neighbor { return s.nbrs[s.start[i]:s.start[i+1]] }
 
-// search sets dist from the root for all atoms, and pred and branch for those
-// that a shortest path leads to by way of atoms lower than the root.
-func (s *fusedBlock) search(root int32) {
-	for i := range s.dist {
+// search sets dist for the atoms up to that distance from the root, and pred and
+// branch for those that a shortest path leads to by way of atoms lower than the
+// root.
+func (s *fusedBlock) search(root, depth int32) {
+	for _, i := range s.queue {
 		s.dist[i], s.pred[i] = -1, -1
 	}
 	queue := append(s.queue[:0], root)
 	s.dist[root], s.pred[root], s.branch[root] = 0, root, root
 	for head := 0; head < len(queue); head++ {
 		i := queue[head]
-		for _, nb := range s.neighbors(i) {
+		if s.dist[i] == depth {
+			break
+		}
+		nbrs := s.neighbors(i)
+		s.steps += len(nbrs)
+		for _, nb := range nbrs {
 			j := nb.Atom
 			if s.dist[j] < 0 {
 				s.dist[j] = s.dist[i] + 1
@@ -147,11 +165,12 @@ func (s *fusedBlock) search(root int32) {
 			}
 		}
 	}
+	s.queue = queue
 }
 
 // findCycles lists the prototypes in which the root is the highest atom.
 func (s *fusedBlock) findCycles(root int32, words int) {
-	for y := range root {
+	for _, y := range s.queue[1:] {
 		if s.pred[y] < 0 {
 			continue
 		}
@@ -207,9 +226,9 @@ func (s *fusedBlock) addCycle(c cycle, words int) {
 }
 
 // pickRelevant marks the cycles that are no sums of smaller ones, by Gaussian
-// elimination over the field of two elements, and among them a basis. It reports
-// whether it came to an end within the limits.
-func (s *fusedBlock) pickRelevant(words, rank int) bool {
+// elimination over the field of two elements, and among them a basis. It returns
+// the size of that, and whether it came to an end within the limits.
+func (s *fusedBlock) pickRelevant(words, rank int) (found int, ok bool) {
 	s.pivot = resize(s.pivot, len(s.bonds))
 	s.rows = s.rows[:0]
 	work := 0
@@ -232,11 +251,11 @@ func (s *fusedBlock) pickRelevant(words, rank int) bool {
 			}
 		}
 		if work > maxReductions {
-			return false
+			return len(s.rows), false
 		}
 		first = last
 	}
-	return true
+	return len(s.rows), true
 }
 
 // reduce adds basis rows to a set until its first bond starts no row, and

@@ -50,6 +50,7 @@ func newBuilder(s string) *builder {
 			digits++
 		}
 	}
+	atoms, digits = min(atoms, MaxSize), min(digits, MaxSize)
 	return &builder{m: mol.New(atoms, atoms+digits/2), rings: make([]ringEnd, 0, digits)}
 }
 

@@ -16,8 +16,9 @@ import (
 // the first blank between: what follows is a name or CXSMILES, which is not
 // looked at. An empty SMILES is a molecule without atoms.
 //
-// The error is a *SyntaxError or one of mol.Sanitize's. Positions are 1-based
-// and count from the first character that is not cut off.
+// The error is a *SyntaxError or one of mol.Sanitize's, of which a
+// *mol.ComplexityError also says that it is longer than MaxSize. Positions are
+// 1-based and count from the first character that is not cut off.
 func Read(s string) (*mol.Mol, error) {
 	m, err := Parse(s)
 	if err != nil {
@@ -32,6 +33,10 @@ func Read(s string) (*mol.Mol, error) {
 	}
 	return m, nil
 }
+
+// MaxSize is how many atoms and ends of ring bonds a SMILES may have together, so
+// that it is answered within a tenth of a second whatever it says.
+const MaxSize = 1 << 15
 
 // Parse parses a SMILES into its graph, with tags and directions relative to
 // the graph's bonds, and perceives nothing.
@@ -82,6 +87,7 @@ type parser struct {
 	f    Follower
 	tok  token
 	open []int // positions of the ( not closed yet
+	size int   // atoms and ends of ring bonds so far
 }
 
 func (p *parser) advance() { p.tok = p.next() }
@@ -93,6 +99,14 @@ func (p *parser) unexpected() error {
 		msg = "unexpected end"
 	}
 	return &SyntaxError{Pos: p.tok.last, Msg: msg}
+}
+
+// count counts an atom or an end of a ring bond.
+func (p *parser) count() error {
+	if p.size++; p.size > MaxSize {
+		return &mol.ComplexityError{Pos: p.tok.pos, Reason: "molecule of too many atoms or rings"}
+	}
+	return nil
 }
 
 // molecule ::= atom (atom | bond atom | bond? ring | '.' atom | '(' bond? atom | ')')*
@@ -162,6 +176,9 @@ func (p *parser) bonded() error {
 	switch p.tok.kind {
 	case tokDigit, tokPercent:
 		number, pos, err := p.ring()
+		if err == nil {
+			err = p.count()
+		}
 		if err == nil {
 			p.f.Ring(b, number, pos)
 		}

@@ -3,6 +3,9 @@ package smiles
 // atom ::= organic | aromatic | '[' bracket ']'
 func (p *parser) atom() (Atom, error) {
 	a := Atom{Pos: p.tok.pos, ElementPos: p.tok.pos}
+	if err := p.count(); err != nil {
+		return a, err
+	}
 	switch p.tok.kind {
 	case tokOrganic, tokAromatic:
 		a.Element, a.Aromatic = int(p.tok.value), p.tok.kind == tokAromatic
