@@ -40,8 +40,9 @@ var allowed = map[string][]string{
 	"storage/storagetest": {"storage"},
 	"storage/backend":     {"storage", "storage/file", "storage/s3"},
 
-	"jobs":         {"data", "featurize", "nn", "nn/train"},
-	"jobs/records": {"jobs", "storage"},
+	"jobs":           {"data", "featurize", "nn", "nn/train"},
+	"jobs/records":   {"jobs", "storage"},
+	"jobs/redisjobs": {"jobs"},
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},
