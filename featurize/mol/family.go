@@ -45,18 +45,15 @@ func (f *ringFinder) trace(ring []int32, c cycle, p, q []int32) {
 }
 
 // nearer reports whether j is one step nearer to the root than i, by way of
-// lower atoms.
+// lower ranks.
 func (s *fusedBlock) nearer(i, j int32) bool { return s.pred[j] >= 0 && s.dist[j]+1 == s.dist[i] }
 
 // countPaths sets the number of shortest paths from the root to the atoms
-// reached by way of lower ones. It stops counting beyond maxFamily.
+// reached by way of lower ranks. It stops counting beyond maxFamily.
 func (s *fusedBlock) countPaths() {
 	s.paths[s.queue[0]] = 1
-	for _, i := range s.queue[1:] {
+	for _, i := range s.lower {
 		s.paths[i] = 0
-		if s.pred[i] < 0 {
-			continue
-		}
 		for _, nb := range s.neighbors(i) {
 			if s.nearer(i, nb.Atom) {
 				s.paths[i] = min(s.paths[i]+s.paths[nb.Atom], maxFamily+1)
@@ -75,7 +72,8 @@ func (s *fusedBlock) firstPath(i int32) []int32 {
 }
 
 // allPaths lists the shortest paths from atom i to just before the root, one
-// after the other, in dst's array if they fit. It needs the number of paths.
+// after the other and firstPath first, in dst's array if they fit. It needs the
+// number of paths.
 func (s *fusedBlock) allPaths(dst []int32, i int32) []int32 {
 	n, length := s.paths[i], int(s.dist[i])
 	dst = resize(dst, n*length)
@@ -86,8 +84,12 @@ func (s *fusedBlock) allPaths(dst []int32, i int32) []int32 {
 	for col := 1; col < length; col++ {
 		for row := 0; row < n; {
 			j := dst[row*length+col-1]
+			for range s.paths[s.pred[j]] {
+				dst[row*length+col] = s.pred[j]
+				row++
+			}
 			for _, nb := range s.neighbors(j) {
-				if !s.nearer(j, nb.Atom) {
+				if nb.Atom == s.pred[j] || !s.nearer(j, nb.Atom) {
 					continue
 				}
 				for range s.paths[nb.Atom] {

@@ -24,10 +24,12 @@ type fusedBlock struct {
 	start []int32 // atom: first of its entries in nbrs; one more at the end
 	nbrs  []Neighbor
 
+	rank   []int32 // place in the order by degree, then by number
 	dist   []int32 // distance from the root, -1 = not reached
-	pred   []int32 // a neighbour one step nearer by way of lower atoms, -1 = there is none
+	pred   []int32 // a neighbour one step nearer by way of lower ranks, -1 = there is none
 	branch []int32 // the root's neighbour that pred leads to
 	queue  []int32 // atoms reached, nearest first
+	lower  []int32 // those with a pred, nearest first
 	steps  int     // bonds looked at
 	paths  []int   // number of shortest paths to the root by way of lower atoms
 	pPaths []int32
@@ -49,6 +51,14 @@ type cycle struct {
 	basis         bool
 }
 
+// far is an atom of the cycle across from the root: x or, without one, p.
+func (c *cycle) far() int32 {
+	if c.x < 0 {
+		return c.p
+	}
+	return c.x
+}
+
 // relevantCycles finds the rings of a block with more bonds than atoms: Vismara,
 // "Union of all the minimum cycle bases of a graph", Electronic Journal of
 // Combinatorics 4 (1997). It takes O(atoms × bonds) plus the reduction of the
@@ -67,7 +77,9 @@ func (f *ringFinder) relevantCycles(atoms, bonds []int32) error {
 				return f.tooComplex("ring system with too many rings")
 			}
 		}
-		slices.SortStableFunc(s.cycles, func(a, b cycle) int { return cmp.Compare(a.size, b.size) })
+		slices.SortStableFunc(s.cycles, func(a, b cycle) int {
+			return cmp.Or(cmp.Compare(a.size, b.size), cmp.Compare(a.root, b.root), cmp.Compare(a.far(), b.far()))
+		})
 		found, ok := s.pickRelevant(words, rank)
 		if !ok {
 			return f.tooComplex("ring system with too many rings")
@@ -108,18 +120,34 @@ func (s *fusedBlock) load(f *ringFinder, bonds []int32) {
 		sum += d
 		s.start[i] = sum
 	}
-	for k, b := range bonds {
-		i, j := f.local[f.m.Bonds[b].Begin], f.local[f.m.Bonds[b].End]
+	for k := len(bonds) - 1; k >= 0; k-- {
+		i, j := f.local[f.m.Bonds[bonds[k]].Begin], f.local[f.m.Bonds[bonds[k]].End]
 		s.start[i]--
 		s.nbrs[s.start[i]] = Neighbor{j, int32(k)}
 		s.start[j]--
 		s.nbrs[s.start[j]] = Neighbor{i, int32(k)}
 	}
 	s.dist, s.pred, s.branch = resize(s.dist, n), resize(s.pred, n), resize(s.branch, n)
-	s.queue, s.paths = resize(s.queue, n)[:0], resize(s.paths, n)
+	s.queue, s.lower, s.paths = resize(s.queue, n), resize(s.lower, n)[:0], resize(s.paths, n)
+	s.rank = resize(s.rank, n)
 	s.steps = 0
+	s.rankByDegree()
+	s.queue = s.queue[:0]
 	for i := range n {
 		s.dist[i], s.pred[i] = -1, -1
+	}
+}
+
+// rankByDegree ranks the atoms. It uses queue.
+func (s *fusedBlock) rankByDegree() {
+	for i := range s.queue {
+		s.queue[i] = int32(i)
+	}
+	slices.SortFunc(s.queue, func(i, j int32) int {
+		return cmp.Or(cmp.Compare(len(s.neighbors(i)), len(s.neighbors(j))), cmp.Compare(i, j))
+	})
+	for rank, i := range s.queue {
+		s.rank[i] = int32(rank)
 	}
 }
 
@@ -136,44 +164,46 @@ func resize[T any](s []T, n int) []T {
 func (s *fusedBlock) neighbors(i int32) []Neighbor { return s.nbrs[s.start[i]:s.start[i+1]] }
 
 // search sets dist for the atoms up to that distance from the root, and pred and
-// branch for those that a shortest path leads to by way of atoms lower than the
-// root.
+// branch for those that a shortest path leads to by way of ranks lower than the
+// root's.
 func (s *fusedBlock) search(root, depth int32) {
 	for _, i := range s.queue {
 		s.dist[i], s.pred[i] = -1, -1
 	}
 	queue := append(s.queue[:0], root)
-	s.dist[root], s.pred[root], s.branch[root] = 0, root, root
-	for head := 0; head < len(queue); head++ {
+	s.dist[root] = 0
+	for head := 0; head < len(queue) && s.dist[queue[head]] < depth; head++ {
 		i := queue[head]
-		if s.dist[i] == depth {
-			break
-		}
 		nbrs := s.neighbors(i)
 		s.steps += len(nbrs)
 		for _, nb := range nbrs {
-			j := nb.Atom
-			if s.dist[j] < 0 {
-				s.dist[j] = s.dist[i] + 1
-				queue = append(queue, j)
+			if s.dist[nb.Atom] < 0 {
+				s.dist[nb.Atom] = s.dist[i] + 1
+				queue = append(queue, nb.Atom)
 			}
-			if j < root && s.pred[i] >= 0 && s.pred[j] < 0 && s.dist[j] == s.dist[i]+1 {
+		}
+	}
+	lower := append(s.lower[:0], root)
+	s.pred[root], s.branch[root] = root, root
+	for head := 0; head < len(lower); head++ {
+		i := lower[head]
+		for _, nb := range s.neighbors(i) {
+			j := nb.Atom
+			if s.rank[j] < s.rank[root] && s.pred[j] < 0 && s.dist[j] == s.dist[i]+1 {
 				s.pred[j] = i
 				if s.branch[j] = s.branch[i]; i == root {
 					s.branch[j] = j
 				}
+				lower = append(lower, j)
 			}
 		}
 	}
-	s.queue = queue
+	s.queue, s.lower = queue, lower[1:]
 }
 
-// findCycles lists the prototypes in which the root is the highest atom.
+// findCycles lists the prototypes in which the root ranks highest.
 func (s *fusedBlock) findCycles(root int32, words int) {
-	for _, y := range s.queue[1:] {
-		if s.pred[y] < 0 {
-			continue
-		}
+	for _, y := range s.lower {
 		nbrs := s.neighbors(y)
 		for k, a := range nbrs {
 			z := a.Atom
@@ -182,13 +212,13 @@ func (s *fusedBlock) findCycles(root int32, words int) {
 			}
 			switch s.dist[z] - s.dist[y] {
 			case 0:
-				if z < y && s.branch[z] != s.branch[y] {
+				if s.rank[z] < s.rank[y] && s.branch[z] != s.branch[y] {
 					s.addCycle(cycle{root: root, p: y, q: z, x: -1, size: 2*s.dist[y] + 1}, words)
 				}
 			case -1:
 				for _, b := range nbrs[:k] {
-					if q := b.Atom; s.pred[q] >= 0 && s.dist[q] == s.dist[z] && s.branch[q] != s.branch[z] {
-						s.addCycle(cycle{root: root, p: z, q: q, x: y, size: 2 * s.dist[y]}, words)
+					if p := b.Atom; s.pred[p] >= 0 && s.dist[p] == s.dist[z] && s.branch[p] != s.branch[z] {
+						s.addCycle(cycle{root: root, p: p, q: z, x: y, size: 2 * s.dist[y]}, words)
 					}
 				}
 			}

@@ -50,11 +50,12 @@ type ringFinder struct {
 	err   error
 }
 
-// block finds the rings of a block.
+// block finds the rings of a block. It sorts the bonds.
 func (f *ringFinder) block(bonds []int32) {
 	if f.err != nil {
 		return
 	}
+	slices.Sort(bonds)
 	if f.local == nil {
 		f.local = make([]int32, len(f.m.Atoms))
 		for i := range f.local {
@@ -72,11 +73,13 @@ func (f *ringFinder) block(bonds []int32) {
 	}
 }
 
-// number gives the atoms of a block their local numbers and lists them.
+// number gives the atoms of a block their local numbers, in the order in which
+// its bonds name them, and lists them.
 func (f *ringFinder) number(bonds []int32) []int32 {
 	atoms := f.fused.atoms[:0]
 	for _, b := range bonds {
-		for _, a := range [...]int32{f.m.Bonds[b].Begin, f.m.Bonds[b].End} {
+		i, j := f.m.Bonds[b].Begin, f.m.Bonds[b].End
+		for _, a := range [...]int32{min(i, j), max(i, j)} {
 			if f.local[a] < 0 {
 				f.local[a] = int32(len(atoms))
 				atoms = append(atoms, a)
