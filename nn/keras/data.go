@@ -32,7 +32,7 @@ func allowed(c pickle.Class) bool {
 	case classScaler, classPreprocessor, classTokenizer, classDType, classArray,
 		"numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar", "builtins.slice",
 		"pandas.core.frame.DataFrame", "pandas.core.internals.managers.BlockManager", "pandas._libs.internals._unpickle_block",
-		"pandas.core.indexes.base._new_Index", "pandas.core.indexes.base.Index", "pandas.core.indexes.range.RangeIndex":
+		"pandas.core.indexes.base._new_Index", "pandas.core.indexes.base.Index", "pandas.core.indexes.range.RangeIndex", "pandas.core.indexes.numeric.Int64Index":
 		return true
 	}
 	return c.Module == featureModule

@@ -93,8 +93,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// adam is the step at one learning rate.
-func (c Config) adam(rate float64) nn.Adam {
+// Adam is the optimizer's setting for a step at one learning rate.
+func (c Config) Adam(rate float64) nn.Adam {
 	return nn.Adam{LearningRate: rate, Decay: c.Decay, Beta1: beta1, Beta2: beta2, Epsilon: epsilon}
 }
 

@@ -33,6 +33,13 @@ func groups(examples []nn.Example) (of, first []int) {
 	return of, first
 }
 
+// DistinctGraphs is the number of distinct graphs among examples: the forward
+// passes that Predict, or a validation of Fit, takes.
+func DistinctGraphs(examples []nn.Example) int {
+	_, first := groups(examples)
+	return len(first)
+}
+
 // evaluator predicts a fixed set of examples again and again, each distinct
 // graph once a pass.
 type evaluator struct {

@@ -229,7 +229,7 @@ func (f *fit) step(rate float64) error {
 	for _, i := range f.order[at:min(at+f.config.BatchSize, len(f.order))] {
 		b.Examples = append(b.Examples, f.train[i])
 	}
-	loss, err := f.engine.Step(b, f.config.adam(rate))
+	loss, err := f.engine.Step(b, f.config.Adam(rate))
 	switch {
 	case err != nil:
 		return fmt.Errorf("epoch %d, step %d, rows %v: %w", epoch, p.Step+1, rows(b), err)

@@ -1,11 +1,12 @@
 """Trains a small two-fold ensemble with PolyID itself and writes what
 keras_test.go reads: ensemble.zip (the folder MultiModel saves) and
-predictions.csv.gz (what MultiModel.make_predictions answers for every row).
+predictions.csv.gz (what MultiModel.make_predictions answers for every row), and
+with_training.pk.gz (a data file saved with save_training=True).
 
     $POLYID_PYTHON gen_ensemble.py      # PolyID 0.1.2.3, TensorFlow 2.14.1
 
 TensorFlow's training is not reproducible, so the numbers differ from run to
-run; the two files always belong together.
+run; the first two files always belong together.
 """
 
 import gzip
@@ -15,7 +16,6 @@ import tempfile
 import zipfile
 
 import pandas as pd
-from nfp.preprocessing.features import get_ring_size  # noqa: F401 (fails early without nfp)
 from polyid.models.base_models import global100
 from polyid.parameters import Parameters
 from polyid.polyid import MultiModel
@@ -43,6 +43,12 @@ with tempfile.TemporaryDirectory() as folder:
         for path in sorted(pathlib.Path(folder).rglob("*")):
             if path.is_file():
                 z.write(path, path.relative_to(folder))
+
+with tempfile.TemporaryDirectory() as folder:
+    mm.models[0]._save_model(folder, save_training=True)
+    packed = pathlib.Path(folder, "model_0_data.pk").read_bytes()
+with open(here / "with_training.pk.gz", "wb") as f, gzip.GzipFile("", "wb", 9, f, 0) as z:
+    z.write(packed)
 
 out = io.StringIO()
 answers = loaded.make_predictions(rows)
