@@ -1,0 +1,100 @@
+package redisjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/jobs"
+)
+
+// Queue is a jobs.Queue on asynq. It is safe for concurrent use.
+type Queue struct {
+	redis     redis.UniversalClient
+	inspector *asynq.Inspector
+}
+
+var _ jobs.Queue = (*Queue)(nil)
+
+// NewQueue makes a queue on r, which stays the caller's to close.
+func NewQueue(r redis.UniversalClient) *Queue {
+	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r)}
+}
+
+// Enqueue adds t, or does nothing while a task of its ID waits or is worked on.
+// One that is done or archived gives way: whoever enqueues again has found a
+// record that still needs the work. An error is of code Unavailable unless t is
+// no task at all.
+func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
+	task, opts, err := encode(t)
+	if err != nil {
+		return fmt.Errorf("enqueue %s: %w", t.ID(), err)
+	}
+	// A client notes which queues it has announced and never does it again;
+	// after FLUSHALL nobody would find them. A new one costs a round trip.
+	client := asynq.NewClientFromRedisClient(q.redis)
+	_, err = client.EnqueueContext(ctx, task, opts...)
+	if !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return unavailable(t, err)
+	}
+	given, err := q.giveWay(t)
+	if err != nil || !given {
+		return unavailable(t, err)
+	}
+	_, err = client.EnqueueContext(ctx, task, opts...)
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil // another process was quicker
+	}
+	return unavailable(t, err)
+}
+
+// giveWay removes the task of t's ID if it is over, and reports whether the ID
+// is free now.
+func (q *Queue) giveWay(t jobs.Task) (bool, error) {
+	info, err := q.inspector.GetTaskInfo(queueOf(t.Kind), t.ID())
+	if errors.Is(err, asynq.ErrTaskNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if info.State != asynq.TaskStateArchived && info.State != asynq.TaskStateCompleted {
+		return false, nil
+	}
+	err = q.inspector.DeleteTask(queueOf(t.Kind), t.ID())
+	if errors.Is(err, asynq.ErrTaskNotFound) {
+		err = nil
+	}
+	return err == nil, err
+}
+
+// Depth counts the tasks of each kind that wait to be worked on: pending,
+// scheduled or to be retried. A kind that was never enqueued has none.
+func (q *Queue) Depth() (map[jobs.Kind]int, error) {
+	depth := make(map[jobs.Kind]int, len(kinds))
+	known, err := q.inspector.Queues()
+	if err != nil {
+		return nil, fmt.Errorf("queue depth: %w", err)
+	}
+	for _, name := range known {
+		if _, ok := kinds[jobs.Kind(name)]; !ok {
+			continue
+		}
+		info, err := q.inspector.GetQueueInfo(name)
+		if err != nil {
+			return nil, fmt.Errorf("queue depth: %w", err)
+		}
+		depth[jobs.Kind(name)] = info.Pending + info.Scheduled + info.Retry
+	}
+	return depth, nil
+}
+
+func unavailable(t jobs.Task, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &jobs.Error{Code: jobs.Unavailable, Detail: "the queue cannot be reached: try again", Err: fmt.Errorf("enqueue %s: %w", t.ID(), err)}
+}

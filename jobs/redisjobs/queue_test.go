@@ -1,0 +1,83 @@
+package redisjobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/redisjobs"
+)
+
+func fold(job string, index int) jobs.Task {
+	return jobs.Task{Kind: jobs.TrainFold, Job: job, Fold: index}
+}
+
+func TestEnqueueOnce(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
+		q, inspector := redisjobs.NewQueue(r), asynq.NewInspectorFromRedisClient(r)
+		task := fold("tj_1", 3)
+		for range 3 {
+			if err := q.Enqueue(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pending, err := inspector.ListPendingTasks("fold")
+		if err != nil || len(pending) != 1 {
+			t.Fatalf("pending: %v, %v", pending, err)
+		}
+		if p := pending[0]; p.ID != task.ID() || string(p.Payload) != `{"job":"tj_1","fold":3}` || p.Timeout.Hours() < 1000 {
+			t.Errorf("task %+v with payload %s", p, p.Payload)
+		}
+		depth, err := q.Depth()
+		if err != nil || depth[jobs.TrainFold] != 1 || depth[jobs.Predict] != 0 {
+			t.Errorf("depth %v, %v", depth, err)
+		}
+	})
+}
+
+func TestEnqueueRevives(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
+		q, inspector := redisjobs.NewQueue(r), asynq.NewInspectorFromRedisClient(r)
+		task := fold("tj_1", 0)
+		enqueue := func() {
+			t.Helper()
+			if err := q.Enqueue(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+			info, err := inspector.GetTaskInfo("fold", task.ID())
+			if err != nil || info.State != asynq.TaskStatePending {
+				t.Fatalf("after enqueuing: %+v, %v", info, err)
+			}
+		}
+		enqueue()
+		if err := inspector.ArchiveTask("fold", task.ID()); err != nil {
+			t.Fatal(err)
+		}
+		enqueue()
+		// FLUSHALL takes the names of the queues too.
+		if err := r.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		enqueue()
+		enqueue()
+	})
+}
+
+func TestEnqueueFails(t *testing.T) {
+	r := connect(t, "redis://127.0.0.1:1?max_retries=-1")
+	if err := redisjobs.NewQueue(r).Enqueue(t.Context(), fold("tj_1", 0)); jobs.ErrorCode(err) != jobs.Unavailable {
+		t.Errorf("without Redis: %v", err)
+	}
+	if err := redisjobs.NewQueue(r).Enqueue(t.Context(), jobs.Task{Kind: "nonsense"}); err == nil || jobs.ErrorCode(err) != "" {
+		t.Errorf("no kind: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := redisjobs.NewQueue(r).Enqueue(ctx, fold("tj_1", 0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
