@@ -1,0 +1,18 @@
+package redisjobs
+
+import "strconv"
+
+// prefix begins every key that is not asynq's.
+const prefix = "polyid:"
+
+// The {job} tag keeps all keys of a job in one slot of a cluster, so that a beat
+// is one round trip.
+
+func progressKey(job string, fold int) string {
+	return prefix + "{" + job + "}:progress:" + strconv.Itoa(fold)
+}
+
+func controlKey(job string) string { return prefix + "{" + job + "}:control" }
+
+// updatesChannel is no key, but is named like one.
+func updatesChannel(job string) string { return prefix + "{" + job + "}:updates" }
