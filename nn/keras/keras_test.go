@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"math/rand/v2"
@@ -95,16 +96,7 @@ func TestPredictsAsPolyID(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	f, err := os.Open("testdata/predictions.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(gunzip(t, "testdata/predictions.csv.gz"))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +131,36 @@ func TestPredictsAsPolyID(t *testing.T) {
 		}
 	}
 	t.Logf("%d predictions within %.1e °C of PolyID's", 2*(len(rows)-1), worst)
+}
+
+// TestDataWithTrainingTables reads a data file saved with save_training=True,
+// which carries pandas' tables of the training rows.
+func TestDataWithTrainingTables(t *testing.T) {
+	m, err := parseData(gunzip(t, "testdata/with_training.pk.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Targets) != 2 || m.Targets[1].Name != "Tm" || m.Vocab.Atom.Classes() != 9 {
+		t.Errorf("targets %v, atom words %q", m.Targets, m.Vocab.Atom.Words())
+	}
+}
+
+func gunzip(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // TestRefusedFolders names what is wrong with folders that are no ensemble.
