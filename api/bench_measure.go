@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/cpu"
+	"polyid-trainer/nn/dataset"
+	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/kernel"
+	"polyid-trainer/nn/plan"
+	"polyid-trainer/nn/train"
+)
+
+// onCores runs f on n goroutines at once and returns the first error.
+func onCores(n int, f func(core int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchFeaturize is the rate at which all cores turn the table's SMILES into
+// graphs.
+func benchFeaturize(ctx context.Context, table *data.Table, budget time.Duration) (perS float64, err error) {
+	var rows []string // enough that starting the workers does not count
+	for range 10 {
+		for _, s := range table.Structures {
+			rows = append(rows, s.Polymer)
+		}
+	}
+	f, err := featurize.New(featurize.Config{})
+	if err != nil {
+		return 0, err
+	}
+	start, done := time.Now(), 0
+	for done == 0 || time.Since(start) < budget {
+		if _, err := f.All(ctx, rows, 0, nil); err != nil {
+			return 0, err
+		}
+		done += len(rows)
+	}
+	return float64(done) / time.Since(start).Seconds(), nil
+}
+
+// shape is a matrix product: rows × summed times summed × columns.
+type shape struct{ m, k, n int }
+
+// stepShapes is the forward products of one step on the mean polymer of
+// examples: for each block those of bond, atom and message rows, by the mean
+// classes of each layer.
+func stepShapes(examples []nn.Example, c nn.Config) []shape {
+	mean := func(classes func(p *plan.Plan) int) int {
+		sum := 0
+		for _, x := range examples {
+			sum += classes(x.Plan)
+		}
+		return (sum + len(examples)/2) / len(examples)
+	}
+	f := c.AtomFeatures
+	var s []shape
+	for j := range c.NumMessages {
+		atoms := mean(func(p *plan.Plan) int { return p.AtomClasses(j) })
+		before := mean(func(p *plan.Plan) int { return p.BondClasses(j) })
+		after := mean(func(p *plan.Plan) int { return p.BondClasses(j + 1) })
+		s = append(s, shape{before, f, 2 * f}, shape{atoms, f, 6 * f}, shape{after, 2 * f, f})
+		if j < c.NumMessages-1 {
+			s = append(s, shape{after, f, 2 * f}, shape{atoms, 2 * f, f}, shape{atoms, f, 2 * f}, shape{atoms, 2 * f, f})
+		}
+	}
+	return s
+}
+
+// benchProducts is the rate of a step's matrix products, forward, for the input
+// and for the weights, and of fused multiply-adds on registers: the sum over
+// cores that work at once. Both are from each call's fastest times, since what
+// else the machine does can only make it slower.
+func benchProducts(ks *kernel.Kernels[float32], shapes []shape, cores int) (gemm, peak float64) {
+	gemms, peaks := make([]float64, cores), make([]float64, cores)
+	_ = onCores(cores, func(core int) error { // no errors are made
+		gemms[core], peaks[core] = benchCore(ks, shapes)
+		return nil
+	})
+	for i := range cores {
+		gemm, peak = gemm+gemms[i]/1e9, peak+peaks[i]/1e9
+	}
+	return gemm, peak
+}
+
+// benchCore is benchProducts on one core.
+func benchCore(ks *kernel.Kernels[float32], shapes []shape) (gemm, peak float64) {
+	const rounds = 12
+	var maxM, maxK, maxN int
+	for _, s := range shapes {
+		maxM, maxK, maxN = max(maxM, s.m), max(maxK, s.k), max(maxN, s.n)
+	}
+	const gap = 16 // between rows, so that they do not share cache sets
+	xs, ys := random(maxM*(maxK+gap)), random(maxM*(maxN+gap))
+	outX, outY := make([]float32, len(xs)), make([]float32, len(ys))
+	w, grad := random(ks.PackedLen(maxK, maxN)), random(ks.PackedLen(maxK, maxN))
+	scratch := make([]float32, ks.ScratchLen(maxK, maxN))
+	var fastest [3][]time.Duration // of each product, by kind and shape
+	for kind := range fastest {
+		fastest[kind] = make([]time.Duration, len(shapes))
+	}
+	flops := 0.0
+	for _, s := range shapes {
+		flops += 3 * 2 * float64(s.m*s.k*s.n)
+	}
+	for round := range rounds {
+		peak = max(peak, ks.FMAPeak())
+		for i, s := range shapes {
+			n := ks.PackedLen(s.k, s.n)
+			wide := func(data []float32, cols int) kernel.View[float32] {
+				return kernel.View[float32]{Data: data, Rows: s.m, Cols: cols, Stride: cols + gap}
+			}
+			x, y := wide(xs, s.k), wide(ys, s.n)
+			pw := kernel.Panels[float32]{Data: w[:n], K: s.k, N: s.n}
+			pg := kernel.Panels[float32]{Data: grad[:n], K: s.k, N: s.n}
+			for kind, product := range []func(){
+				func() { ks.Gemm(wide(outY, s.n), x, pw, kernel.Mode[float32]{}) },
+				func() { ks.GemmT(wide(outX, s.k), y, pw, false, scratch) },
+				func() { ks.GemmGrad(pg, x, y, false, scratch) },
+			} {
+				start := time.Now()
+				product()
+				if d := time.Since(start); round == 0 || d < fastest[kind][i] {
+					fastest[kind][i] = d
+				}
+			}
+		}
+	}
+	var total time.Duration
+	for _, times := range fastest {
+		for _, d := range times {
+			total += d
+		}
+	}
+	return flops / total.Seconds(), peak
+}
+
+func random(n int) []float32 {
+	r := rand.New(rand.NewPCG(uint64(n), 0))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = r.Float32() - 0.5
+	}
+	return x
+}
+
+// trained is what benchTraining measured.
+type trained struct {
+	msPerStep     float64 // of one fold, while all run
+	allocs, bytes float64 // of one step
+	heap          float64 // bytes of one fold
+}
+
+// benchTraining trains as many folds as there are cores, each stepping through
+// the table's rows in an order of its own, until budget is spent.
+func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds int, budget time.Duration) (t trained, err error) {
+	before := heap()
+	engines := make([]nn.Engine, folds)
+	defer func() {
+		for _, e := range engines {
+			if e != nil {
+				e.Close()
+			}
+		}
+	}()
+	adam := train.DefaultConfig().Adam(train.DefaultLearningRate)
+	// The first steps make what is made once, and one fold alone shows what a
+	// step allocates.
+	const alone = 5
+	batches := make([]nn.Batch, len(fold.Train))
+	for i := range batches {
+		batches[i] = nn.Batch{Examples: fold.Train[i : i+1], Epoch: 1}
+	}
+	largest := slices.MaxFunc(batches, func(a, b nn.Batch) int {
+		return a.Examples[0].Plan.Bytes() - b.Examples[0].Plan.Bytes()
+	})
+	for i := range engines {
+		if engines[i], err = cpu.New(c, fold.Sizes(), uint64(i)); err != nil {
+			return t, err
+		}
+		for range 2 {
+			if _, err := engines[i].Step(&largest, adam); err != nil {
+				return t, err
+			}
+		}
+	}
+	t.heap = (heap() - before) / float64(folds)
+	var a, b runtime.MemStats
+	runtime.ReadMemStats(&a)
+	for range alone {
+		if _, err := engines[0].Step(&largest, adam); err != nil {
+			return t, err
+		}
+	}
+	runtime.ReadMemStats(&b)
+	t.allocs, t.bytes = float64(b.Mallocs-a.Mallocs)/alone, float64(b.TotalAlloc-a.TotalAlloc)/alone
+
+	ms := make([]float64, folds)
+	deadline := time.Now().Add(budget)
+	err = onCores(folds, func(core int) error {
+		r := rand.New(rand.NewPCG(uint64(core), 1))
+		start, steps := time.Now(), 0
+		for steps == 0 || time.Now().Before(deadline) {
+			for _, i := range r.Perm(len(batches)) {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if _, err := engines[core].Step(&batches[i], adam); err != nil {
+					return err
+				}
+				if steps++; !time.Now().Before(deadline) {
+					break
+				}
+			}
+		}
+		ms[core] = float64(time.Since(start).Microseconds()) / 1e3 / float64(steps)
+		return nil
+	})
+	for _, m := range ms {
+		t.msPerStep += m / float64(folds)
+	}
+	return t, err
+}
+
+// heap is the bytes in use after a collection.
+func heap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// benchPredict is the rate at which all cores together predict the table's
+// polymers with one model, from their SMILES, with plans cached; and the time of
+// one forward pass.
+func benchPredict(ctx context.Context, c nn.Config, fold *dataset.Fold, table *data.Table, cores int, budget time.Duration) (perS, ms float64, err error) {
+	weights := nn.NewParams(c, fold.Sizes())
+	weights.Init(0)
+	model := &checkpoint.Model{
+		Config: c, Vocab: fold.Vocab, Scaler: fold.Scaler, Weights: weights,
+		Targets: []checkpoint.Target{{Name: "Tg"}, {Name: "Tm"}},
+	}
+	done := make([]int, cores)
+	forward := make([]time.Duration, cores)
+	elapsed := make([]float64, cores)
+	err = onCores(cores, func(core int) error {
+		e, err := ensemble.New([]*checkpoint.Model{model}, cpu.New, nil)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		cache := plan.NewCache(c.NumMessages)
+		pass := func(until time.Time) error {
+			for i := range table.Structures {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				g, err := e.Featurizer().Graph(table.Structures[i].Polymer)
+				if err != nil {
+					return err
+				}
+				p := cache.Plan(g)
+				start := time.Now()
+				if _, err := e.Predict(p); err != nil {
+					return err
+				}
+				forward[core] += time.Since(start)
+				if done[core]++; time.Now().After(until) {
+					return nil
+				}
+			}
+			return nil
+		}
+		if err := pass(time.Now().Add(budget)); err != nil { // fills the cache
+			return err
+		}
+		done[core], forward[core] = 0, 0
+		start := time.Now()
+		for until := start.Add(budget); done[core] == 0 || time.Now().Before(until); {
+			if err := pass(until); err != nil {
+				return err
+			}
+		}
+		elapsed[core] = time.Since(start).Seconds()
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	for core := range cores {
+		perS += float64(done[core]) / elapsed[core]
+		ms += 1e3 * forward[core].Seconds() / float64(done[core]) / float64(cores)
+	}
+	return perS, ms, nil
+}

@@ -1,0 +1,85 @@
+package hubserver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+var (
+	oidPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	commitPattern = regexp.MustCompile(`^[0-9a-f]{40}$`)
+)
+
+// blobs stores content under its SHA-256. Content appears whole or not at all.
+type blobs struct{ dir string }
+
+const spoolPattern = ".spool-*"
+
+// clean removes what uploads of an earlier process left unfinished.
+func (b blobs) clean() error {
+	names, err := filepath.Glob(filepath.Join(b.dir, spoolPattern))
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	return nil
+}
+
+// path is where the content of a valid oid is.
+func (b blobs) path(oid string) string { return filepath.Join(b.dir, oid[:2], oid[2:4], oid) }
+
+// size returns the size of stored content; ok is false if there is none.
+func (b blobs) size(oid string) (n int64, ok bool) {
+	if !oidPattern.MatchString(oid) {
+		return 0, false
+	}
+	info, err := os.Stat(b.path(oid))
+	if err != nil {
+		return 0, false
+	}
+	return info.Size(), true
+}
+
+// errDigest means that content is not what its name says.
+var errDigest = errors.New("content does not match its oid")
+
+// add stores what r gives and returns its oid and size. With want set, other
+// content is refused with errDigest.
+func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
+	f, err := os.CreateTemp(b.dir, spoolPattern)
+	if err != nil {
+		return "", 0, fmt.Errorf("hubserver: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name()) // clean finds what stays
+		}
+	}()
+	h := sha256.New()
+	n, err = io.Copy(io.MultiWriter(f, h), r)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", 0, err
+	}
+	if oid = hex.EncodeToString(h.Sum(nil)); want != "" && oid != want {
+		return "", 0, errDigest
+	}
+	name := b.path(oid)
+	if err = os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return "", 0, fmt.Errorf("hubserver: %w", err)
+	}
+	if err = os.Rename(f.Name(), name); err != nil {
+		return "", 0, fmt.Errorf("hubserver: %w", err)
+	}
+	return oid, n, nil
+}

@@ -1,0 +1,275 @@
+package hubserver
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"polyid-trainer/storage/hub"
+)
+
+const (
+	// maxBlob is how large a file git itself stores, in bytes; a larger one is
+	// stored by LFS.
+	maxBlob       = 1 << 20
+	maxOperations = 100_000 // of one commit
+	maxFiles      = 256     // of one preupload call
+)
+
+// lfsSuffixes are the files that LFS stores whatever their size: those that
+// attributes names.
+var lfsSuffixes = []string{".safetensors", ".h5", ".keras", ".pk", ".bin", ".png"}
+
+// preupload asks for every file inline; the package comment says why. The
+// git hash of a file that git stores lets clients skip one that is unchanged.
+func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Files []struct {
+			Path string
+			Size int64
+		}
+	}
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	if len(in.Files) > maxFiles {
+		return badRequest("at most %d files", maxFiles)
+	}
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	have, err := p.git.tree(c)
+	if err != nil {
+		return err
+	}
+	out := []map[string]any{}
+	for _, f := range in.Files {
+		if err := hub.CheckPath(f.Path); err != nil {
+			return badRequest("%v", err)
+		}
+		if f.Size > s.config.MaxFile {
+			return errorf(http.StatusRequestEntityTooLarge, "", "%s: at most %d bytes a file", f.Path, s.config.MaxFile)
+		}
+		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": false}
+		if old, ok := have[f.Path]; ok && old.lfs == nil {
+			answer["oid"] = old.hash.String()
+		}
+		out = append(out, answer)
+	}
+	return answer(w, map[string]any{"files": out, "commitOid": c.Hash.String()})
+}
+
+// change is what a commit does to a path.
+type change struct {
+	path   string
+	file   file
+	remove bool
+	folder bool
+}
+
+// commit reads the whole commit first, with contents going to where they are
+// stored, and only then locks the repository to move the branch. Contents of a
+// commit that fails stay, unreferenced.
+func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Query().Get("create_pr") == "1" {
+		return badRequest("This Hub has no pull requests")
+	}
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
+	p, _, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	done()
+	header, changes, err := s.receive(p.git, r.Body)
+	if err != nil {
+		return err
+	}
+	if p, done, err = s.open(r, true); err != nil {
+		return err
+	}
+	defer done()
+	branch := "refs/heads/" + r.PathValue("rev")
+	c, err := p.git.resolve(branch)
+	if err != nil {
+		return err
+	}
+	head := c.Hash.String()
+	if want := header.Value.ParentCommit; want != "" && want != head {
+		return errStale
+	}
+	files, err := p.git.tree(c)
+	if err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		if err := ch.apply(files); err != nil {
+			return err
+		}
+	}
+	message := header.Value.Summary
+	if d := header.Value.Description; d != "" {
+		message += "\n\n" + d
+	}
+	commit, err := p.git.commit(files, head, s.config.User, message)
+	if err != nil {
+		return err
+	}
+	if commit != head {
+		if err := p.git.setRef(branch, commit); err != nil {
+			return err
+		}
+	}
+	return answer(w, map[string]any{
+		"success": true, "commitOid": commit, "hookOutput": "",
+		"commitUrl": s.base(r) + "/" + p.id + "/commit/" + commit,
+	})
+}
+
+func (ch change) apply(files map[string]file) error {
+	switch {
+	case !ch.remove:
+		files[ch.path] = ch.file
+		return nil
+	case !ch.folder:
+		if _, ok := files[ch.path]; !ok {
+			return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
+		}
+		delete(files, ch.path)
+		return nil
+	}
+	n := len(files)
+	for p := range files {
+		if strings.HasPrefix(p, ch.path+"/") {
+			delete(files, p)
+		}
+	}
+	if len(files) == n {
+		return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
+	}
+	return nil
+}
+
+// receive reads a commit and stores its contents.
+func (s *Server) receive(g *gitRepo, body io.Reader) (header *operation, changes []change, err error) {
+	var got *received
+	l := &lines{r: bufio.NewReaderSize(body, 64<<10), content: func(r io.Reader) error {
+		if got != nil {
+			return badRequest("a line of the commit has two contents")
+		}
+		got, err = s.receiveContent(r)
+		return err
+	}}
+	for {
+		got = nil
+		op, err := l.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(changes) == maxOperations {
+			return nil, nil, badRequest("at most %d operations", maxOperations)
+		}
+		if header == nil {
+			if op.Key != "header" || op.Value.Summary == "" {
+				return nil, nil, badRequest("a commit begins with a header that has a summary")
+			}
+			header = op
+			continue
+		}
+		ch := change{path: strings.TrimSuffix(op.Value.Path, "/")}
+		if err := hub.CheckPath(ch.path); err != nil {
+			return nil, nil, badRequest("%v", err)
+		}
+		switch op.Key {
+		case "file":
+			if got == nil || op.Value.Encoding != "base64" {
+				return nil, nil, badRequest("%s has no content in base64", ch.path)
+			}
+			ch.file, err = s.keep(g, ch.path, got)
+		case "lfsFile":
+			ch.file, err = s.lfsFile(g, op)
+		case "deletedFile", "deletedFolder":
+			ch.remove, ch.folder = true, op.Key == "deletedFolder"
+		default:
+			err = badRequest("Unknown operation")
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		changes = append(changes, ch)
+	}
+	if header == nil {
+		return nil, nil, badRequest("a commit begins with a header that has a summary")
+	}
+	return header, changes, nil
+}
+
+// received is the content of a file: small in memory, large by its oid.
+type received struct {
+	small []byte
+	large *pointer
+}
+
+func (s *Server) receiveContent(r io.Reader) (*received, error) {
+	limited := &io.LimitedReader{R: r, N: s.config.MaxFile + 1}
+	small, err := io.ReadAll(io.LimitReader(limited, maxBlob+1))
+	if err != nil {
+		return nil, err
+	}
+	got := &received{small: small}
+	if len(small) > maxBlob {
+		oid, n, err := s.blobs.add(io.MultiReader(bytes.NewReader(small), limited), "")
+		if err != nil {
+			return nil, err
+		}
+		got = &received{large: &pointer{oid, n}}
+	}
+	if limited.N <= 0 {
+		return nil, errorf(http.StatusRequestEntityTooLarge, "", "at most %d bytes a file", s.config.MaxFile)
+	}
+	return got, nil
+}
+
+// keep makes the file of a content.
+func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
+	if got.large == nil && len(got.small) > 0 && slices.Contains(lfsSuffixes, path.Ext(name)) {
+		oid, n, err := s.blobs.add(bytes.NewReader(got.small), "")
+		if err != nil {
+			return file{}, err
+		}
+		got.large = &pointer{oid, n}
+	}
+	if got.large != nil {
+		return g.addPointer(*got.large)
+	}
+	if p, ok := parsePointer(got.small); ok {
+		if n, stored := s.blobs.size(p.oid); !stored || n != p.size {
+			return file{}, badRequest("%s points to an object that is not stored", name)
+		}
+	}
+	return g.addBlob(got.small)
+}
+
+// lfsFile makes the file of an object uploaded before.
+func (s *Server) lfsFile(g *gitRepo, op *operation) (file, error) {
+	v := op.Value
+	if n, ok := s.blobs.size(v.OID); !ok || v.Algo != "sha256" || n != v.Size {
+		return file{}, badRequest("%s", fmt.Sprintf("%s: LFS object %.64s is not stored", v.Path, v.OID))
+	}
+	return g.addPointer(pointer{v.OID, v.Size})
+}

@@ -1,0 +1,350 @@
+package hubserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+)
+
+// attributes is the first file of every repository: what git-lfs has to fetch.
+const attributes = `*.safetensors filter=lfs diff=lfs merge=lfs -text
+*.h5 filter=lfs diff=lfs merge=lfs -text
+*.keras filter=lfs diff=lfs merge=lfs -text
+*.pk filter=lfs diff=lfs merge=lfs -text
+*.bin filter=lfs diff=lfs merge=lfs -text
+*.png filter=lfs diff=lfs merge=lfs -text
+`
+
+// gitRepo reads and writes the objects and references of a bare repository.
+type gitRepo struct {
+	dir     string
+	storage *filesystem.Storage
+}
+
+// file is a file of a tree: a blob, which is a pointer if lfs is set.
+type file struct {
+	hash plumbing.Hash
+	size int64 // of the content
+	lfs  *pointer
+}
+
+func openGit(dir string) (*gitRepo, error) {
+	return &gitRepo{dir, filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte))}, nil
+}
+
+func initGit(dir string) (*gitRepo, error) {
+	g, err := openGit(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.storage.Init(); err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"refs/heads", "refs/tags"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(sub)), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+	if err := replaceFile(dir, filepath.Join(dir, "config"), []byte(config)); err != nil {
+		return nil, err
+	}
+	return g, replaceFile(dir, filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/main\n"))
+}
+
+// resolve finds the commit that a branch, tag, full reference or commit names.
+func (g *gitRepo) resolve(rev string) (*object.Commit, error) {
+	for _, prefix := range []string{"refs/heads/", "refs/tags/", ""} {
+		name := plumbing.ReferenceName(prefix + rev)
+		if !strings.HasPrefix(string(name), "refs/") || name.Validate() != nil {
+			continue
+		}
+		ref, err := g.storage.Reference(name)
+		if errors.Is(err, plumbing.ErrReferenceNotFound) || err != nil && isNoFile(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("hubserver: %s: %w", name, err)
+		}
+		return g.peel(ref.Hash())
+	}
+	if commitPattern.MatchString(rev) {
+		c, err := object.GetCommit(g.storage, plumbing.NewHash(rev))
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, plumbing.ErrObjectNotFound) {
+			return nil, fmt.Errorf("hubserver: %w", err)
+		}
+	}
+	return nil, errNoRevision
+}
+
+// isNoFile holds where a reference's name is a folder of references, or below
+// a reference.
+func isNoFile(err error) bool {
+	return errors.Is(err, dotgit.ErrIsDir) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// peel returns the commit behind an annotated tag, or the commit itself.
+func (g *gitRepo) peel(h plumbing.Hash) (*object.Commit, error) {
+	if t, err := object.GetTag(g.storage, h); err == nil {
+		return t.Commit()
+	}
+	c, err := object.GetCommit(g.storage, h)
+	if err != nil {
+		return nil, fmt.Errorf("hubserver: commit %s: %w", h, err)
+	}
+	return c, nil
+}
+
+// tree returns the files of a commit by path.
+func (g *gitRepo) tree(c *object.Commit) (map[string]file, error) {
+	t, err := c.Tree()
+	if err != nil {
+		return nil, fmt.Errorf("hubserver: %w", err)
+	}
+	files := map[string]file{}
+	walk := object.NewTreeWalker(t, true, nil)
+	defer walk.Close()
+	for {
+		name, e, err := walk.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("hubserver: %w", err)
+		}
+		if !e.Mode.IsFile() {
+			continue
+		}
+		if files[name], err = g.stat(e.Hash); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// stat describes a blob.
+func (g *gitRepo) stat(h plumbing.Hash) (file, error) {
+	o, err := g.storage.EncodedObject(plumbing.BlobObject, h)
+	if err != nil {
+		return file{}, fmt.Errorf("hubserver: blob %s: %w", h, err)
+	}
+	f := file{hash: h, size: o.Size()}
+	if o.Size() > maxPointer {
+		return f, nil
+	}
+	b, err := readObject(o)
+	if err != nil {
+		return file{}, err
+	}
+	if p, ok := parsePointer(b); ok {
+		f.lfs, f.size = &p, p.size
+	}
+	return f, nil
+}
+
+func (g *gitRepo) read(h plumbing.Hash) ([]byte, error) {
+	o, err := g.storage.EncodedObject(plumbing.BlobObject, h)
+	if err != nil {
+		return nil, fmt.Errorf("hubserver: blob %s: %w", h, err)
+	}
+	return readObject(o)
+}
+
+func readObject(o plumbing.EncodedObject) ([]byte, error) {
+	r, err := o.Reader()
+	if err != nil {
+		return nil, fmt.Errorf("hubserver: %w", err)
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+func (g *gitRepo) addBlob(content []byte) (file, error) {
+	o := g.storage.NewEncodedObject()
+	o.SetType(plumbing.BlobObject)
+	w, err := o.Writer()
+	if err != nil {
+		return file{}, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return file{}, err
+	}
+	h, err := g.put(o)
+	return file{hash: h, size: int64(len(content))}, err
+}
+
+func (g *gitRepo) addPointer(p pointer) (file, error) {
+	f, err := g.addBlob(p.encode())
+	f.size, f.lfs = p.size, &p
+	return f, err
+}
+
+func (g *gitRepo) put(o plumbing.EncodedObject) (plumbing.Hash, error) {
+	if h := o.Hash(); g.storage.HasEncodedObject(h) == nil {
+		return h, nil
+	}
+	h, err := g.storage.SetEncodedObject(o)
+	if err != nil {
+		return h, fmt.Errorf("hubserver: %w", err)
+	}
+	return h, nil
+}
+
+// commit writes a tree of the files and a commit of it on top of parent, which
+// is empty for the first. Where nothing changes the parent is the answer.
+func (g *gitRepo) commit(files map[string]file, parent, user, message string) (string, error) {
+	tree, err := g.writeTree(files)
+	if err != nil {
+		return "", err
+	}
+	who := object.Signature{Name: user, Email: user + "@localhost", When: time.Now().UTC()}
+	c := &object.Commit{Author: who, Committer: who, Message: message, TreeHash: tree}
+	if parent != "" {
+		before, err := object.GetCommit(g.storage, plumbing.NewHash(parent))
+		if err != nil {
+			return "", fmt.Errorf("hubserver: %w", err)
+		}
+		if before.TreeHash == tree {
+			return parent, nil
+		}
+		c.ParentHashes = []plumbing.Hash{before.Hash}
+	}
+	o := g.storage.NewEncodedObject()
+	if err := c.Encode(o); err != nil {
+		return "", fmt.Errorf("hubserver: %w", err)
+	}
+	h, err := g.put(o)
+	return h.String(), err
+}
+
+// writeTree writes the trees of files, the deepest first, and returns the root.
+func (g *gitRepo) writeTree(files map[string]file) (plumbing.Hash, error) {
+	folders := map[string]map[string]object.TreeEntry{".": {}}
+	folder := func(dir string) map[string]object.TreeEntry {
+		for d := dir; folders[d] == nil; d = path.Dir(d) {
+			folders[d] = map[string]object.TreeEntry{}
+		}
+		return folders[dir]
+	}
+	for p, f := range files {
+		folder(path.Dir(p))[path.Base(p)] = object.TreeEntry{Name: path.Base(p), Mode: filemode.Regular, Hash: f.hash}
+	}
+	dirs := make([]string, 0, len(folders))
+	for d := range folders {
+		dirs = append(dirs, d)
+	}
+	depth := func(d string) int {
+		if d == "." {
+			return -1
+		}
+		return strings.Count(d, "/")
+	}
+	slices.SortFunc(dirs, func(a, b string) int { return depth(b) - depth(a) })
+	var hash plumbing.Hash
+	for _, d := range dirs { // "." is last
+		t := &object.Tree{}
+		for _, e := range folders[d] {
+			t.Entries = append(t.Entries, e)
+		}
+		slices.SortFunc(t.Entries, func(a, b object.TreeEntry) int { return strings.Compare(sortName(a), sortName(b)) })
+		o := g.storage.NewEncodedObject()
+		if err := t.Encode(o); err != nil {
+			return hash, fmt.Errorf("hubserver: %w", err)
+		}
+		var err error
+		if hash, err = g.put(o); err != nil {
+			return hash, err
+		}
+		if d == "." {
+			break
+		}
+		parent := folders[path.Dir(d)]
+		if _, taken := parent[path.Base(d)]; taken {
+			return hash, badRequest("%q is a file and a folder", d)
+		}
+		parent[path.Base(d)] = object.TreeEntry{Name: path.Base(d), Mode: filemode.Dir, Hash: hash}
+	}
+	return hash, nil
+}
+
+// sortName orders a folder as if it ended in a slash, which is git's order.
+func sortName(e object.TreeEntry) string {
+	if e.Mode == filemode.Dir {
+		return e.Name + "/"
+	}
+	return e.Name
+}
+
+// annotate writes a tag object and returns its name.
+func (g *gitRepo) annotate(c *object.Commit, tag, user, message string) (string, error) {
+	t := &object.Tag{
+		Name: tag, Message: message + "\n", TargetType: plumbing.CommitObject, Target: c.Hash,
+		Tagger: object.Signature{Name: user, Email: user + "@localhost", When: time.Now().UTC()},
+	}
+	o := g.storage.NewEncodedObject()
+	if err := t.Encode(o); err != nil {
+		return "", fmt.Errorf("hubserver: %w", err)
+	}
+	h, err := g.put(o)
+	return h.String(), err
+}
+
+// setRef points a reference at an object, atomically even if the process dies.
+func (g *gitRepo) setRef(name, hash string) error {
+	file := filepath.Join(g.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	return replaceFile(g.dir, file, []byte(hash+"\n"))
+}
+
+func (g *gitRepo) deleteRef(name string) error {
+	if err := os.Remove(filepath.Join(g.dir, filepath.FromSlash(name))); err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	// A folder that is empty now would be in the way of a branch of its name.
+	for d := path.Dir(name); strings.Count(d, "/") > 1; d = path.Dir(d) {
+		if os.Remove(filepath.Join(g.dir, filepath.FromSlash(d))) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// replaceFile writes a small file so that it has its old content or the new; it
+// is prepared in dir, where what a killed process leaves is in nobody's way.
+func replaceFile(dir, name string, content []byte) error {
+	f, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}

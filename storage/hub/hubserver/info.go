@@ -1,0 +1,223 @@
+package hubserver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+)
+
+// Sizes of the pages of a listing.
+const (
+	treePage    = 1000
+	commitsPage = 50
+	maxPaths    = 1000
+)
+
+const isoTime = "2006-01-02T15:04:05.000Z"
+
+type lfsEntry struct {
+	OID         string `json:"oid"`
+	Size        int64  `json:"size"`
+	PointerSize int    `json:"pointerSize"`
+}
+
+type treeEntry struct {
+	Type string    `json:"type"`
+	OID  string    `json:"oid"`
+	Size int64     `json:"size"`
+	Path string    `json:"path"`
+	LFS  *lfsEntry `json:"lfs,omitempty"`
+}
+
+func entryOf(path string, f file) treeEntry {
+	e := treeEntry{Type: "file", OID: f.hash.String(), Size: f.size, Path: path}
+	if f.lfs != nil {
+		e.LFS = &lfsEntry{f.lfs.oid, f.lfs.size, len(f.lfs.encode())}
+	}
+	return e
+}
+
+// at opens the revision r names, main if it names none, for reading.
+func (s *Server) at(r *http.Request) (*repo, *object.Commit, func(), error) {
+	p, done, err := s.open(r, false)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	rev := r.PathValue("rev")
+	if rev == "" {
+		rev = "main"
+	}
+	c, err := p.git.resolve(rev)
+	if err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return p, c, done, nil
+}
+
+func (s *Server) modelInfo(w http.ResponseWriter, r *http.Request) error {
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	files, err := p.git.tree(c)
+	if err != nil {
+		return err
+	}
+	blobs := r.URL.Query().Get("blobs")
+	siblings := []map[string]any{}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		f, sibling := files[path], map[string]any{"rfilename": path}
+		if strings.EqualFold(blobs, "true") || blobs == "1" {
+			sibling["size"], sibling["blobId"] = f.size, f.hash.String()
+			if f.lfs != nil {
+				sibling["lfs"] = map[string]any{"sha256": f.lfs.oid, "size": f.lfs.size, "pointerSize": len(f.lfs.encode())}
+			}
+		}
+		siblings = append(siblings, sibling)
+	}
+	namespace, _, _ := strings.Cut(p.id, "/")
+	return answer(w, map[string]any{
+		"_id": p.id, "id": p.id, "modelId": p.id, "author": namespace, "sha": c.Hash.String(),
+		"private": p.Private, "gated": false, "disabled": false, "downloads": 0, "likes": 0, "tags": []any{},
+		"createdAt": p.Created.UTC().Format(isoTime), "lastModified": c.Committer.When.UTC().Format(isoTime),
+		"siblings": siblings,
+	})
+}
+
+// tree lists the files and folders under a path, directly or at any depth.
+func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	files, err := p.git.tree(c)
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	all := list(files, strings.Trim(r.PathValue("path"), "/"), strings.EqualFold(q.Get("recursive"), "true") || q.Get("recursive") == "1")
+	if len(all) == 0 && r.PathValue("path") != "" {
+		return errNoEntry
+	}
+	from := 0
+	if cursor := q.Get("cursor"); cursor != "" {
+		if from, err = strconv.Atoi(cursor); err != nil || from < 0 || from > len(all) {
+			return badRequest("Invalid cursor")
+		}
+	}
+	page := all[from:min(from+treePage, len(all))]
+	if next := from + len(page); next < len(all) {
+		// A page belongs to a commit, whatever the branch does meanwhile.
+		u := s.base(r) + "/api/models/" + p.id + "/tree/" + c.Hash.String()
+		if path := r.PathValue("path"); path != "" {
+			u += "/" + (&url.URL{Path: path}).EscapedPath()
+		}
+		q.Set("cursor", strconv.Itoa(next))
+		w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", u, q.Encode()))
+	}
+	return answer(w, page)
+}
+
+func list(files map[string]file, dir string, recursive bool) []treeEntry {
+	if dir != "" {
+		dir += "/"
+	}
+	all, folders := []treeEntry{}, map[string]bool{}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		rest, ok := strings.CutPrefix(path, dir)
+		if !ok {
+			continue
+		}
+		if name, _, deeper := strings.Cut(rest, "/"); deeper && !recursive {
+			if !folders[name] {
+				folders[name] = true
+				all = append(all, treeEntry{Type: "directory", OID: strings.Repeat("0", 40), Path: dir + name})
+			}
+			continue
+		}
+		all = append(all, entryOf(path, files[path]))
+	}
+	return all
+}
+
+func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		var in struct{ Paths []string }
+		if err := read(w, r, &in); err != nil {
+			return err
+		}
+		r.PostForm = url.Values{"paths": in.Paths}
+	} else if err := r.ParseForm(); err != nil {
+		return badRequest("the body is not a form")
+	}
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	paths := r.PostForm["paths"]
+	if len(paths) > maxPaths {
+		return badRequest("at most %d paths", maxPaths)
+	}
+	files, err := p.git.tree(c)
+	if err != nil {
+		return err
+	}
+	out := []treeEntry{}
+	for _, path := range paths {
+		if f, ok := files[path]; ok {
+			out = append(out, entryOf(path, f))
+		} else if dir := strings.TrimSuffix(path, "/"); len(list(files, dir, true)) > 0 {
+			out = append(out, treeEntry{Type: "directory", OID: strings.Repeat("0", 40), Path: dir})
+		}
+	}
+	return answer(w, out)
+}
+
+// commits lists the last commits of a revision, the newest first.
+func (s *Server) commits(w http.ResponseWriter, r *http.Request) error {
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	page, _ := strconv.Atoi(r.URL.Query().Get("p")) // none is the first
+	skip := max(page, 0) * commitsPage
+	out := []map[string]any{}
+	more := false
+	err = object.NewCommitPreorderIter(c, nil, nil).ForEach(func(c *object.Commit) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		if more = len(out) == commitsPage; more {
+			return storer.ErrStop
+		}
+		title, message, _ := strings.Cut(c.Message, "\n")
+		out = append(out, map[string]any{
+			"id": c.Hash.String(), "title": title, "message": strings.TrimSpace(message),
+			"date": c.Author.When.UTC().Format(time.RFC3339), "authors": []any{map[string]any{"user": c.Author.Name}},
+		})
+		return nil
+	})
+	if err != nil && !errors.Is(err, storer.ErrStop) {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	if more {
+		w.Header().Set("Link", fmt.Sprintf("<%s/api/models/%s/commits/%s?p=%d>; rel=\"next\"", s.base(r), p.id, c.Hash, max(page, 0)+1))
+	}
+	return answer(w, out)
+}

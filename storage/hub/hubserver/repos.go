@@ -1,0 +1,232 @@
+package hubserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"polyid-trainer/storage/hub"
+)
+
+// settings of a repository, the content of its settings.json. A repository
+// exists once it has them.
+type settings struct {
+	Schema  int       `json:"schema"`
+	Private bool      `json:"private"`
+	Created time.Time `json:"created"`
+}
+
+const settingsFile = "settings.json"
+
+// repo is a repository opened for one request, under its lock.
+type repo struct {
+	id  string // namespace/name
+	dir string
+	settings
+	git *gitRepo
+}
+
+func (s *Server) reposDir() string { return filepath.Join(s.config.Dir, "repos") }
+
+func (s *Server) lock(id string) *sync.RWMutex {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.locks[id]
+	if l == nil {
+		l = new(sync.RWMutex)
+		s.locks[id] = l
+	}
+	return l
+}
+
+// open returns the repository r names for reading or, if write is set and the
+// token allows it, for changing. The caller calls done.
+func (s *Server) open(r *http.Request, write bool) (p *repo, done func(), err error) {
+	id := r.PathValue("ns") + "/" + strings.TrimSuffix(r.PathValue("name"), ".git")
+	if write {
+		if err := s.mayWrite(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	if hub.CheckRepo(id) != nil {
+		return nil, nil, s.noRepo(r)
+	}
+	l := s.lock(id)
+	if write {
+		l.Lock()
+		done = l.Unlock
+	} else {
+		l.RLock()
+		done = l.RUnlock
+	}
+	if p, err = s.load(id); errors.Is(err, fs.ErrNotExist) {
+		err = s.noRepo(r)
+	}
+	if err == nil && p.Private && s.access(r) != full {
+		err = s.noRepo(r)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return p, done, nil
+}
+
+// noRepo answers for repositories that are not there and for those that may
+// not be seen, so that nobody learns which.
+func (s *Server) noRepo(r *http.Request) error {
+	status := http.StatusNotFound
+	if s.access(r) != full {
+		status = http.StatusUnauthorized
+	}
+	return errorf(status, "RepoNotFound", "Repository not found")
+}
+
+func (s *Server) load(id string) (*repo, error) {
+	p := &repo{id: id, dir: filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")}
+	b, err := os.ReadFile(filepath.Join(p.dir, settingsFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &p.settings); err != nil {
+		return nil, fmt.Errorf("hubserver: %s: settings: %w", id, err)
+	}
+	if p.git, err = openGit(p.dir); err != nil {
+		return nil, fmt.Errorf("hubserver: %s: %w", id, err)
+	}
+	return p, nil
+}
+
+func (p *repo) saveSettings() error {
+	b, err := json.Marshal(p.settings)
+	if err != nil {
+		return err
+	}
+	return replaceFile(p.dir, filepath.Join(p.dir, settingsFile), b)
+}
+
+type repoRequest struct {
+	Name, Organization, Type, Visibility string
+	Private                              *bool
+}
+
+// readRepo returns the repository that a request names in its body.
+func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoRequest, id string, err error) {
+	if err := s.mayWrite(r); err != nil {
+		return in, "", err
+	}
+	if err := read(w, r, &in); err != nil {
+		return in, "", err
+	}
+	if in.Type != "" && in.Type != "model" {
+		return in, "", badRequest("This Hub holds models only")
+	}
+	id = in.Name
+	if in.Organization != "" {
+		id = in.Organization + "/" + in.Name
+	} else if !strings.Contains(id, "/") {
+		id = s.config.User + "/" + id
+	}
+	if hub.CheckRepo(id) != nil || strings.HasPrefix(id, "api/") {
+		return in, "", badRequest("Invalid repository name")
+	}
+	return in, id, nil
+}
+
+func (in repoRequest) private() bool {
+	return in.Visibility == "private" || in.Visibility == "" && in.Private != nil && *in.Private
+}
+
+func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
+	in, id, err := s.readRepo(w, r)
+	if err != nil {
+		return err
+	}
+	l := s.lock(id)
+	l.Lock()
+	defer l.Unlock()
+	out := map[string]any{"id": id, "name": id, "url": s.base(r) + "/" + id}
+	_, err = s.load(id)
+	switch {
+	case err == nil:
+		out["error"] = "You already created this model repo"
+		w.Header().Set("X-Error-Message", "You already created this model repo")
+		return answerStatus(w, http.StatusConflict, "application/json", out)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	p := &repo{id: id, dir: filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")}
+	if err := os.RemoveAll(p.dir); err != nil { // what a creation that was killed left
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	if p.git, err = initGit(p.dir); err != nil {
+		return fmt.Errorf("hubserver: create %s: %w", id, err)
+	}
+	initial := map[string]file{}
+	if initial[".gitattributes"], err = p.git.addBlob([]byte(attributes)); err != nil {
+		return err
+	}
+	commit, err := p.git.commit(initial, "", s.config.User, "initial commit")
+	if err != nil {
+		return err
+	}
+	if err := p.git.setRef("refs/heads/main", commit); err != nil {
+		return err
+	}
+	p.settings = settings{Schema: 1, Private: in.private(), Created: time.Now().UTC()}
+	if err := p.saveSettings(); err != nil {
+		return err
+	}
+	return answer(w, out)
+}
+
+func (s *Server) deleteRepo(w http.ResponseWriter, r *http.Request) error {
+	_, id, err := s.readRepo(w, r)
+	if err != nil {
+		return err
+	}
+	l := s.lock(id)
+	l.Lock()
+	defer l.Unlock()
+	p, err := s.load(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.noRepo(r)
+	}
+	if err != nil {
+		return err
+	}
+	// Without its settings it is gone, whatever of the rest stays.
+	if err := os.Remove(filepath.Join(p.dir, settingsFile)); err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	if err := os.RemoveAll(p.dir); err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	return answer(w, map[string]any{})
+}
+
+func (s *Server) updateSettings(w http.ResponseWriter, r *http.Request) error {
+	var in repoRequest
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	p, done, err := s.open(r, true)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if in.Visibility != "" || in.Private != nil {
+		p.Private = in.private()
+		if err := p.saveSettings(); err != nil {
+			return err
+		}
+	}
+	return answer(w, map[string]any{"private": p.Private})
+}

@@ -1,0 +1,78 @@
+package hubserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+)
+
+// resolveFile serves a file of a revision, or a range of it. LFS content comes
+// from here too: after a redirect to the same host clients would lose the
+// headers of this answer.
+func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
+	p, c, done, err := s.at(r)
+	if err != nil {
+		return err
+	}
+	// The lock is for finding the file; its content cannot change, and a slow
+	// client must not hold up a commit.
+	defer func() {
+		if done != nil {
+			done()
+		}
+	}()
+	h := w.Header()
+	h.Set("X-Repo-Commit", c.Hash.String())
+	tree, err := c.Tree()
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	entry, err := tree.FindEntry(r.PathValue("path"))
+	if err != nil || !entry.Mode.IsFile() {
+		return errNoEntry
+	}
+	f, err := p.git.stat(entry.Hash)
+	if err != nil {
+		return err
+	}
+	var content io.ReadSeeker
+	if f.lfs == nil {
+		b, err := p.git.read(f.hash)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(b)
+		h.Set("Etag", `"`+f.hash.String()+`"`)
+	} else {
+		o, err := os.Open(s.blobs.path(f.lfs.oid))
+		if errors.Is(err, fs.ErrNotExist) {
+			return errNoEntry
+		}
+		if err != nil {
+			return fmt.Errorf("hubserver: %w", err)
+		}
+		defer o.Close()
+		content = o
+		h.Set("Etag", `"`+f.lfs.oid+`"`)
+		h.Set("X-Linked-Etag", `"`+f.lfs.oid+`"`)
+		h.Set("X-Linked-Size", fmt.Sprint(f.lfs.size))
+	}
+	done()
+	done = nil
+	kind := mime.TypeByExtension(path.Ext(r.PathValue("path")))
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	h.Set("Content-Type", kind)
+	// What was uploaded is shown, not run.
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	http.ServeContent(w, r, "", c.Committer.When, content)
+	return nil
+}

@@ -1,0 +1,224 @@
+// Package hubserver is a Hub in one directory: an http.Handler that speaks the
+// Hugging Face Hub protocol for model repositories, to package hub and to the
+// stock huggingface_hub alike.
+//
+// A repository is a bare git repository of real objects; large and binary files
+// are LFS pointers in it and stored once, by their SHA-256, beside all
+// repositories. References move by replacing one small file, under a lock of
+// this process, so a directory belongs to one Server at a time. A killed
+// process leaves whole commits only.
+//
+// Every file is asked for inline ("regular"): clients with Xet installed would
+// otherwise insist on a Xet storage. Inline content is decoded as it streams
+// in, and the server itself turns what is large or binary into LFS objects.
+// Clients that use LFS regardless, as package hub does, find its basic
+// transfer.
+//
+// Not served: git over HTTP, Xet, pull requests, gated repositories and
+// repositories of other types than model.
+package hubserver
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// Config says where a Hub keeps its repositories and whom it serves.
+type Config struct {
+	Dir    string // created if need be
+	Prefix string // path under which the Hub is served, such as "/hub"; the handler expects it in requests
+	URL    string // the Hub's address as clients see it, prefix included; by default taken from each request
+	// Tokens may read private repositories and change all. With none, everyone
+	// who reaches the server may do everything.
+	Tokens  []string
+	User    string // owner of the tokens and default namespace; "polyid" if empty
+	MaxFile int64  // bytes of one file; 512 MB if zero
+	Log     *slog.Logger
+}
+
+// Server is the handler of a Hub.
+type Server struct {
+	config Config
+	key    []byte // signs upload addresses, for as long as the process lives
+	blobs  blobs
+	api    *http.ServeMux
+	files  *http.ServeMux
+
+	mu    sync.Mutex // guards locks
+	locks map[string]*sync.RWMutex
+}
+
+// New opens the Hub in c.Dir.
+func New(c Config) (*Server, error) {
+	if c.Dir == "" {
+		return nil, errors.New("hubserver: no directory")
+	}
+	if c.User == "" {
+		c.User = "polyid"
+	}
+	if c.MaxFile == 0 {
+		c.MaxFile = 512 << 20
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Prefix = strings.TrimRight(c.Prefix, "/")
+	c.URL = strings.TrimRight(c.URL, "/")
+	s := &Server{config: c, key: make([]byte, 32), locks: map[string]*sync.RWMutex{}}
+	rand.Read(s.key) // never fails
+	s.blobs = blobs{dir: filepath.Join(c.Dir, "lfs")}
+	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("hubserver: %w", err)
+		}
+	}
+	if err := s.blobs.clean(); err != nil {
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+// routes has two muxes because a repository may be named like an API call.
+func (s *Server) routes() {
+	s.api, s.files = http.NewServeMux(), http.NewServeMux()
+	const model = "/api/models/{ns}/{name}"
+	for pattern, h := range map[string]handler{
+		"GET /api/whoami-v2":                     s.whoami,
+		"POST /api/validate-yaml":                s.validateYAML,
+		"POST /api/repos/create":                 s.createRepo,
+		"DELETE /api/repos/delete":               s.deleteRepo,
+		"PUT " + model + "/settings":             s.updateSettings,
+		"GET " + model:                           s.modelInfo,
+		"GET " + model + "/revision/{rev}":       s.modelInfo,
+		"GET " + model + "/refs":                 s.refs,
+		"GET " + model + "/tree/{rev}":           s.tree,
+		"GET " + model + "/tree/{rev}/{path...}": s.tree,
+		"POST " + model + "/paths-info/{rev}":    s.pathsInfo,
+		"GET " + model + "/commits/{rev}":        s.commits,
+		"POST " + model + "/preupload/{rev}":     s.preupload,
+		"POST " + model + "/commit/{rev}":        s.commit,
+		"POST " + model + "/tag/{rev}":           s.createTag,
+		"DELETE " + model + "/tag/{rev}":         s.deleteTag,
+		"POST " + model + "/branch/{rev}":        s.createBranch,
+		"DELETE " + model + "/branch/{rev}":      s.deleteBranch,
+	} {
+		s.api.HandleFunc(pattern, s.handle(h))
+	}
+	for pattern, h := range map[string]handler{
+		"GET /{ns}/{name}/resolve/{rev}/{path...}":    s.resolveFile,
+		"POST /{ns}/{name}/info/lfs/objects/batch":    s.lfsBatch,
+		"PUT /_lfs/{ns}/{name}/objects/{oid}":         s.lfsPut,
+		"POST /_lfs/{ns}/{name}/objects/{oid}/verify": s.lfsVerify,
+	} {
+		s.files.HandleFunc(pattern, s.handle(h))
+	}
+}
+
+// ServeHTTP answers requests under the prefix; state is not changed at the
+// wish of another site's page in a browser.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := new(http.CrossOriginProtection).Check(r); err != nil {
+		answerError(w, r, errorf(http.StatusForbidden, "", "%v", err))
+		return
+	}
+	http.StripPrefix(s.config.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux := s.files
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			mux = s.api
+		}
+		if _, pattern := mux.Handler(r); pattern == "" {
+			answerError(w, r, errorf(http.StatusNotFound, "", "Not Found"))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})).ServeHTTP(w, r)
+}
+
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// handle turns a handler's error into the answer the clients dispatch on.
+func (s *Server) handle(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		var known *httpError
+		if !errors.As(err, &known) && r.Context().Err() == nil {
+			s.config.Log.ErrorContext(r.Context(), "hub request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+		answerError(w, r, err)
+	}
+}
+
+// base is the Hub's address as the client of r sees it.
+func (s *Server) base(r *http.Request) string {
+	if s.config.URL != "" {
+		return s.config.URL
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + s.config.Prefix
+}
+
+// access is what a request may do.
+type access int
+
+const (
+	anonymous access = iota // read what is public
+	full
+	refused // a token that is not valid
+)
+
+func (s *Server) access(r *http.Request) access {
+	if len(s.config.Tokens) == 0 {
+		return full
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		if _, token, ok = r.BasicAuth(); !ok { // git and git-lfs
+			return anonymous
+		}
+	}
+	for _, t := range s.config.Tokens {
+		if subtle.ConstantTimeCompare([]byte(t), []byte(token)) == 1 {
+			return full
+		}
+	}
+	return refused
+}
+
+// mayWrite fails unless r carries a valid token.
+func (s *Server) mayWrite(r *http.Request) error {
+	if s.access(r) != full {
+		return errorf(http.StatusUnauthorized, "", "Invalid username or password.")
+	}
+	return nil
+}
+
+func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
+	return answer(w, map[string]any{
+		"type": "user", "id": "1", "name": s.config.User, "fullname": s.config.User, "isPro": false, "orgs": []any{},
+		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": "local", "role": "write"}},
+	})
+}
+
+// validateYAML finds no fault: the check is a service of the public Hub, and
+// clients only need an answer.
+func (s *Server) validateYAML(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, map[string]any{"errors": []any{}, "warnings": []any{}})
+}
