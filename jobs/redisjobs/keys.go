@@ -16,3 +16,7 @@ func controlKey(job string) string { return prefix + "{" + job + "}:control" }
 
 // updatesChannel is no key, but is named like one.
 func updatesChannel(job string) string { return prefix + "{" + job + "}:updates" }
+
+// leaseKey is asynq's: the tasks of a queue that are worked on, scored by the
+// Unix time at which they count as lost.
+func leaseKey(queue string) string { return "asynq:{" + queue + "}:lease" }
