@@ -46,6 +46,8 @@ var allowed = map[string][]string{
 	"jobs/records":   {"jobs", "storage"},
 	"jobs/redisjobs": {"jobs"},
 
+	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint"},
+
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},
 

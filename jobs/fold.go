@@ -55,16 +55,14 @@ type Checkpoint struct {
 	BestEpoch   int       `json:"best_epoch"`
 }
 
-// FoldResult names what a finished fold left in object storage.
+// FoldResult is what a finished fold left in object storage. Its history is in
+// its last checkpoint.
 type FoldResult struct {
-	Model       string   `json:"model"`       // key of the best weights, as published
-	Predictions string   `json:"predictions"` // key of the validation rows' predictions
-	History     string   `json:"history"`     // key of the epochs
-	Epochs      int      `json:"epochs"`      // trained
-	BestEpoch   int      `json:"best_epoch"`  // whose weights these are
+	Model       string   `json:"model"`      // key of the best weights, as published
+	Epochs      int      `json:"epochs"`     // trained
+	BestEpoch   int      `json:"best_epoch"` // whose weights these are
 	BestValLoss float64  `json:"best_val_loss"`
 	KernelPaths []string `json:"kernel_paths"`
-	Hardware    string   `json:"hardware"`
 }
 
 // Take gives the fold to a worker under a new fencing token, until the claim
