@@ -59,6 +59,15 @@ type Destination struct {
 	Promote Promote `json:"promote"`
 }
 
+// MarshalJSON writes no tag as null, as the API does.
+func (p Destination) MarshalJSON() ([]byte, error) {
+	type plain Destination
+	return json.Marshal(struct {
+		plain
+		Tag *string `json:"tag"`
+	}{plain(p), orNil(p.Tag)})
+}
+
 // Promote says when a branch moves to a new revision.
 type Promote string
 

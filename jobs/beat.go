@@ -1,0 +1,44 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"polyid-trainer/nn/train"
+)
+
+// Beat is what a running fold tells between checkpoints: its live progress.
+type Beat struct {
+	Epoch  int `json:"epoch"`  // finished epochs
+	Epochs int `json:"epochs"` // of the job
+	Step   int `json:"step"`   // steps done of the epoch in progress
+	Steps  int `json:"steps"`  // of an epoch
+
+	Loss        train.Measure `json:"loss"`     // of the epoch in progress so far, or of the last one
+	ValLoss     train.Measure `json:"val_loss"` // of the last finished epoch
+	BestValLoss train.Measure `json:"best_val_loss"`
+	BestEpoch   int           `json:"best_epoch"` // 0 before the first epoch's end
+
+	ETASeconds float64   `json:"eta_seconds"` // until the fold's last epoch
+	MSPerStep  float64   `json:"ms_per_step"`
+	Seconds    float64   `json:"seconds"` // worker seconds since the record was last written
+	Worker     string    `json:"worker"`  // "host:pid"
+	Attempt    int       `json:"attempt"` // of the claim it is told under
+	Time       time.Time `json:"time"`
+}
+
+// beatOf reads a fold's live progress. It counts only while it is told under
+// the claim in force and is ahead of the newest checkpoint: what a worker told
+// before it died is of epochs that are trained again.
+func beatOf(now time.Time, f *Fold, live json.RawMessage) (b Beat, ok bool) {
+	if len(live) == 0 || f.Status != FoldRunning || !f.Held(now) {
+		return Beat{}, false
+	}
+	if json.Unmarshal(live, &b) != nil || b.Attempt != f.Attempt {
+		return Beat{}, false
+	}
+	if c := f.Checkpoint; c != nil && (b.Epoch < c.Epoch || b.Epoch == c.Epoch && b.Step < c.Step) {
+		return Beat{}, false
+	}
+	return b, true
+}
