@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"polyid-trainer/featurize"
+	"polyid-trainer/featurize/structure"
 )
 
 // FeaturizeCmd shows what the network sees of each SMILES.
@@ -59,12 +60,12 @@ func (w *rowWriter) row(dst, line []byte) (out []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(w.stderr, "api: a defect of the program, at %.200q: %v\n%s", text, p, debug.Stack())
-			out = lineError{Code: "internal", Detail: fmt.Sprint("a defect of the program: ", p)}.append(dst)
+			out = appendError(dst, &structure.Error{Code: "internal", Detail: fmt.Sprint("a defect of the program: ", p), Monomer: -1}, nil)
 		}
 	}()
 	m, err := w.f.Read(text)
 	if err != nil {
-		return describe(err).append(dst)
+		return appendError(dst, structure.Describe(err), nil)
 	}
 	var morgan map[uint32]int
 	if w.morgan {

@@ -25,6 +25,8 @@ var allowed = map[string][]string{
 	"featurize/polymer": {"featurize/mol", "featurize/smiles"},
 	"featurize":         {"featurize/mol", "featurize/smiles"},
 
+	"featurize/structure": {"data", "featurize/mol", "featurize/smiles", "featurize/polymer"},
+
 	"nn/plan": {"featurize"},
 	"nn":      {"featurize", "nn/plan"},
 

@@ -8,6 +8,7 @@ import (
 
 	"polyid-trainer/featurize/polymer"
 	"polyid-trainer/featurize/smiles"
+	"polyid-trainer/featurize/structure"
 )
 
 // PolymerizeCmd builds polymer chains from monomers.
@@ -69,11 +70,11 @@ func (c *PolymerizeCmd) row(dst, line []byte) []byte {
 	input := appendQuoted([]byte(`{"input":`), string(line))
 	monomers, offsets, err := polymer.ParseMonomers(string(line))
 	if err != nil {
-		return describePolymer(err, nil).append(append(dst, input...))
+		return appendError(append(dst, input...), structure.Describe(err), nil)
 	}
 	p, err := polymer.New(c.spec(monomers))
 	if err != nil {
-		return describePolymer(err, offsets).append(append(dst, input...))
+		return appendError(append(dst, input...), structure.Describe(err), offsets)
 	}
 	start, failed := len(dst), 0
 	for i := range c.Replicates {
@@ -82,7 +83,7 @@ func (c *PolymerizeCmd) row(dst, line []byte) []byte {
 		dst = strconv.AppendInt(dst, int64(i), 10)
 		m, stopped := p.Chain(i)
 		if stopped != nil {
-			dst = describePolymer(stopped, offsets).append(dst)
+			dst = appendError(dst, structure.Grown(stopped), offsets)
 			failed, err = failed+1, stopped
 			continue
 		}
@@ -91,32 +92,7 @@ func (c *PolymerizeCmd) row(dst, line []byte) []byte {
 		dst = append(dst, "}\n"...)
 	}
 	if failed == c.Replicates {
-		return describePolymer(err, offsets).append(append(dst[:start], input...))
+		return appendError(append(dst[:start], input...), structure.Grown(err), offsets)
 	}
 	return dst
-}
-
-// describePolymer says why there is no polymer. Positions count from the start
-// of the line, in which the monomers begin at the given offsets.
-func describePolymer(err error, offsets []int) lineError {
-	var unread *polymer.MonomerError
-	var refused *polymer.Error
-	switch {
-	case errors.As(err, &unread):
-		e := describe(unread.Err)
-		if e.Position > 0 {
-			e.Position += offsets[unread.Monomer]
-		}
-		e.Detail = unread.Error()
-		return e
-	case errors.As(err, &refused):
-		e := lineError{Code: string(refused.Code), Detail: refused.Detail, Position: refused.Pos}
-		if refused.Monomer >= 0 {
-			e.Position = offsets[refused.Monomer] + max(refused.Pos, 1)
-		}
-		return e
-	}
-	e := describe(err)
-	e.Position = 0 // in the chain, which nobody wrote
-	return e
 }

@@ -1,6 +1,10 @@
 package polymer
 
-import "math"
+import (
+	"math"
+
+	"polyid-trainer/featurize/smiles"
+)
 
 // Spec says which chains to build.
 type Spec struct {
@@ -87,9 +91,8 @@ func New(spec Spec) (*Polymerization, error) {
 	return p, nil
 }
 
-// MaxAtoms is how many atoms a chain may have. That is no more than the reader
-// takes.
-const MaxAtoms = 1 << 15
+// MaxAtoms is how many atoms a chain may have: as many as the reader takes.
+const MaxAtoms = smiles.MaxSize
 
 // bound refuses chains that could grow beyond MaxAtoms.
 func (p *Polymerization) bound() error {
