@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,10 +23,9 @@ const (
 	FoldCancelled FoldStatus = "cancelled"
 )
 
-// Ended reports whether no worker will take the fold any more.
-func (s FoldStatus) Ended() bool {
-	return s == FoldSucceeded || s == FoldFailed || s == FoldCancelled
-}
+// Ended reports whether no worker will take the fold any more. One that failed
+// is taken again when its job is resumed.
+func (s FoldStatus) Ended() bool { return s == FoldSucceeded || s == FoldCancelled }
 
 // Fold is the record of one fold's training.
 type Fold struct {
@@ -37,10 +37,19 @@ type Fold struct {
 
 	Checkpoint  *Checkpoint `json:"checkpoint,omitempty"` // the newest
 	ResumedFrom int         `json:"resumed_from_epoch"`   // where the claim in force began
-	Seconds     float64     `json:"worker_seconds"`       // of all attempts, up to the last write
+	Usage       []Usage     `json:"usage,omitempty"`      // of all attempts, up to the last write
 	Failures    int         `json:"failures,omitempty"`
 	LastError   string      `json:"last_error,omitempty"`
 	Result      *FoldResult `json:"result,omitempty"`
+}
+
+// Usage is what one worker spent on a fold in one month: its process time,
+// divided among the folds it trained at once, and what that cost.
+type Usage struct {
+	Month   string  `json:"month"` // "2026-01", UTC
+	Worker  string  `json:"worker"`
+	Seconds float64 `json:"seconds"`
+	USD     float64 `json:"usd"`
 }
 
 // Checkpoint is a snapshot in object storage and what it measured.
@@ -75,6 +84,9 @@ func (f *Fold) Take(now time.Time, worker, token string) error {
 	if err := f.Claim.Take(now, worker, token); err != nil {
 		return fmt.Errorf("fold %d: %w", f.Index, err)
 	}
+	if f.Status == FoldFailed {
+		f.Failures, f.LastError = 0, ""
+	}
 	f.Status, f.ResumedFrom = FoldRunning, 0
 	if f.Checkpoint != nil {
 		f.ResumedFrom = f.Checkpoint.Epoch
@@ -82,14 +94,29 @@ func (f *Fold) Take(now time.Time, worker, token string) error {
 	return nil
 }
 
-// Renew extends the claim under token and adds the time worked since the last
-// write.
-func (f *Fold) Renew(now time.Time, token string, worked time.Duration) error {
-	if err := f.Claim.Renew(now, token); err != nil {
-		return err
+// Charge adds process time worked, up to now, to the usage of the worker that
+// has the fold, at its price in USD per hour.
+func (f *Fold) Charge(now time.Time, worked time.Duration, perHour float64) {
+	if worked <= 0 {
+		return
 	}
-	f.Seconds += worked.Seconds()
-	return nil
+	month := now.UTC().Format("2006-01")
+	i := slices.IndexFunc(f.Usage, func(u Usage) bool { return u.Month == month && u.Worker == f.Worker })
+	if i < 0 {
+		i = len(f.Usage)
+		f.Usage = append(f.Usage, Usage{Month: month, Worker: f.Worker})
+	}
+	f.Usage[i].Seconds += worked.Seconds()
+	f.Usage[i].USD += worked.Hours() * perHour
+}
+
+// Spent sums up the fold's usage: process time in seconds, and USD.
+func (f *Fold) Spent() (seconds, usd float64) {
+	for _, u := range f.Usage {
+		seconds += u.Seconds
+		usd += u.USD
+	}
+	return seconds, usd
 }
 
 // Release ends the claim under token and leaves the fold as status says: queued

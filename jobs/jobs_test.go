@@ -147,8 +147,8 @@ func TestClaim(t *testing.T) {
 	if err := f.Take(noon.Add(jobs.Lease/2), "b:1", "token-b"); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claiming a held fold: %v, want a conflict", err)
 	}
-	if err := f.Renew(noon.Add(jobs.Lease/2), "token-a", 3*time.Second); err != nil || f.Seconds != 3 {
-		t.Errorf("renewing: %v, %v seconds worked", err, f.Seconds)
+	if err := f.Renew(noon.Add(jobs.Lease/2), "token-a"); err != nil || !f.Held(noon.Add(jobs.Lease)) {
+		t.Errorf("renewing: %v, held until %s", err, f.Until)
 	}
 	later := noon.Add(2 * jobs.Lease)
 	f.Checkpoint = &jobs.Checkpoint{Epoch: 7}
@@ -156,7 +156,7 @@ func TestClaim(t *testing.T) {
 		t.Errorf("claiming after the lease: %v, attempt %d from epoch %d", err, f.Attempt, f.ResumedFrom)
 	}
 	// The first worker wakes up.
-	if err := f.Renew(later, "token-a", time.Second); !errors.Is(err, jobs.ErrLost) {
+	if err := f.Renew(later, "token-a"); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("a zombie renews: %v, want ErrLost", err)
 	}
 	if err := f.Release("token-a", jobs.FoldSucceeded); !errors.Is(err, jobs.ErrLost) || f.Status != jobs.FoldRunning {
@@ -167,6 +167,50 @@ func TestClaim(t *testing.T) {
 	}
 	if err := f.Take(later, "c:1", "token-c"); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claiming a finished fold: %v, want a conflict", err)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	f := &jobs.Fold{Claim: jobs.Claim{Worker: "a:1"}}
+	f.Charge(noon, 30*time.Minute, 4)
+	f.Charge(noon, 0, 4)
+	f.Charge(noon, 30*time.Minute, 4)
+	f.Worker = "b:1"
+	f.Charge(noon.AddDate(0, 1, 0), time.Hour, 2)
+	want := []jobs.Usage{{Month: "2026-01", Worker: "a:1", Seconds: 3600, USD: 4}, {Month: "2026-02", Worker: "b:1", Seconds: 3600, USD: 2}}
+	if !slices.Equal(f.Usage, want) {
+		t.Errorf("usage %+v, want %+v", f.Usage, want)
+	}
+	if s, usd := f.Spent(); s != 7200 || usd != 6 {
+		t.Errorf("spent %v s and %v USD", s, usd)
+	}
+}
+
+// A fold that failed waits until its job is resumed, and is then as good as new.
+func TestFailedFold(t *testing.T) {
+	f := &jobs.Fold{Status: jobs.FoldFailed, Failures: jobs.MaxFoldFailures, LastError: "away", Claim: jobs.Claim{Attempt: 5}}
+	j := newJob(t)
+	j.State = jobs.Training
+	if tasks := jobs.Needed(noon, j, []*jobs.Fold{f}); len(tasks) != 1 || tasks[0].Kind != jobs.TrainFold {
+		t.Errorf("needed: %+v", tasks)
+	}
+	if err := f.Take(noon, "a:1", "token"); err != nil || f.Failures != 0 || f.LastError != "" || f.Status != jobs.FoldRunning {
+		t.Errorf("taken again: %v, %+v", err, f)
+	}
+}
+
+// The end of a fold is recorded once, whoever notices it.
+func TestFoldFinishedOnce(t *testing.T) {
+	j := newJob(t)
+	j.State = jobs.Training
+	for _, i := range []int{0, 1, 0, 1} {
+		f := &jobs.Fold{Index: i, Status: jobs.FoldSucceeded, Result: &jobs.FoldResult{Epochs: 3, BestEpoch: 2}}
+		if err := j.FoldFinished(noon, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(j.Events); n != 3 { // created, and two folds
+		t.Errorf("%d events: %v", n, types(j))
 	}
 }
 

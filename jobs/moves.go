@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -57,13 +58,20 @@ func (j *Job) FoldClaimed(now time.Time, f *Fold) error {
 	return j.record(now, typ, claim{f.Index, f.Attempt, f.Worker, f.ResumedFrom})
 }
 
-// FoldFinished records the end of a fold's training.
+// FoldFinished records the end of a fold's training, unless it is recorded
+// already.
 func (j *Job) FoldFinished(now time.Time, f *Fold) error {
 	type result struct {
 		Fold        int     `json:"fold"`
 		Epochs      int     `json:"epochs"`
 		BestEpoch   int     `json:"best_epoch"`
 		BestValLoss float64 `json:"best_val_loss"`
+	}
+	for _, e := range j.Events {
+		var known result
+		if e.Type == EventFoldFinished && json.Unmarshal(e.Data, &known) == nil && known.Fold == f.Index {
+			return nil
+		}
 	}
 	return j.record(now, EventFoldFinished, result{f.Index, f.Result.Epochs, f.Result.BestEpoch, f.Result.BestValLoss})
 }
@@ -148,6 +156,27 @@ func (j *Job) Resume() error {
 	}
 	j.Left, j.Failure, j.FinishedAt = "", nil, time.Time{}
 	j.Stage.Attempt++ // what the queue still holds of the last time is not this
+	return nil
+}
+
+// Delete marks a job that is over as one whose objects may go. Work on it is a
+// conflict, even of a worker that has not yet noticed that the job was stopped;
+// folds are its fold records.
+func (j *Job) Delete(now time.Time, folds []*Fold) error {
+	if !j.DeletedAt.IsZero() {
+		return nil
+	}
+	if !j.State.Ended() {
+		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s cannot be deleted: cancel it first", j.State)}
+	}
+	held := j.Stage.Held(now)
+	for _, f := range folds {
+		held = held || f.Held(now)
+	}
+	if held {
+		return &Error{Code: Conflict, Detail: fmt.Sprintf("a worker has not let go of the job yet: try again in %s", Lease)}
+	}
+	j.DeletedAt = now.UTC()
 	return nil
 }
 

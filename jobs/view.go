@@ -160,7 +160,7 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 	}
 	t.done += v.Epoch
 	t.total += total
-	seconds, usd := f.spent(rate)
+	seconds, usd := f.Spent()
 	t.seconds += seconds
 	t.usd += usd
 	return v
@@ -173,18 +173,15 @@ func (f *Fold) shown(now time.Time, job State) FoldStatus {
 	if f.Status.Ended() || f.Held(now) {
 		return f.Status
 	}
-	switch job {
-	case Cancelled:
+	switch {
+	case job == Cancelled:
 		return FoldCancelled
-	case Paused, Failed:
+	case job == Failed && f.Status == FoldFailed:
+		return FoldFailed
+	case job == Paused, job == Failed:
 		return FoldPaused
 	}
 	return FoldQueued
-}
-
-// spent is what the fold's records account for.
-func (f *Fold) spent(rate float64) (seconds, usd float64) {
-	return f.Seconds, f.Seconds / 3600 * rate
 }
 
 func (t *tally) fraction() float64 {

@@ -71,15 +71,15 @@ func TestViewTraining(t *testing.T) {
 			return j.Train(jobs.Prepared{Rows: 9}, []jobs.Warning{{Code: "features_ignore_tacticity", Detail: "Equal to the network."}})
 		},
 	)
-	running := &jobs.Fold{Job: j.ID, Index: 0, Status: jobs.FoldQueued, Seconds: 100}
+	running := &jobs.Fold{Job: j.ID, Index: 0, Status: jobs.FoldQueued, Usage: spent(100, 3.6)}
 	if err := running.Take(noon, "host:1", "token"); err != nil {
 		t.Fatal(err)
 	}
-	lapsed := &jobs.Fold{Job: j.ID, Index: 1, Status: jobs.FoldRunning, Seconds: 80,
+	lapsed := &jobs.Fold{Job: j.ID, Index: 1, Status: jobs.FoldRunning, Usage: spent(80, 3.6),
 		Claim:       jobs.Claim{Attempt: 2, Token: "other", Worker: "host:2", Until: noon.Add(-time.Second)},
 		Checkpoint:  &jobs.Checkpoint{Epoch: 30, Loss: 0.5, ValLoss: 0.7, BestValLoss: 0.6, BestEpoch: 28},
 		ResumedFrom: 10}
-	done := &jobs.Fold{Job: j.ID, Index: 2, Status: jobs.FoldSucceeded, Seconds: 200, Claim: jobs.Claim{Attempt: 1, Worker: "host:3"},
+	done := &jobs.Fold{Job: j.ID, Index: 2, Status: jobs.FoldSucceeded, Usage: spent(200, 3.6), Claim: jobs.Claim{Attempt: 1, Worker: "host:3"},
 		Checkpoint: &jobs.Checkpoint{Epoch: 60, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
 		Result:     &jobs.FoldResult{Epochs: 60, BestEpoch: 50, BestValLoss: 0.3}}
 	live := []json.RawMessage{
@@ -109,7 +109,7 @@ func TestViewSucceeded(t *testing.T) {
 		URL: "http://127.0.0.1:8080/hub/polyid/polyid-models/tree/v1.0.0", Time: noon}
 	var folds []*jobs.Fold
 	for i := range 3 {
-		folds = append(folds, &jobs.Fold{Index: i, Status: jobs.FoldSucceeded, Seconds: 3600, Claim: jobs.Claim{Attempt: 1, Worker: "host:1"},
+		folds = append(folds, &jobs.Fold{Index: i, Status: jobs.FoldSucceeded, Usage: spent(3600, 0.1), Claim: jobs.Claim{Attempt: 1, Worker: "host:1"},
 			Checkpoint: &jobs.Checkpoint{Epoch: 100, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
 			Result:     &jobs.FoldResult{Epochs: 100, BestEpoch: 50, BestValLoss: 0.3}})
 	}
@@ -164,4 +164,9 @@ func TestViewGivenFolds(t *testing.T) {
 	if v := jobs.NewView(noon, j, nil, nil, 0); v.Progress.EpochsTotal != 700 {
 		t.Errorf("%d epochs, want 700", v.Progress.EpochsTotal)
 	}
+}
+
+// spent is the usage of one worker.
+func spent(seconds, perHour float64) []jobs.Usage {
+	return []jobs.Usage{{Month: "2026-01", Worker: "host:1", Seconds: seconds, USD: seconds / 3600 * perHour}}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/jobs"
 )
 
 // Live carries what a running fold tells, and is told, between checkpoints. All
@@ -21,13 +23,13 @@ const (
 )
 
 // Control is what a job's folds are to do.
-type Control string
+type Control = jobs.Control
 
 // The control words.
 const (
-	Continue Control = ""
-	Pause    Control = "pause"
-	Cancel   Control = "cancel"
+	Continue = jobs.Continue
+	Pause    = jobs.Pause
+	Cancel   = jobs.Cancel
 )
 
 // Update is one message of a job's subscription.
