@@ -29,6 +29,7 @@ type Job struct {
 	CreatedAt  time.Time `json:"created_at"`
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
+	DeletedAt  time.Time `json:"deleted_at,omitzero"` // its objects are going, and no move brings it back
 }
 
 // Prepared is what preparing found in the dataset.

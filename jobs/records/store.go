@@ -5,27 +5,22 @@
 //	jobs/<id>/folds/<i>.json       its folds
 //	index/jobs/<inverted id>       empty; lists jobs newest first
 //	index/active/<id>              empty; jobs that are not ended
+//	index/ended/<state>/<inverted id>   empty; those that are, newest first
+//	index/deleted/<id>             empty; jobs whose objects are going, or went
 //
 // The index follows from the records and is only ever a superset: an entry is
-// written before what it names, and one that names nothing, or an ended job, is
-// passed over and removed.
+// written before what it names, and one that does not fit its record is passed
+// over and, once no writer can be about to make it fit, removed.
 package records
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
-)
-
-const (
-	byAge   = "index/jobs/"
-	active  = "index/active/"
-	perPage = 20
 )
 
 // Store implements jobs.Store.
@@ -61,64 +56,32 @@ func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
 	if err != nil {
 		return nil, missing(err, id)
 	}
+	if !e.Record.DeletedAt.IsZero() {
+		return nil, noJob(id)
+	}
 	return e.Record, nil
 }
 
-// UpdateJob implements jobs.Store. A job that is taken up again is marked
-// active before the record says so.
+// UpdateJob implements jobs.Store. A job that ends, or is taken up again, is in
+// the index before the record says so.
 func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job) error) (*jobs.Job, error) {
 	if !jobs.ValidID(jobs.TrainingJobPrefix, id) {
 		return nil, noJob(id)
 	}
 	j, err := update(ctx, s.bucket, jobKey(id), func(j *jobs.Job) error {
-		ended := j.State.Ended()
+		if !j.DeletedAt.IsZero() {
+			return noJob(id)
+		}
+		was := j.State
 		if err := change(j); err != nil {
 			return err
 		}
-		if ended && !j.State.Ended() {
-			return s.mark(ctx, active+id)
-		}
-		return nil
+		return s.index(ctx, was, j)
 	})
 	if err != nil {
 		return nil, missing(err, id)
 	}
 	return j, nil
-}
-
-// Jobs implements jobs.Store. It costs one read per job looked at.
-func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page []*jobs.Job, more bool, err error) {
-	limit := f.Limit
-	if limit <= 0 {
-		limit = perPage
-	}
-	after := ""
-	if f.After != "" {
-		after = byAge + inverted(f.After)
-	}
-	for e, err := range s.bucket.List(ctx, byAge) {
-		if err != nil {
-			return nil, false, fmt.Errorf("list jobs: %w", err)
-		}
-		if e.Key <= after {
-			continue
-		}
-		j, err := s.Job(ctx, inverted(strings.TrimPrefix(e.Key, byAge)))
-		if jobs.ErrorCode(err) == jobs.NotFound {
-			continue // deleted, or never quite created
-		}
-		if err != nil {
-			return nil, false, fmt.Errorf("list jobs: %w", err)
-		}
-		if len(f.States) > 0 && !slices.Contains(f.States, j.State) {
-			continue
-		}
-		if len(page) == limit {
-			return page, true, nil
-		}
-		page = append(page, j)
-	}
-	return page, false, nil
 }
 
 // Active implements jobs.Store and forgets the marks of jobs that have ended.
@@ -182,28 +145,6 @@ func (s *Store) UpdateFold(ctx context.Context, job string, index int, change fu
 		return nil, fmt.Errorf("fold %d of %s: %w", index, job, err)
 	}
 	return f, nil
-}
-
-// mark writes an empty object.
-func (s *Store) mark(ctx context.Context, key string) error {
-	_, err := s.bucket.Put(ctx, key, strings.NewReader(""), 0, storage.Condition{})
-	return err
-}
-
-// inverted mirrors the letters and digits of an id's time and chance, so that
-// newer ids sort first. It is its own inverse.
-func inverted(id string) string {
-	const order = "0123456789abcdefghijklmnopqrstuvwxyz"
-	prefix, rest, found := strings.Cut(id, "_")
-	if !found {
-		return id
-	}
-	return prefix + "_" + strings.Map(func(r rune) rune {
-		if i := strings.IndexRune(order, r); i >= 0 {
-			return rune(order[len(order)-1-i])
-		}
-		return r
-	}, rest)
 }
 
 func noJob(id string) error {
