@@ -50,6 +50,8 @@ var allowed = map[string][]string{
 
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint"},
 
+	"api/app": {"storage/hub"},
+
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},
 

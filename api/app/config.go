@@ -1,0 +1,203 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"polyid-trainer/storage/hub"
+)
+
+// Config says what the process uses and serves. Its zero value is everything
+// embedded, on loopback. The setting tags name the environment variables, which
+// are also the flags' names.
+type Config struct {
+	Host string `setting:"HOST" placeholder:"ADDRESS" help:"Address to listen on (127.0.0.1). Anything but loopback needs API_TOKENS."`
+	Port string `setting:"PORT" placeholder:"N" help:"Port to listen on (8080); 0 takes a free one."`
+
+	DataDir    string `setting:"DATA_DIR" placeholder:"DIR" help:"Where everything embedded keeps its data (./var). One process uses it at a time."`
+	RedisURL   string `setting:"REDIS_URL" placeholder:"URL" help:"Redis of a cluster: redis://, rediss://, redis-sentinel:// or redis-cluster://. Without, a Redis and a worker run inside this process. Put a URL that holds a password into the environment."`
+	StorageURL string `setting:"STORAGE_URL" placeholder:"URL" help:"Object storage: file:///dir or s3://bucket/prefix with the usual AWS_* variables (the directory objects in DATA_DIR)."`
+
+	HFEndpoint string   `setting:"HF_ENDPOINT" placeholder:"URL" help:"A Hub that speaks the Hugging Face protocol. Without, one is embedded and served under /hub."`
+	HubRepo    string   `setting:"HUB_REPO" placeholder:"OWNER/NAME" help:"Repository that jobs publish to and predictions load from (polyid/polyid-models)."`
+	HubAllow   []string `setting:"HUB_ALLOW" placeholder:"GLOB,…" help:"Repositories that jobs may publish to (all on the embedded Hub, HUB_REPO elsewhere)."`
+
+	WebhookAllowPrivate bool `setting:"WEBHOOK_ALLOW_PRIVATE" help:"Deliver webhooks to private and loopback addresses too."`
+
+	Role Role `setting:"ROLE" placeholder:"ROLE" help:"all, jobs (no inference) or inference (predictions from the Hub, with neither Redis nor worker)."`
+
+	Device            string  `setting:"DEVICE" placeholder:"DEVICE" help:"What the worker inside this process trains on (cpu)."`
+	CheckpointSeconds float64 `setting:"CHECKPOINT_SECONDS" placeholder:"N" help:"The longest time a fold trains between checkpoints (60)."`
+	Concurrency       int     `setting:"CONCURRENCY" placeholder:"N" help:"Folds that the worker inside this process trains at once (its cores)."`
+	CostPerHour       float64 `setting:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of one worker process costs (0)."`
+
+	Secrets `kong:"-"`
+}
+
+// Secrets come from the environment alone: flags show in process lists.
+type Secrets struct {
+	HFToken       string
+	APITokens     []Token // none: whoever reaches the server may use it
+	WebhookSecret string  // "whsec_…"; made and stored on first start if empty
+}
+
+// Token is who may use the API.
+type Token struct{ Name, Secret string }
+
+// Role says what part of the service a process is.
+type Role string
+
+// The roles.
+const (
+	RoleAll       Role = "all"
+	RoleJobs      Role = "jobs"
+	RoleInference Role = "inference"
+)
+
+// ReadSecrets reads the secrets from environment variables.
+func ReadSecrets(getenv func(string) string) (Secrets, error) {
+	s := Secrets{HFToken: getenv("HF_TOKEN"), WebhookSecret: getenv("WEBHOOK_SECRET")}
+	seen := map[string]bool{}
+	for i, entry := range strings.Split(getenv("API_TOKENS"), ",") {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
+			continue
+		}
+		name, secret, _ := strings.Cut(entry, ":")
+		switch {
+		case name == "" || secret == "":
+			return Secrets{}, fmt.Errorf("API_TOKENS: entry %d is not of the form name:token", i+1)
+		case len(secret) < minToken:
+			return Secrets{}, fmt.Errorf("API_TOKENS: the token of %q has fewer than %d characters: make one with `openssl rand -hex 32`", name, minToken)
+		case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+			return Secrets{}, fmt.Errorf("API_TOKENS: the token of %q holds a character that no HTTP header can carry", name)
+		case seen[name]:
+			return Secrets{}, fmt.Errorf("API_TOKENS: %q stands there twice", name)
+		}
+		seen[name] = true
+		s.APITokens = append(s.APITokens, Token{name, secret})
+	}
+	return s, nil
+}
+
+const minToken = 8 // characters; shorter ones can be guessed in an afternoon
+
+// WithDefaults fills what is empty.
+func (c Config) WithDefaults() Config {
+	fill := func(s *string, value string) {
+		if *s == "" {
+			*s = value
+		}
+	}
+	fill(&c.Host, "127.0.0.1")
+	fill(&c.Port, "8080")
+	fill(&c.DataDir, "var")
+	fill(&c.HubRepo, "polyid/polyid-models")
+	fill((*string)(&c.Role), string(RoleAll))
+	fill(&c.Device, "cpu")
+	if len(c.HubAllow) == 0 {
+		c.HubAllow = []string{"*/*"}
+		if c.HFEndpoint != "" {
+			c.HubAllow = []string{c.HubRepo}
+		}
+	}
+	if c.CheckpointSeconds == 0 {
+		c.CheckpointSeconds = 60
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = runtime.NumCPU()
+	}
+	return c
+}
+
+// Validate reports everything that is wrong with a Config that has its
+// defaults, each with what to do about it.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if n, err := strconv.Atoi(c.Port); err != nil || n < 0 || n > 65535 {
+		wrong("PORT: %q is no port: want 0 to 65535", c.Port)
+	}
+	if len(c.APITokens) == 0 && !loopback(c.Host) {
+		wrong("HOST: %s is not loopback, and without API_TOKENS anybody who reaches it could use the service: "+
+			"set API_TOKENS to name:token (a token from `openssl rand -hex 32`), or leave HOST at 127.0.0.1", c.Host)
+	}
+	switch c.Role {
+	case RoleAll, RoleJobs, RoleInference:
+	default:
+		wrong("ROLE: %q is none of all, jobs, inference", c.Role)
+	}
+	if c.StorageURL != "" {
+		u, err := url.Parse(c.StorageURL)
+		if err != nil || u.Scheme != "file" && u.Scheme != "s3" {
+			wrong("STORAGE_URL: want file:///directory or s3://bucket/prefix")
+		} else if u.User != nil {
+			wrong("STORAGE_URL: holds credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
+		}
+	}
+	if c.RedisURL != "" && !strings.Contains(c.RedisURL, "://") {
+		wrong("REDIS_URL: want a URL such as redis://localhost:6379")
+	}
+	if c.onS3() && c.WebhookSecret == "" && c.Role != RoleInference {
+		wrong("WEBHOOK_SECRET: is required with STORAGE_URL on S3, since every replica must sign alike: " +
+			"make one with `echo whsec_$(openssl rand -base64 32)`")
+	}
+	if c.WebhookSecret != "" {
+		if err := checkWebhookSecret(c.WebhookSecret); err != nil {
+			wrong("WEBHOOK_SECRET: %w", err)
+		}
+	}
+	if _, err := hub.New(hub.Config{Endpoint: c.HFEndpoint, CacheDir: "unused"}); err != nil {
+		wrong("HF_ENDPOINT: %w", err)
+	}
+	if err := hub.CheckRepo(c.HubRepo); err != nil {
+		wrong("HUB_REPO: %w", err)
+	}
+	for _, glob := range c.HubAllow {
+		if _, err := path.Match(glob, ""); err != nil {
+			wrong("HUB_ALLOW: %q is no pattern such as polyid/*", glob)
+		}
+	}
+	if c.Device != "cpu" {
+		wrong("DEVICE: the worker inside api trains on the cpu: for %s run go run -tags gpu ./worker beside it, with REDIS_URL and STORAGE_URL", c.Device)
+	}
+	if !(c.CheckpointSeconds > 0 && c.CheckpointSeconds <= 3600) {
+		wrong("CHECKPOINT_SECONDS: %v is not above 0 and at most 3600", c.CheckpointSeconds)
+	}
+	if c.Concurrency < 1 || c.Concurrency > 1024 {
+		wrong("CONCURRENCY: %d is not between 1 and 1024", c.Concurrency)
+	}
+	if !(c.CostPerHour >= 0 && c.CostPerHour <= 1e6) {
+		wrong("COST_PER_HOUR: %v is not between 0 and a million", c.CostPerHour)
+	}
+	return errors.Join(errs...)
+}
+
+// embeddedRedis reports whether the queue, and with it the worker, is inside
+// this process.
+func (c Config) embeddedRedis() bool { return c.RedisURL == "" && c.Role != RoleInference }
+
+// embeddedHub reports whether this process serves the Hub it uses.
+func (c Config) embeddedHub() bool { return c.HFEndpoint == "" }
+
+func (c Config) onS3() bool { return strings.HasPrefix(c.StorageURL, "s3:") }
+
+// loopback reports whether only this machine reaches host.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && a.IsLoopback()
+}
+
+// address is what net.Listen takes.
+func (c Config) address() string { return net.JoinHostPort(strings.Trim(c.Host, "[]"), c.Port) }
