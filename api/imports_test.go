@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
 	"nn/keras":              {"nn", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
+	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "featurize", "data"},
 	"storage/file":          {"storage"},
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},
@@ -54,6 +55,8 @@ var allowed = map[string][]string{
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},
+
+	"nn/revision/revisiontest": {"nn", "nn/train", "nn/checkpoint", "nn/cpu", "nn/dataset", "nn/ensemble", "nn/revision", "featurize", "featurize/smiles", "data"},
 
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
 }

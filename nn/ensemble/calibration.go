@@ -154,8 +154,8 @@ func (tc *TargetCalibration) quantile(level float64, perFold []float64, sign flo
 	}
 }
 
-// fits reports why c is not of an ensemble of folds models with these targets.
-func (c *Calibration) fits(targets []checkpoint.Target, folds int) error {
+// Fits reports why c is not of an ensemble of folds models with these targets.
+func (c *Calibration) Fits(targets []checkpoint.Target, folds int) error {
 	if err := c.validate(); err != nil {
 		return err
 	}

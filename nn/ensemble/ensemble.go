@@ -51,7 +51,7 @@ func New(models []*checkpoint.Model, newEngine nn.NewEngine, c *Calibration) (*E
 	}
 	e := &Ensemble{targets: first.Targets, featurizer: f, blocks: first.Config.NumMessages, calibrated: c}
 	if c != nil {
-		if err := c.fits(first.Targets, len(models)); err != nil {
+		if err := c.Fits(first.Targets, len(models)); err != nil {
 			return nil, fmt.Errorf("calibration: %w", err)
 		}
 	}
