@@ -28,6 +28,8 @@ var lfsSuffixes = []string{".safetensors", ".h5", ".keras", ".pk", ".bin", ".png
 
 // preupload asks for every file inline; the package comment says why. The
 // git hash of a file that git stores lets clients skip one that is unchanged.
+// Releases before 1.0 do not get to know it: with nothing left to commit they
+// make up the commit's address themselves and fail to read it under a prefix.
 func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Files []struct {
@@ -53,6 +55,7 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	skips := !strings.Contains(r.UserAgent(), "hf_hub/0.")
 	out := []map[string]any{}
 	for _, f := range in.Files {
 		if err := hub.CheckPath(f.Path); err != nil {
@@ -62,7 +65,7 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 			return errorf(http.StatusRequestEntityTooLarge, "", "%s: at most %d bytes a file", f.Path, s.config.MaxFile)
 		}
 		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": false}
-		if old, ok := have[f.Path]; ok && old.lfs == nil {
+		if old, ok := have[f.Path]; ok && old.lfs == nil && skips {
 			answer["oid"] = old.hash.String()
 		}
 		out = append(out, answer)
@@ -134,7 +137,7 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	}
 	return answer(w, map[string]any{
 		"success": true, "commitOid": commit, "hookOutput": "",
-		"commitUrl": s.base(r) + "/" + p.id + "/commit/" + commit,
+		"commitUrl": s.repoURL(r, p.id) + "/commit/" + commit,
 	})
 }
 

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,15 +37,30 @@ type repo struct {
 
 func (s *Server) reposDir() string { return filepath.Join(s.config.Dir, "repos") }
 
-func (s *Server) lock(id string) *sync.RWMutex {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.locks[id]
-	if l == nil {
-		l = new(sync.RWMutex)
-		s.locks[id] = l
+func (s *Server) repoDir(id string) string {
+	return filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")
+}
+
+func (s *Server) lock(id string) *sync.RWMutex { return &s.locks[s.stripe(id)] }
+
+func (s *Server) stripe(id string) int {
+	return int(maphash.String(s.seed, id) % uint64(len(s.locks)))
+}
+
+// lockBoth locks two repositories for writing, in an order that no two calls cross.
+func (s *Server) lockBoth(a, b string) (unlock func()) {
+	i, j := s.stripe(a), s.stripe(b)
+	if i == j {
+		s.locks[i].Lock()
+		return s.locks[i].Unlock
 	}
-	return l
+	i, j = min(i, j), max(i, j)
+	s.locks[i].Lock()
+	s.locks[j].Lock()
+	return func() {
+		s.locks[j].Unlock()
+		s.locks[i].Unlock()
+	}
 }
 
 // open returns the repository r names for reading or, if write is set and the
@@ -90,7 +107,7 @@ func (s *Server) noRepo(r *http.Request) error {
 }
 
 func (s *Server) load(id string) (*repo, error) {
-	p := &repo{id: id, dir: filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")}
+	p := &repo{id: id, dir: s.repoDir(id)}
 	b, err := os.ReadFile(filepath.Join(p.dir, settingsFile))
 	if err != nil {
 		return nil, err
@@ -134,10 +151,21 @@ func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoReques
 	} else if !strings.Contains(id, "/") {
 		id = s.config.User + "/" + id
 	}
-	if hub.CheckRepo(id) != nil || strings.HasPrefix(id, "api/") {
-		return in, "", badRequest("Invalid repository name")
+	return in, id, checkName(id)
+}
+
+// reserved namespaces have another meaning in an address, here or to a client.
+var reserved = []string{"api", "models", "datasets", "spaces", "kernels", "buckets"}
+
+func checkName(id string) error {
+	namespace, _, _ := strings.Cut(id, "/")
+	if err := hub.CheckRepo(id); err != nil {
+		return badRequest("%v", err)
 	}
-	return in, id, nil
+	if slices.Contains(reserved, strings.ToLower(namespace)) {
+		return badRequest("The namespace %q is reserved", namespace)
+	}
+	return nil
 }
 
 func (in repoRequest) private() bool {
@@ -152,7 +180,7 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	l := s.lock(id)
 	l.Lock()
 	defer l.Unlock()
-	out := map[string]any{"id": id, "name": id, "url": s.base(r) + "/" + id}
+	out := map[string]any{"id": id, "name": id, "url": s.repoURL(r, id)}
 	_, err = s.load(id)
 	switch {
 	case err == nil:
@@ -162,7 +190,7 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	p := &repo{id: id, dir: filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")}
+	p := &repo{id: id, dir: s.repoDir(id)}
 	if err := os.RemoveAll(p.dir); err != nil { // what a creation that was killed left
 		return fmt.Errorf("hubserver: %w", err)
 	}
@@ -210,6 +238,47 @@ func (s *Server) deleteRepo(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("hubserver: %w", err)
 	}
 	return answer(w, map[string]any{})
+}
+
+// moveRepo gives a repository another name; the old one is free again.
+func (s *Server) moveRepo(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
+	var in struct{ FromRepo, ToRepo, Type string }
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	if in.Type != "" && in.Type != "model" {
+		return badRequest("This Hub holds models only")
+	}
+	if err := errors.Join(checkName(in.FromRepo), checkName(in.ToRepo)); err != nil {
+		return err
+	}
+	defer s.lockBoth(in.FromRepo, in.ToRepo)()
+	p, err := s.load(in.FromRepo)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.noRepo(r)
+	}
+	if err != nil {
+		return err
+	}
+	switch _, err := s.load(in.ToRepo); {
+	case err == nil:
+		return errorf(http.StatusConflict, "", "%s exists already", in.ToRepo)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	to := s.repoDir(in.ToRepo)
+	err = os.RemoveAll(to) // what a creation that was killed left
+	err = errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755))
+	if err == nil {
+		err = os.Rename(p.dir, to)
+	}
+	if err != nil {
+		return fmt.Errorf("hubserver: move %s: %w", in.FromRepo, err)
+	}
+	return answer(w, map[string]any{"url": s.repoURL(r, in.ToRepo)})
 }
 
 func (s *Server) updateSettings(w http.ResponseWriter, r *http.Request) error {

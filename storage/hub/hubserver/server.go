@@ -23,6 +23,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"os"
@@ -52,8 +53,9 @@ type Server struct {
 	api    *http.ServeMux
 	files  *http.ServeMux
 
-	mu    sync.Mutex // guards locks
-	locks map[string]*sync.RWMutex
+	// locks guard the repositories, each by the one its name hashes to.
+	locks [64]sync.RWMutex
+	seed  maphash.Seed
 }
 
 // New opens the Hub in c.Dir.
@@ -72,7 +74,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.Prefix = strings.TrimRight(c.Prefix, "/")
 	c.URL = strings.TrimRight(c.URL, "/")
-	s := &Server{config: c, key: make([]byte, 32), locks: map[string]*sync.RWMutex{}}
+	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed()}
 	rand.Read(s.key) // never fails
 	s.blobs = blobs{dir: filepath.Join(c.Dir, "lfs")}
 	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
@@ -96,6 +98,7 @@ func (s *Server) routes() {
 		"POST /api/validate-yaml":                s.validateYAML,
 		"POST /api/repos/create":                 s.createRepo,
 		"DELETE /api/repos/delete":               s.deleteRepo,
+		"POST /api/repos/move":                   s.moveRepo,
 		"PUT " + model + "/settings":             s.updateSettings,
 		"GET " + model:                           s.modelInfo,
 		"GET " + model + "/revision/{rev}":       s.modelInfo,
@@ -131,16 +134,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.StripPrefix(s.config.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mux := s.files
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			mux = s.api
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/api/"):
+			serve(s.api, w, r)
+		case strings.HasPrefix(r.URL.Path, typePrefix+"/"): // the address a client was told
+			http.StripPrefix(typePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(s.files, w, r) })).ServeHTTP(w, r)
+		default:
+			serve(s.files, w, r)
 		}
-		if _, pattern := mux.Handler(r); pattern == "" {
-			answerError(w, r, errorf(http.StatusNotFound, "", "Not Found"))
-			return
-		}
-		mux.ServeHTTP(w, r)
 	})).ServeHTTP(w, r)
+}
+
+func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	if _, pattern := mux.Handler(r); pattern == "" {
+		answerError(w, r, errorf(http.StatusNotFound, "", "Not Found"))
+		return
+	}
+	mux.ServeHTTP(w, r)
 }
 
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -159,6 +169,14 @@ func (s *Server) handle(h handler) http.HandlerFunc {
 		answerError(w, r, err)
 	}
 }
+
+// typePrefix may stand before a repository's name in an address. The addresses
+// that clients are told have it: huggingface_hub 0.36 reads the part before the
+// namespace as the repository's type, and would take the Hub's own prefix for it.
+const typePrefix = "/models"
+
+// repoURL is the address of a repository as clients parse it.
+func (s *Server) repoURL(r *http.Request, id string) string { return s.base(r) + typePrefix + "/" + id }
 
 // base is the Hub's address as the client of r sees it.
 func (s *Server) base(r *http.Request) string {
@@ -201,10 +219,13 @@ func (s *Server) access(r *http.Request) access {
 
 // mayWrite fails unless r carries a valid token.
 func (s *Server) mayWrite(r *http.Request) error {
-	if s.access(r) != full {
-		return errorf(http.StatusUnauthorized, "", "Invalid username or password.")
+	switch s.access(r) {
+	case full:
+		return nil
+	case refused: // the words by which clients tell it from a repository that is not there
+		return errorf(http.StatusUnauthorized, "", "Invalid credentials in Authorization header")
 	}
-	return nil
+	return errorf(http.StatusUnauthorized, "", "Invalid username or password.")
 }
 
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
