@@ -41,12 +41,13 @@ var allowed = map[string][]string{
 	"storage/file":          {"storage"},
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},
+	"storage/record":        {"storage"},
 	"storage/backend":       {"storage", "storage/file", "storage/s3"},
 	"storage/hub":           {},
 	"storage/hub/hubserver": {"storage/hub"},
 
 	"jobs":           {"data", "featurize", "nn", "nn/train"},
-	"jobs/records":   {"jobs", "storage"},
+	"jobs/records":   {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs": {"jobs"},
 
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint"},
