@@ -324,6 +324,15 @@ func oddlyAromatic(a mol.Atom) bool {
 	return a.Aromatic
 }
 
+// aromaticDonor reports whether an aromatic atom of m has a dative bond. What
+// RDKit makes of C1=CC=C(C=CNC=1)[Hg]C it writes as [nH]1ccccc(->[Hg]C)c1, and
+// neither it nor Read can kekulize that again.
+func aromaticDonor(m *mol.Mol) bool {
+	return slices.ContainsFunc(m.Bonds, func(b mol.Bond) bool {
+		return b.Kind == mol.Dative && (m.Atoms[b.Begin].Aromatic || m.Atoms[b.End].Aromatic)
+	})
+}
+
 // FuzzWrite reads, writes and reads again.
 func FuzzWrite(f *testing.F) {
 	for i, s := range goldenSMILES(f) {
@@ -336,7 +345,7 @@ func FuzzWrite(f *testing.F) {
 			t.Skip("too long")
 		}
 		m, err := perceived(s)
-		if err != nil || nonTetrahedral(m) || slices.ContainsFunc(m.Bonds, ringAny) || slices.ContainsFunc(m.Atoms, oddlyAromatic) {
+		if err != nil || nonTetrahedral(m) || slices.ContainsFunc(m.Bonds, ringAny) || slices.ContainsFunc(m.Atoms, oddlyAromatic) || aromaticDonor(m) {
 			t.Skip("not written, or not always")
 		}
 		text := Write(m)
