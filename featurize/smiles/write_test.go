@@ -324,9 +324,9 @@ func oddlyAromatic(a mol.Atom) bool {
 	return a.Aromatic
 }
 
-// aromaticDonor reports whether an aromatic atom of m has a dative bond. What
-// RDKit makes of C1=CC=C(C=CNC=1)[Hg]C it writes as [nH]1ccccc(->[Hg]C)c1, and
-// neither it nor Read can kekulize that again.
+// aromaticDonor reports whether an aromatic atom of m has a dative bond: RDKit
+// writes C[Hg]C1=CC=CC=CNC=1 as [CH3][Hg]<-[cH]1ccccc[nH]c1 and then refuses
+// it, too.
 func aromaticDonor(m *mol.Mol) bool {
 	return slices.ContainsFunc(m.Bonds, func(b mol.Bond) bool {
 		return b.Kind == mol.Dative && (m.Atoms[b.Begin].Aromatic || m.Atoms[b.End].Aromatic)
