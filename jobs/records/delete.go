@@ -33,20 +33,39 @@ func (s *Store) DeleteJob(ctx context.Context, id string) error {
 	if err := s.mark(ctx, deleted+id); err != nil {
 		return fmt.Errorf("delete job %s: %w", id, err)
 	}
-	if _, err := s.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.Delete(time.Now(), folds) }); err != nil {
+	j, err = s.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.Delete(time.Now(), folds) })
+	if err != nil {
 		return err
 	}
-	return s.remove(ctx, id)
+	return s.remove(ctx, j)
 }
 
-// remove takes away the objects of a job that is marked as deleted: first what
-// only the record leads to, then the record, then what leads to it. The entry
-// under deleted stays, for objects that a worker may still be writing.
-func (s *Store) remove(ctx context.Context, id string) error {
+// remove takes away the objects of a job that is marked as deleted, once its
+// usage is in the ledger: first what only the record leads to, then the record,
+// then what leads to it. The entry under deleted stays, for objects that a
+// worker may still be writing. Done again, it loses nothing: the ledger only
+// grows.
+func (s *Store) remove(ctx context.Context, j *jobs.Job) error {
+	id := j.ID
+	folds, err := s.Folds(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.settle(ctx, j, folds); err != nil {
+		return err
+	}
 	if err := s.removeObjects(ctx, id, jobKey(id)); err != nil {
 		return err
 	}
-	keys := []string{active + id, jobKey(id), byAge + inverted(id)}
+	if err := s.bucket.Delete(ctx, jobKey(id)); err != nil {
+		return fmt.Errorf("delete job %s: %w", id, err)
+	}
+	return s.removeEntries(ctx, id)
+}
+
+// removeEntries takes a job out of the index.
+func (s *Store) removeEntries(ctx context.Context, id string) error {
+	keys := []string{active + id, byAge + inverted(id)}
 	for _, st := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled} {
 		keys = append(keys, endedKey(st, id))
 	}
@@ -96,11 +115,14 @@ func (s *Store) sweep(ctx context.Context, id string) error {
 	e, _, err := load[jobs.Job](ctx, s.bucket, jobKey(id))
 	switch {
 	case errors.Is(err, storage.ErrNotExist):
-		return s.remove(ctx, id)
+		if err := s.removeObjects(ctx, id, ""); err != nil {
+			return err
+		}
+		return s.removeEntries(ctx, id)
 	case err != nil:
 		return fmt.Errorf("sweep deleted job %s: %w", id, err)
 	case e.Record.DeletedAt.IsZero():
 		return nil // refused after all, another's move came between
 	}
-	return s.remove(ctx, id)
+	return s.remove(ctx, e.Record)
 }

@@ -23,6 +23,7 @@ func finished(t *testing.T, b storage.Bucket, s *records.Store) *jobs.Job {
 	if err := s.CreateFolds(t.Context(), j.ID, 2); err != nil {
 		t.Fatal(err)
 	}
+	charge(t, s, j.ID, 1, "w", noon, time.Hour)
 	for _, name := range []string{"dataset.csv", "prepared.json", "folds/0/checkpoints/0001.safetensors", "model/config.json", "webhooks/evt_x.json"} {
 		put(t, b, "jobs/"+j.ID+"/"+name)
 	}
@@ -134,6 +135,9 @@ func TestDeleteCutShort(t *testing.T) {
 		_, findErr := s.Job(t.Context(), j.ID)
 		if err := s.Sweep(t.Context(), later); err != nil {
 			t.Fatalf("at call %d: %v", at, err)
+		}
+		if used, err := s.Usage(t.Context(), "2026-01"); err != nil || findErr != nil && (len(used) != 1 || used[0].Seconds != 3600) {
+			t.Errorf("at call %d: the job's usage is %v, %v", at, used, err)
 		}
 		left := of(t, b, j.ID)
 		page, _, err := s.Jobs(t.Context(), jobs.Filter{States: []jobs.State{jobs.Failed}})

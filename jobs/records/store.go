@@ -7,6 +7,7 @@
 //	index/active/<id>              empty; jobs that are not ended
 //	index/ended/<state>/<inverted id>   empty; those that are, newest first
 //	index/deleted/<id>             empty; jobs whose objects are going, or went
+//	usage/<month>.json             what the jobs that ended have used, deleted ones too
 //
 // The index follows from the records and is only ever a superset: an entry is
 // written before what it names, and one that does not fit its record is passed
@@ -17,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
@@ -41,6 +44,9 @@ func (s *Store) Create(ctx context.Context, j *jobs.Job) error {
 			return fmt.Errorf("create job %s: %w", j.ID, err)
 		}
 	}
+	if err := s.freeze(ctx, j, 0); err != nil {
+		return fmt.Errorf("create job %s: %w", j.ID, err)
+	}
 	if err := create(ctx, s.bucket, jobKey(j.ID), j); err != nil {
 		return fmt.Errorf("create job %s: %w", j.ID, err)
 	}
@@ -63,17 +69,23 @@ func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
 }
 
 // UpdateJob implements jobs.Store. A job that ends, or is taken up again, is in
-// the index before the record says so.
+// the index before the record says so; one that is taken up again also
+// afterwards, since Active may just have been putting it to rest.
 func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job) error) (*jobs.Job, error) {
 	if !jobs.ValidID(jobs.TrainingJobPrefix, id) {
 		return nil, noJob(id)
 	}
+	var was jobs.State
 	j, err := update(ctx, s.bucket, jobKey(id), func(j *jobs.Job) error {
 		if !j.DeletedAt.IsZero() {
 			return noJob(id)
 		}
-		was := j.State
+		was = j.State
+		owed := len(j.Deliveries)
 		if err := change(j); err != nil {
+			return err
+		}
+		if err := s.freeze(ctx, j, owed); err != nil {
 			return err
 		}
 		return s.index(ctx, was, j)
@@ -81,10 +93,16 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 	if err != nil {
 		return nil, missing(err, id)
 	}
+	if was.Ended() && !j.State.Ended() {
+		if err := s.mark(ctx, active+id); err != nil {
+			return nil, fmt.Errorf("job %s: %w", id, err)
+		}
+	}
 	return j, nil
 }
 
-// Active implements jobs.Store and forgets the marks of jobs that have ended.
+// Active implements jobs.Store and forgets the marks of jobs that have ended,
+// once their usage is in the ledger.
 func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 	var found []*jobs.Job
 	for e, err := range s.bucket.List(ctx, active) {
@@ -98,17 +116,43 @@ func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 			// its mark went, so only deleting a job takes it away.
 		case err != nil:
 			return nil, fmt.Errorf("list active jobs: %w", err)
-		case !j.State.Ended():
+		case !j.State.Ended() || j.Owes():
 			found = append(found, j)
-		case !j.Owes():
-			if err := s.bucket.Delete(ctx, e.Key); err != nil {
+		default:
+			if err := s.rest(ctx, j); err != nil {
 				return nil, fmt.Errorf("list active jobs: %w", err)
 			}
-		default:
-			found = append(found, j)
 		}
 	}
 	return found, nil
+}
+
+// rest takes a job that has ended off the active ones, unless a worker still
+// holds on to it.
+func (s *Store) rest(ctx context.Context, j *jobs.Job) error {
+	folds, err := s.Folds(ctx, j.ID)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if slices.ContainsFunc(folds, func(f *jobs.Fold) bool { return f.Held(now) }) {
+		return nil
+	}
+	if err := s.settle(ctx, j, folds); err != nil {
+		return err
+	}
+	if err := s.bucket.Delete(ctx, active+j.ID); err != nil {
+		return err
+	}
+	// If it was taken up again meanwhile, its new mark may be what went.
+	j, err = s.Job(ctx, j.ID)
+	if jobs.ErrorCode(err) == jobs.NotFound {
+		return nil
+	}
+	if err != nil || j.State.Ended() {
+		return err
+	}
+	return s.mark(ctx, active+j.ID)
 }
 
 // CreateFolds implements jobs.Store.
