@@ -46,9 +46,10 @@ var allowed = map[string][]string{
 	"storage/hub":           {},
 	"storage/hub/hubserver": {"storage/hub"},
 
-	"jobs":           {"data", "featurize", "nn", "nn/train"},
-	"jobs/records":   {"jobs", "storage", "storage/record"},
-	"jobs/redisjobs": {"jobs"},
+	"jobs":             {"data", "featurize", "nn", "nn/train"},
+	"jobs/records":     {"jobs", "storage", "storage/record"},
+	"jobs/redisjobs":   {"jobs"},
+	"jobs/predictions": {"jobs", "storage", "storage/record"},
 
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint"},
 

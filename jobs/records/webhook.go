@@ -20,7 +20,9 @@ type hook struct {
 	Data      jobs.View      `json:"data"`
 }
 
-func hookKey(job, webhook string) string { return fmt.Sprintf("jobs/%s/webhooks/%s.json", job, webhook) }
+func hookKey(job, webhook string) string {
+	return fmt.Sprintf("jobs/%s/webhooks/%s.json", job, webhook)
+}
 
 // freeze writes the bodies of the deliveries that j owes beyond the first known
 // ones, as the job is at this moment. It comes before the record that names

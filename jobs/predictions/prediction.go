@@ -1,0 +1,146 @@
+// Package predictions keeps the predictions that were asked for and are worked
+// off by the queue: each a record that changes by compare-and-set, with the
+// request and the results as objects beside it.
+//
+//	predictions/<id>/prediction.json        the record
+//	predictions/<id>/request                the request's body
+//	predictions/<id>/results/<n>            the results of attempt n
+//	index/predictions/<id>                  empty; those that are not at an end
+//
+// As with training jobs, the record is the truth: the queue only names it, and
+// a task delivered twice finds it claimed or at an end.
+package predictions
+
+import (
+	"fmt"
+	"time"
+
+	"polyid-trainer/jobs"
+)
+
+// Kept is how long a prediction is kept after it was asked for.
+const Kept = 7 * 24 * time.Hour
+
+// MaxFailures is how often a prediction may fail by an error that another try
+// may mend before it has failed for good. Lost workers do not count.
+const MaxFailures = 3
+
+// Status is where a prediction stands; the values are those of the API.
+type Status string
+
+// The statuses of a prediction.
+const (
+	Queued    Status = "queued"
+	Running   Status = "running"
+	Succeeded Status = "succeeded"
+	Failed    Status = "failed"
+)
+
+// Ended reports whether the prediction is over.
+func (s Status) Ended() bool { return s == Succeeded || s == Failed }
+
+// Format is the form of a request and its results.
+type Format string
+
+// The formats.
+const (
+	JSON Format = "application/json"
+	CSV  Format = "text/csv"
+)
+
+// Model names the revision that predicts.
+type Model struct {
+	Repo     string `json:"repo"`
+	Revision string `json:"revision"` // as asked for
+	Commit   string `json:"commit"`   // what that was when the prediction was made; "" before
+}
+
+// Counts are how many inputs there are, and how they fared.
+type Counts struct {
+	Total  int `json:"total"`
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
+}
+
+// Prediction is the record.
+type Prediction struct {
+	ID    string `json:"id"`
+	Owner string `json:"owner,omitempty"` // name of the token that asked
+	Model Model  `json:"model"`
+
+	Request Format        `json:"request"`
+	Status  Status        `json:"status"`
+	Counts  Counts        `json:"counts"`
+	Result  string        `json:"result,omitempty"` // key of the results, once succeeded
+	Failure *jobs.Failure `json:"failure,omitempty"`
+
+	Claim    jobs.Claim `json:"claim"`
+	Failures int        `json:"failures,omitempty"` // so far
+
+	CreatedAt  time.Time `json:"created_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// New is a prediction that was just asked for, of total inputs where that is
+// known.
+func New(now time.Time, owner string, m Model, f Format, total int) *Prediction {
+	return &Prediction{
+		ID: jobs.NewID(jobs.PredictionPrefix), Owner: owner, Model: m, Request: f, Status: Queued, Counts: Counts{Total: total},
+		CreatedAt: now.UTC(), ExpiresAt: now.UTC().Add(Kept),
+	}
+}
+
+// Take gives the prediction to a worker under a fencing token. It is a conflict
+// while another's claim is in force, and when there is nothing left to do.
+func (p *Prediction) Take(now time.Time, worker, token string) error {
+	if p.Status.Ended() {
+		return &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("the prediction has %s", p.Status)}
+	}
+	if err := p.Claim.Take(now, worker, token); err != nil {
+		return err
+	}
+	p.Status = Running
+	return nil
+}
+
+// Succeed ends the prediction under token with results under a key.
+func (p *Prediction) Succeed(now time.Time, token string, m Model, c Counts, result string) error {
+	if err := p.Claim.Release(token); err != nil {
+		return err
+	}
+	p.Status, p.Model, p.Counts, p.Result, p.FinishedAt = Succeeded, m, c, result, now.UTC()
+	return nil
+}
+
+// Fail records a failure under token. It ends the prediction if it is for good
+// or there were MaxFailures of them; otherwise the next attempt may begin.
+func (p *Prediction) Fail(now time.Time, token string, f jobs.Failure, forGood bool) error {
+	if err := p.Claim.Release(token); err != nil {
+		return err
+	}
+	p.Failures++
+	if !forGood && p.Failures < MaxFailures {
+		p.Status = Queued
+		return nil
+	}
+	p.Status, p.Failure, p.FinishedAt = Failed, &f, now.UTC()
+	return nil
+}
+
+// HandBack gives the prediction free under token, for another worker.
+func (p *Prediction) HandBack(token string) error {
+	if err := p.Claim.Release(token); err != nil {
+		return err
+	}
+	p.Status = Queued
+	return nil
+}
+
+// Needed is the task that the record calls for now, if any.
+func Needed(now time.Time, p *Prediction) (t jobs.Task, ok bool) {
+	if p.Status.Ended() || p.Claim.Held(now) {
+		return jobs.Task{}, false
+	}
+	return jobs.Task{Kind: jobs.Predict, Job: p.ID, Attempt: p.Claim.Attempt}, true
+}

@@ -1,0 +1,236 @@
+package predictions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/record"
+)
+
+const (
+	all    = "predictions/"
+	active = "index/predictions/"
+)
+
+// Store keeps predictions in a bucket. It may be used concurrently, also by
+// several processes.
+type Store struct{ bucket storage.Bucket }
+
+// NewStore keeps predictions in b.
+func NewStore(b storage.Bucket) *Store { return &Store{b} }
+
+func recordKey(id string) string  { return all + id + "/prediction.json" }
+func requestKey(id string) string { return all + id + "/request" }
+
+// ResultKey is where an attempt puts its results: each at its own, so that a
+// worker that has lost its claim overwrites nothing.
+func ResultKey(id string, attempt int) string {
+	return fmt.Sprintf("%s%s/results/%04d", all, id, attempt)
+}
+
+// Create stores a new prediction and its request, of size bytes.
+func (s *Store) Create(ctx context.Context, p *Prediction, request io.Reader, size int64) error {
+	if _, err := s.bucket.Put(ctx, requestKey(p.ID), request, size, storage.Condition{}); err != nil {
+		return fmt.Errorf("create prediction %s: %w", p.ID, err)
+	}
+	// The mark before the record: one without the other is found by Expire.
+	if _, err := s.bucket.Put(ctx, active+p.ID, strings.NewReader(""), 0, storage.Condition{}); err != nil {
+		return fmt.Errorf("create prediction %s: %w", p.ID, err)
+	}
+	if err := record.Create(ctx, s.bucket, recordKey(p.ID), p); err != nil {
+		return fmt.Errorf("create prediction %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// Prediction reads a record; jobs.NotFound if there is none, or no longer.
+func (s *Store) Prediction(ctx context.Context, id string) (*Prediction, error) {
+	if !jobs.ValidID(jobs.PredictionPrefix, id) {
+		return nil, missing(storage.ErrNotExist, id)
+	}
+	e, _, err := record.Load[Prediction](ctx, s.bucket, recordKey(id))
+	if err != nil {
+		return nil, missing(err, id)
+	}
+	return e.Record, nil
+}
+
+// Update changes a record. The change is retried until no other writer comes
+// between, so it must only look at and change what it is handed; an error it
+// returns is passed on and nothing is written.
+func (s *Store) Update(ctx context.Context, id string, change func(*Prediction) error) (*Prediction, error) {
+	if !jobs.ValidID(jobs.PredictionPrefix, id) {
+		return nil, missing(storage.ErrNotExist, id)
+	}
+	p, err := record.Update(ctx, s.bucket, recordKey(id), change)
+	if err != nil {
+		return nil, missing(err, id)
+	}
+	return p, nil
+}
+
+// Request opens the body that was sent. The caller closes it.
+func (s *Store) Request(ctx context.Context, id string) (io.ReadCloser, error) {
+	return s.open(ctx, id, requestKey(id))
+}
+
+// Result opens the results of a prediction that has succeeded. The caller closes
+// them.
+func (s *Store) Result(ctx context.Context, p *Prediction) (io.ReadCloser, error) {
+	if p.Result == "" {
+		return nil, &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("the prediction is %s: it has no results", p.Status)}
+	}
+	return s.open(ctx, p.ID, p.Result)
+}
+
+func (s *Store) open(ctx context.Context, id, key string) (io.ReadCloser, error) {
+	if !jobs.ValidID(jobs.PredictionPrefix, id) {
+		return nil, missing(storage.ErrNotExist, id)
+	}
+	o, err := s.bucket.Get(ctx, key)
+	if err != nil {
+		return nil, missing(err, id)
+	}
+	return o, nil
+}
+
+// PutResult stores the results of an attempt under its ResultKey.
+func (s *Store) PutResult(ctx context.Context, id string, attempt int, results io.Reader, size int64) error {
+	_, err := s.bucket.Put(ctx, ResultKey(id, attempt), results, size, storage.Condition{})
+	if err != nil {
+		return fmt.Errorf("results of prediction %s: %w", id, err)
+	}
+	return nil
+}
+
+// Reconcile enqueues whatever predictions still need: after a crash between
+// record and queue, with an emptied Redis, when a worker died. Enqueuing what is
+// there already does nothing. It forgets the marks of those at an end.
+func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, now time.Time) error {
+	var errs []error
+	for e, err := range s.bucket.List(ctx, active) {
+		if err != nil {
+			return errors.Join(append(errs, fmt.Errorf("reconcile predictions: %w", err))...)
+		}
+		p, err := s.Prediction(ctx, strings.TrimPrefix(e.Key, active))
+		switch {
+		case jobs.ErrorCode(err) == jobs.NotFound:
+			// Being created now, or never quite: Expire takes the mark in time.
+			continue
+		case err != nil:
+		case p.Status.Ended():
+			err = s.bucket.Delete(ctx, e.Key)
+		default:
+			if t, ok := Needed(now, p); ok {
+				err = q.Enqueue(ctx, t)
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reconcile prediction %s: %w", strings.TrimPrefix(e.Key, active), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Expire deletes the predictions that were asked for before a time, with their
+// requests and results, unless a worker is on them now. It returns how many
+// went. Cut short, it goes on when called again: the record goes last.
+func (s *Store) Expire(ctx context.Context, before time.Time) (n int, err error) {
+	last := ""
+	for e, err := range s.bucket.List(ctx, all) { // by id, the oldest first
+		if err != nil {
+			return n, fmt.Errorf("expire predictions: %w", err)
+		}
+		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, all), "/")
+		made, ok := madeAt(id)
+		if !ok || id == last {
+			continue
+		}
+		if !made.Before(before) {
+			break
+		}
+		last = id
+		gone, err := s.delete(ctx, id, time.Now())
+		if err != nil {
+			return n, fmt.Errorf("expire prediction %s: %w", id, err)
+		}
+		if gone {
+			n++
+		}
+	}
+	return n, s.expireMarks(ctx, before)
+}
+
+// expireMarks removes the marks of predictions that were never quite created.
+func (s *Store) expireMarks(ctx context.Context, before time.Time) error {
+	for e, err := range s.bucket.List(ctx, active) {
+		if err != nil {
+			return fmt.Errorf("expire predictions: %w", err)
+		}
+		id := strings.TrimPrefix(e.Key, active)
+		made, ok := madeAt(id)
+		if ok && !made.Before(before) {
+			return nil
+		}
+		if _, err := s.Prediction(ctx, id); jobs.ErrorCode(err) != jobs.NotFound {
+			continue
+		}
+		if err := s.bucket.Delete(ctx, e.Key); err != nil {
+			return fmt.Errorf("expire predictions: %w", err)
+		}
+	}
+	return nil
+}
+
+// delete removes a prediction unless a worker holds it.
+func (s *Store) delete(ctx context.Context, id string, now time.Time) (bool, error) {
+	p, err := s.Prediction(ctx, id)
+	if err != nil && jobs.ErrorCode(err) != jobs.NotFound {
+		return false, err
+	}
+	if p != nil && p.Claim.Held(now) {
+		return false, nil
+	}
+	if err := s.bucket.Delete(ctx, active+id); err != nil {
+		return false, err
+	}
+	var keys []string
+	for e, err := range s.bucket.List(ctx, all+id+"/") {
+		if err != nil {
+			return false, err
+		}
+		if e.Key != recordKey(id) {
+			keys = append(keys, e.Key)
+		}
+	}
+	for _, key := range append(keys, recordKey(id)) {
+		if err := s.bucket.Delete(ctx, key); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// madeAt is when an id was made.
+func madeAt(id string) (time.Time, bool) {
+	if !jobs.ValidID(jobs.PredictionPrefix, id) {
+		return time.Time{}, false
+	}
+	u, err := ulid.ParseStrict(strings.TrimPrefix(id, jobs.PredictionPrefix))
+	return u.Timestamp(), err == nil
+}
+
+func missing(err error, id string) error {
+	if errors.Is(err, storage.ErrNotExist) {
+		return &jobs.Error{Code: jobs.NotFound, Detail: fmt.Sprintf("there is no prediction %q: they are kept for %d days", id, int(Kept.Hours()/24))}
+	}
+	return fmt.Errorf("prediction %s: %w", id, err)
+}

@@ -1,0 +1,247 @@
+package predictions_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/file"
+	"polyid-trainer/storage/storagetest"
+)
+
+var model = predictions.Model{Repo: "polyid/polyid-models", Revision: "main"}
+
+func bucket(t *testing.T) storage.Bucket {
+	t.Helper()
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func create(t *testing.T, s *predictions.Store, now time.Time) *predictions.Prediction {
+	t.Helper()
+	p := predictions.New(now, "tester", model, predictions.JSON, 2)
+	if err := s.Create(t.Context(), p, strings.NewReader("request"), 7); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func read(t *testing.T, r io.ReadCloser, err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	body, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// queue is a jobs.Queue that remembers.
+type queue struct {
+	tasks []jobs.Task
+	err   error
+}
+
+func (q *queue) Enqueue(_ context.Context, t jobs.Task) error {
+	q.tasks = append(q.tasks, t)
+	return q.err
+}
+
+func TestLifecycle(t *testing.T) {
+	now := time.Now()
+	s := predictions.NewStore(bucket(t))
+	p := create(t, s, now)
+	r, err := s.Request(t.Context(), p.ID)
+	if got := read(t, r, err); got != "request" {
+		t.Errorf("the request is %q", got)
+	}
+	update := func(change func(*predictions.Prediction) error) *predictions.Prediction {
+		t.Helper()
+		got, err := s.Update(t.Context(), p.ID, change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	got := update(func(p *predictions.Prediction) error { return p.Take(now, "a:1", "one") })
+	if got.Status != predictions.Running || got.Claim.Attempt != 1 {
+		t.Errorf("claimed as %+v", got)
+	}
+	if _, err := s.Result(t.Context(), got); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("results before the end: %v", err)
+	}
+	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Take(now, "b:1", "two") })
+	if jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("claimed twice: %v", err)
+	}
+
+	// The first worker dies; the second goes on once the lease is over, and then
+	// the first wakes up and changes nothing.
+	now = now.Add(jobs.Lease)
+	got = update(func(p *predictions.Prediction) error { return p.Take(now, "b:1", "two") })
+	if got.Claim.Attempt != 2 {
+		t.Errorf("attempt %d, want 2", got.Claim.Attempt)
+	}
+	for attempt, body := range map[int]string{1: "of a zombie", 2: "results"} {
+		if err := s.PutResult(t.Context(), p.ID, attempt, strings.NewReader(body), int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := func(token string, attempt int) error {
+		_, err := s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error {
+			return p.Succeed(now, token, predictions.Model{Commit: "abc"}, predictions.Counts{Total: 2, OK: 1, Failed: 1}, predictions.ResultKey(p.ID, attempt))
+		})
+		return err
+	}
+	if err := end("one", 1); !errors.Is(err, jobs.ErrLost) {
+		t.Errorf("a zombie's end: %v", err)
+	}
+	if err := end("two", 2); err != nil {
+		t.Fatal(err)
+	}
+	got, err = s.Prediction(t.Context(), p.ID)
+	if err != nil || got.Status != predictions.Succeeded || got.Model.Commit != "abc" || got.Counts.OK != 1 {
+		t.Fatalf("ended as %+v, %v", got, err)
+	}
+	r, err = s.Result(t.Context(), got)
+	if body := read(t, r, err); body != "results" {
+		t.Errorf("results are %q", body)
+	}
+	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Take(now, "c:1", "three") })
+	if jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("claimed after the end: %v", err)
+	}
+}
+
+func TestFail(t *testing.T) {
+	now := time.Now()
+	for _, forGood := range []bool{false, true} {
+		p := predictions.New(now, "", model, predictions.CSV, 0)
+		tries := 0
+		for ; !p.Status.Ended(); tries++ {
+			if err := errors.Join(p.Take(now, "a:1", "x"), p.Fail(now, "x", jobs.Failure{Code: "storage"}, forGood)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := map[bool]int{false: predictions.MaxFailures, true: 1}[forGood]; tries != want || p.Failure.Code != "storage" {
+			t.Errorf("for good %v: %d tries, %+v", forGood, tries, p.Failure)
+		}
+	}
+	p := predictions.New(now, "", model, predictions.CSV, 0)
+	if err := errors.Join(p.Take(now, "a:1", "x"), p.HandBack("x")); err != nil || p.Status != predictions.Queued || p.Failures != 0 {
+		t.Errorf("handed back as %+v, %v", p, err)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	s := predictions.NewStore(bucket(t))
+	for _, id := range []string{"pj_x", "../../jobs", jobs.NewID(jobs.PredictionPrefix), jobs.NewID(jobs.TrainingJobPrefix)} {
+		_, err := s.Prediction(t.Context(), id)
+		_, err2 := s.Request(t.Context(), id)
+		_, err3 := s.Update(t.Context(), id, func(*predictions.Prediction) error { return nil })
+		for _, err := range []error{err, err2, err3} {
+			if jobs.ErrorCode(err) != jobs.NotFound {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+	}
+}
+
+// Whatever call of creating fails, a prediction that is there is found by the
+// reconciler until it is at an end.
+func TestReconcile(t *testing.T) {
+	b := bucket(t)
+	s := predictions.NewStore(b)
+	now := time.Now()
+	waiting, held, done := create(t, s, now), create(t, s, now), create(t, s, now)
+	take := func(p *predictions.Prediction) error { return p.Take(now, "a:1", "x") }
+	for _, p := range []*predictions.Prediction{held, done} {
+		if _, err := s.Update(t.Context(), p.ID, take); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := s.Update(t.Context(), done.ID, func(p *predictions.Prediction) error {
+		return p.Succeed(now, "x", model, predictions.Counts{}, "k")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for call := range 3 {
+		n := 0
+		faulty := &storagetest.Faulty{Bucket: b, Fail: func(_ int, op, key string) storagetest.Fault {
+			if n++; n == call+1 {
+				return storagetest.Refused
+			}
+			return storagetest.None
+		}}
+		p := predictions.New(now, "", model, predictions.JSON, 1)
+		if err := predictions.NewStore(faulty).Create(t.Context(), p, strings.NewReader("x"), 1); err == nil {
+			t.Errorf("created although call %d failed", call)
+		}
+	}
+	var q queue
+	if err := s.Reconcile(t.Context(), &q, now); err != nil {
+		t.Fatal(err)
+	}
+	if len(q.tasks) != 1 || q.tasks[0] != (jobs.Task{Kind: jobs.Predict, Job: waiting.ID}) {
+		t.Errorf("enqueued %+v, want %s alone", q.tasks, waiting.ID)
+	}
+	q = queue{}
+	if err := s.Reconcile(t.Context(), &q, now.Add(jobs.Lease)); err != nil {
+		t.Fatal(err)
+	}
+	if len(q.tasks) != 2 || q.tasks[1] != (jobs.Task{Kind: jobs.Predict, Job: held.ID, Attempt: 1}) {
+		t.Errorf("enqueued %+v, want the lapsed one too", q.tasks)
+	}
+	q = queue{err: errors.New("redis is away")}
+	if err := s.Reconcile(t.Context(), &q, now.Add(jobs.Lease)); !errors.Is(err, q.err) || len(q.tasks) != 2 {
+		t.Errorf("%v after %d tasks: one error kept another from being healed", err, len(q.tasks))
+	}
+}
+
+func TestExpire(t *testing.T) {
+	b := bucket(t)
+	s := predictions.NewStore(b)
+	now := time.Now()
+	old, held := create(t, s, now), create(t, s, now)
+	if _, err := s.Update(t.Context(), held.ID, func(p *predictions.Prediction) error { return p.Take(now, "a:1", "x") }); err != nil {
+		t.Fatal(err)
+	}
+	// One whose request was stored, and nothing else.
+	id := jobs.NewID(jobs.PredictionPrefix)
+	if _, err := b.Put(t.Context(), "predictions/"+id+"/request", strings.NewReader("x"), 1, storage.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Expire(t.Context(), now.Add(-time.Minute)); n != 0 || err != nil {
+		t.Errorf("%d expired before their time, %v", n, err)
+	}
+	if n, err := s.Expire(t.Context(), now.Add(time.Minute)); n != 2 || err != nil {
+		t.Errorf("%d expired, %v; want 2", n, err)
+	}
+	if _, err := s.Prediction(t.Context(), old.ID); jobs.ErrorCode(err) != jobs.NotFound {
+		t.Errorf("the old one: %v", err)
+	}
+	if _, err := s.Prediction(t.Context(), held.ID); err != nil {
+		t.Errorf("the one that is worked on: %v", err)
+	}
+	for e, err := range b.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(e.Key, held.ID) {
+			t.Errorf("%s is left", e.Key)
+		}
+	}
+}
