@@ -55,6 +55,8 @@ var allowed = map[string][]string{
 
 	"api/app": {"storage/hub"},
 
+	"api/httpapi": {"jobs", "data", "storage", "storage/hub", "nn/train"},
+
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},
 

@@ -24,6 +24,10 @@ type Retry struct {
 
 var _ Bucket = (*Retry)(nil)
 
+// ErrUnavailable means that a Retry has tried in vain: the storage is away, full
+// or failing.
+var ErrUnavailable = errors.New("object storage is unavailable")
+
 // do calls try until it succeeds, as often as r says.
 func (r *Retry) do(ctx context.Context, try func() error) error {
 	tries, wait, after := r.Tries, r.First, r.After
@@ -38,8 +42,11 @@ func (r *Retry) do(ctx context.Context, try func() error) error {
 	}
 	for n := 1; ; n++ {
 		err := try()
-		if err == nil || n == tries || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) {
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict):
 			return err
+		case n == tries:
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		select {
 		case <-ctx.Done():

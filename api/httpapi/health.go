@@ -1,0 +1,64 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// readyWithin is how long a dependency may take to say that it is there.
+const readyWithin = 3 * time.Second
+
+// Health is the answer of /livez and /readyz.
+type Health struct {
+	Status string            `json:"status" enum:"ok,unavailable"`
+	Checks map[string]string `json:"checks" doc:"Of each thing the server depends on: ok, or that it is away."`
+}
+
+type healthAnswer struct {
+	Status int
+	Body   Health
+}
+
+// health says whether the process lives, and whether what it depends on does.
+func (s *Server) health() {
+	s.open("/livez", "/readyz")
+	free := []map[string][]string{}
+	route(s, huma.Operation{
+		OperationID: "live", Method: http.MethodGet, Path: "/livez", Tags: []string{"health"}, Security: free,
+		Summary: "Whether the process serves",
+	}, func(context.Context, *struct{}) (*healthAnswer, error) {
+		return &healthAnswer{http.StatusOK, Health{Status: "ok", Checks: map[string]string{}}}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Tags: []string{"health"}, Security: free,
+		Summary:     "Whether what the server depends on is there",
+		Description: "503 with the same answer if something is away; it says what.",
+	}, func(ctx context.Context, _ *struct{}) (*healthAnswer, error) { return s.ready(ctx), nil })
+}
+
+func (s *Server) ready(ctx context.Context) *healthAnswer {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	a := &healthAnswer{http.StatusOK, Health{Status: "ok", Checks: map[string]string{}}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for name, check := range s.Ready {
+		wg.Go(func() {
+			err := check(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			a.Body.Checks[name] = "ok"
+			if err != nil {
+				logOf(ctx).Warn("not ready", "check", name, "error", err)
+				a.Body.Checks[name] = "away"
+				a.Status, a.Body.Status = http.StatusServiceUnavailable, "unavailable"
+			}
+		})
+	}
+	wg.Wait()
+	return a
+}

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn/train"
+)
+
+// registry holds the schemas of the OpenAPI document.
+func registry() huma.Registry {
+	r := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	aliases(r)
+	return r
+}
+
+// schemaName names a type in the document: by its own name if it is this
+// package's, with the package's before it otherwise, and as the API calls it
+// where that has a word of its own.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	switch pkg := path.Base(t.PkgPath()); {
+	case t == reflect.TypeFor[jobs.View]():
+		return "TrainingJob"
+	case t == reflect.TypeFor[jobs.Spec]():
+		return "TrainingJobSpec"
+	case pkg == "." || pkg == "httpapi":
+		return name
+	default:
+		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
+}
+
+// aliases says what types that write their own JSON look like, which packages
+// below this one have no words for.
+func aliases(r huma.Registry) {
+	r.RegisterTypeAlias(reflect.TypeFor[train.Measure](), reflect.TypeFor[measureSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[train.Schedule](), reflect.TypeFor[scheduleSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[data.Names](), reflect.TypeFor[namesSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[data.Folds](), reflect.TypeFor[foldsSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[anySchema]())
+}
+
+type (
+	measureSchema  struct{}
+	scheduleSchema struct{}
+	namesSchema    struct{}
+	foldsSchema    struct{}
+	anySchema      struct{}
+)
+
+// Schema implements huma.SchemaProvider.
+func (measureSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeNumber, Nullable: true}
+}
+
+// Schema implements huma.SchemaProvider.
+func (scheduleSchema) Schema(huma.Registry) *huma.Schema {
+	name := &huma.Schema{Type: huma.TypeString, Enum: []any{train.Constant, train.Cosine, train.Exponential, train.ReduceOnPlateau}}
+	number := &huma.Schema{Type: huma.TypeNumber}
+	settings := &huma.Schema{Type: huma.TypeObject, Required: []string{"name"}, Properties: map[string]*huma.Schema{
+		"name": name, "warmup_epochs": number, "min_ratio": number, "gamma": number, "factor": number, "patience": {Type: huma.TypeInteger},
+	}}
+	return &huma.Schema{OneOf: []*huma.Schema{name, settings}, Description: "A schedule's name, or an object with the name and its settings."}
+}
+
+// Schema implements huma.SchemaProvider.
+func (namesSchema) Schema(huma.Registry) *huma.Schema {
+	name := &huma.Schema{Type: huma.TypeString}
+	return &huma.Schema{
+		OneOf:       []*huma.Schema{name, {Type: huma.TypeArray, Items: name}},
+		Description: "The id of an uploaded dataset or the name of a shipped one, or a list of them to be joined by column.",
+	}
+}
+
+// Schema implements huma.SchemaProvider.
+func (foldsSchema) Schema(huma.Registry) *huma.Schema {
+	rows := &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeInteger}}
+	return &huma.Schema{
+		Type: huma.TypeObject, Nullable: true,
+		AdditionalProperties: &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"train": rows, "validate": rows}, Required: []string{"train", "validate"}},
+		Description:          "Rows of each fold by its number, as PolyID's load_kfold reads them.",
+	}
+}
+
+// Schema implements huma.SchemaProvider.
+func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }

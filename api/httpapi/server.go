@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+)
+
+// Config is what every process' server needs, whatever it serves.
+type Config struct {
+	// Tokens are who may do anything. With none everybody may, and then only
+	// under a loopback name and from pages of this very server.
+	Tokens []Token
+	Limits Limits
+	// Ready asks what the server depends on, by name: "redis", "storage".
+	Ready   map[string]func(context.Context) error
+	Version string           // of the code
+	Now     func() time.Time // nil is time.Now
+	Log     *slog.Logger     // nil discards
+}
+
+// Server answers HTTP requests. It is safe for concurrent use once made.
+type Server struct {
+	Config
+	echo   *echo.Echo
+	api    huma.API
+	public map[string]bool // routes that need no token
+}
+
+// Area is a part of the interface: routes with what they need.
+type Area interface{ routes(*Server) }
+
+// New makes a server of areas.
+func New(c Config, areas ...Area) *Server {
+	c.Limits = c.Limits.WithDefaults()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}}
+	s.echo.IPExtractor = echo.ExtractIPDirect()
+	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.Use(s.observe()...)
+	s.echo.Use(secure, s.sameSite, s.identify, s.limitRate(), s.authorize)
+
+	s.api = humaecho.New(s.echo, s.openAPI())
+	s.docs()
+	s.login()
+	s.health()
+	for _, a := range areas {
+		a.routes(s)
+	}
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// open exempts routes from authentication.
+func (s *Server) open(routes ...string) {
+	for _, r := range routes {
+		s.public[r] = true
+	}
+}
+
+// route registers an operation: in the router and in the OpenAPI document.
+// Bodies are bounded by Limits.JSON unless the operation says otherwise.
+func route[I, O any](s *Server, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = s.Limits.JSON
+	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses["default"] = &huma.Response{
+		Description: "What is wrong, as RFC 9457 says.",
+		Content: map[string]*huma.MediaType{
+			problemJSON: {Schema: huma.SchemaFromType(s.api.OpenAPI().Components.Schemas, problemType)},
+		},
+	}
+	huma.Register(s.api, op, handle)
+}
+
+// openAPI is the document before any operation.
+func (s *Server) openAPI() huma.Config {
+	c := huma.DefaultConfig("PolyID Trainer", s.Version)
+	c.Info.Description = "Trains PolyID polymer-property models, publishes them and predicts with them."
+	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil // no links to schemas in answers, docs of our own
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "A token of API_TOKENS."},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Set by /login."},
+	}
+	c.Security = []map[string][]string{{"token": {}}, {"session": {}}}
+	c.Components.Schemas = registry()
+	return c
+}
