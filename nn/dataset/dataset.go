@@ -27,7 +27,7 @@ type Dataset struct {
 
 // New featurizes the SMILES of a table's rows and plans their graphs for a
 // network of blocks blocks. Rows with the same SMILES are read once. A row that
-// cannot be read is an error that names it; all of them are reported. progress
+// cannot be read is a *RowError; all of them are reported, joined. progress
 // may be nil, see featurize.Featurizer.All.
 func New(ctx context.Context, f *featurize.Featurizer, smiles []string, blocks int, progress func(done, total int)) (*Dataset, error) {
 	first := map[string]int{} // of each SMILES, in distinct
@@ -53,7 +53,7 @@ func New(ctx context.Context, f *featurize.Featurizer, smiles []string, blocks i
 	for i, n := range of {
 		r := results[n]
 		if r.Err != nil {
-			bad = append(bad, fmt.Errorf("row %d: %w", i, r.Err))
+			bad = append(bad, &RowError{i, r.Err})
 			continue
 		}
 		p := cache.Plan(r.Graph)
@@ -71,6 +71,17 @@ func New(ctx context.Context, f *featurize.Featurizer, smiles []string, blocks i
 	}
 	return d, nil
 }
+
+// RowError says why a row cannot be read.
+type RowError struct {
+	Row int
+	Err error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
+
+// Unwrap returns the cause.
+func (e *RowError) Unwrap() error { return e.Err }
 
 // Rows is the number of rows.
 func (d *Dataset) Rows() int { return len(d.row) }

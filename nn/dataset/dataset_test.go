@@ -101,6 +101,40 @@ func TestFittedOnTrainingRowsOnly(t *testing.T) {
 	}
 }
 
+// TestGraphKeys counts what the network can tell apart of PolyID's table: 18
+// graphs, although the order of atoms makes 35 of them. RDKit counts the same,
+// by canonical SMILES without stereochemistry (data/testdata/graphs.json).
+func TestGraphKeys(t *testing.T) {
+	_, set := shipped(t)
+	keys := set.GraphKeys()
+	count := map[string]int{}
+	for _, k := range keys {
+		count[k]++
+	}
+	largest := 0
+	for _, n := range count {
+		largest = max(largest, n)
+	}
+	if len(keys) != 229 || len(count) != 18 || largest != 50 {
+		t.Errorf("%d keys of %d graphs, the largest of %d rows; want 229 of 18, 50", len(keys), len(count), largest)
+	}
+}
+
+// TestGraphKeyOrder writes one molecule in two orders, and another one.
+func TestGraphKeyOrder(t *testing.T) {
+	f, err := featurize.New(featurize.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := New(t.Context(), f, []string{"OCC(C)=O", "CC(=O)CO", "CC(=O)OC"}, 4, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := set.GraphKeys(); k[0] != k[1] || k[0] == k[2] || set.Distinct() != 3 {
+		t.Errorf("keys %x of %d graphs", k, set.Distinct())
+	}
+}
+
 func TestRefused(t *testing.T) {
 	f, err := featurize.New(featurize.Config{})
 	if err != nil {
