@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"nn/train":              {"nn", "nn/plan"},
 	"nn/dataset":            {"nn", "nn/plan", "featurize", "data"},
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
-	"nn/keras":              {"nn", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
+	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
 	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "featurize", "data"},
 	"storage/file":          {"storage"},

@@ -16,7 +16,7 @@ import (
 
 // The classes that PolyID's pickles hold. What a model saved with
 // save_training=True carries besides, pandas' tables of the training rows, is
-// recognised and skipped.
+// recognised and skipped on reading.
 const (
 	classScaler       = "sklearn.preprocessing._data.RobustScaler"
 	classPreprocessor = "polyid.preprocessors.preprocessors.PolymerPreprocessor"
@@ -29,7 +29,7 @@ const (
 // allowed is the whole list of classes a pickle may name.
 func allowed(c pickle.Class) bool {
 	switch c = modern(c); c.String() {
-	case classScaler, classPreprocessor, classTokenizer, classDType, classArray,
+	case classScaler, classPreprocessor, classTokenizer, classDType, classArray, makeArray.String(), makeTable.String(),
 		"numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar", "builtins.slice",
 		"pandas.core.frame.DataFrame", "pandas.core.internals.managers.BlockManager", "pandas._libs.internals._unpickle_block",
 		"pandas.core.indexes.base._new_Index", "pandas.core.indexes.base.Index", "pandas.core.indexes.range.RangeIndex", "pandas.core.indexes.numeric.Int64Index":
@@ -246,10 +246,15 @@ func floats(v any) ([]float64, error) {
 	return nil, errors.New("neither a list nor an array")
 }
 
-// array1 reads numpy's own pickled form: _reconstruct with the state version,
-// shape, dtype, Fortran order, bytes.
+// array1 reads an array made of a list, or numpy's own pickled form:
+// _reconstruct with the state version, shape, dtype, Fortran order, bytes.
 func array1(o *pickle.Object) ([]float64, error) {
 	bad := errors.New("not an array of float64 in one dimension")
+	if o.Class == makeArray && len(o.Args.Items) == 1 {
+		if l, ok := o.Args.Items[0].(*pickle.List); ok {
+			return floats(l)
+		}
+	}
 	if modern(o.Class).String() != "numpy._core.multiarray._reconstruct" {
 		return nil, bad
 	}

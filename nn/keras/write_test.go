@@ -1,0 +1,179 @@
+package keras
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/train"
+)
+
+// madeUp is an untrained model of random sizes.
+func madeUp(t testing.TB, r *rand.Rand, targets ...string) *checkpoint.Model {
+	t.Helper()
+	m := &checkpoint.Model{
+		Config: nn.Config{
+			Name: nn.Global100, AtomFeatures: 1 + r.IntN(20), MolFeatures: 1 + r.IntN(9), NumMessages: 1 + r.IntN(14),
+			Dropout: []float64{0, 0.05, 0.5}[r.IntN(3)],
+		},
+		Features: featurize.Config{Atom: "atom_features_v1", Bond: "bond_features_v1"},
+		Vocab:    &featurize.Vocab{},
+	}
+	m.Config.BondFeatures = m.Config.AtomFeatures // global100 has no other
+	for _, tokenizer := range []**featurize.Tokenizer{&m.Vocab.Atom, &m.Vocab.Bond} {
+		var words []string
+		for i := range 1 + r.IntN(30) {
+			words = append(words, fmt.Sprintf("('%c', %d, False)", 'A'+i, r.IntN(4)))
+		}
+		var err error
+		if *tokenizer, err = featurize.NewTokenizer(words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range targets {
+		m.Targets = append(m.Targets, checkpoint.Target{Name: name, Units: "°C"})
+		m.Scaler.Center = append(m.Scaler.Center, 100*r.Float64()-50)
+		m.Scaler.Scale = append(m.Scaler.Scale, 60*r.Float64()+0.1)
+	}
+	m.Weights = nn.NewParams(m.Config, m.Sizes())
+	m.Weights.Init(r.Uint64())
+	return m
+}
+
+// written is the folder that Write makes.
+func written(t testing.TB, models []*checkpoint.Model, o Options) fstest.MapFS {
+	t.Helper()
+	folder := fstest.MapFS{}
+	err := Write(models, o, func(path string, body []byte) error {
+		if folder[path] != nil {
+			t.Errorf("%s was written twice", path)
+		}
+		folder[path] = &fstest.MapFile{Data: body}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// TestReadsWhatItWrote writes ensembles of every shape and reads them back.
+func TestReadsWhatItWrote(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, targets := range [][]string{{"Tg"}, {"Tg", "Tm"}, {"log10_Permeability_CO2", "Density", "x.y"}, {"Tg (°C)", "atom", "output_0"}} {
+		for range 5 {
+			models := []*checkpoint.Model{madeUp(t, r, targets...), madeUp(t, r, targets...)}
+			folder := written(t, models, Options{Train: &train.Config{Epochs: 7, BatchSize: 1, LearningRate: 1e-4}})
+			got, err := Read(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, m := range models {
+				g := got[i]
+				if g.Config != m.Config || g.Sizes() != m.Sizes() || g.Features != m.Features {
+					t.Errorf("%+v, %+v came back as %+v, %+v", m.Config, m.Sizes(), g.Config, g.Sizes())
+				}
+				if !slices.Equal(g.Weights.Slab, m.Weights.Slab) {
+					t.Errorf("%+v: other weights came back", m.Config)
+				}
+				if !slices.Equal(g.Scaler.Center, m.Scaler.Center) || !slices.Equal(g.Scaler.Scale, m.Scaler.Scale) {
+					t.Errorf("scaler %v came back as %v", m.Scaler, g.Scaler)
+				}
+				if !slices.Equal(g.Vocab.Atom.Words(), m.Vocab.Atom.Words()) || !slices.Equal(g.Vocab.Bond.Words(), m.Vocab.Bond.Words()) {
+					t.Error("another vocabulary came back")
+				}
+				if dir := Dir(i) + "/"; &folder[dir+"model.h5"].Data[0] != &folder[dir+Dir(i)+".h5"].Data[0] {
+					t.Error("the weights' two names are not one body")
+				}
+			}
+			for path, f := range written(t, models, Options{Train: &train.Config{Epochs: 7, BatchSize: 1, LearningRate: 1e-4}}) {
+				if !bytes.Equal(f.Data, folder[path].Data) {
+					t.Errorf("%s has other bytes the second time", path)
+				}
+			}
+		}
+	}
+}
+
+// TestLargestNetwork writes as many blocks as there may be: their description
+// does not fit an attribute by itself.
+func TestLargestNetwork(t *testing.T) {
+	m := madeUp(t, rand.New(rand.NewPCG(1, 1)), "Tg")
+	m.Config.AtomFeatures, m.Config.BondFeatures, m.Config.NumMessages = 2, 2, nn.MaxMessages
+	m.Weights = nn.NewParams(m.Config, m.Sizes())
+	m.Weights.Init(1)
+	got, err := Read(written(t, []*checkpoint.Model{m}, Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Config != m.Config || !slices.Equal(got[0].Weights.Slab, m.Weights.Slab) {
+		t.Errorf("%+v came back as %+v", m.Config, got[0].Config)
+	}
+}
+
+// TestWritesWhatItRead writes PolyID's own ensemble again: the same models come
+// back.
+func TestWritesWhatItRead(t *testing.T) {
+	models, err := Read(saved(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(written(t, models, Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range models {
+		var a, b bytes.Buffer
+		if err := checkpoint.Write(&a, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkpoint.Write(&b, got[i]); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a.Bytes(), b.Bytes()) {
+			t.Errorf("fold %d came back as another model", i)
+		}
+	}
+}
+
+func TestWillNotWrite(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	discard := func(string, []byte) error { return nil }
+	full := errors.New("disk full")
+	for _, x := range []struct {
+		want   string
+		models []*checkpoint.Model
+		o      Options
+		put    func(string, []byte) error
+	}{
+		{"no models", nil, Options{}, discard},
+		{"fold 1: it predicts", []*checkpoint.Model{madeUp(t, r, "Tg"), madeUp(t, r, "Tm")}, Options{}, discard},
+		{"weights are missing", func() []*checkpoint.Model { m := madeUp(t, r, "Tg"); m.Weights = nil; return []*checkpoint.Model{m} }(), Options{}, discard},
+		{"disk full", []*checkpoint.Model{madeUp(t, r, "Tg")}, Options{}, func(path string, _ []byte) error {
+			if strings.HasSuffix(path, "scaler.pk") {
+				return full
+			}
+			return nil
+		}},
+		{`target 0 is "Tm"`, []*checkpoint.Model{madeUp(t, r, "Tg")}, Options{Rows: &Rows{
+			Table: &data.Table{Targets: []data.Target{{Name: "Tm"}}},
+		}}, discard},
+		{"row 7 of 0", []*checkpoint.Model{madeUp(t, r, "Tg")}, Options{Rows: &Rows{
+			Table: &data.Table{Targets: []data.Target{{Name: "Tg"}}},
+			Folds: []data.Fold{{Train: []int{7}}}, Predicted: make([][]float64, 1), History: make([][]train.Epoch, 1),
+		}}, discard},
+	} {
+		if err := Write(x.models, x.o, x.put); err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("error %v, want it to say %q", err, x.want)
+		}
+	}
+}
