@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 	"jobs/redisjobs":   {"jobs"},
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 
-	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint"},
+	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app": {"storage/hub"},
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"polyid-trainer/jobs"
@@ -28,26 +30,49 @@ type FoldStore interface {
 // FoldTrainer trains folds under claims. Its fields are set before use and not
 // changed; it may train several folds at once.
 type FoldTrainer struct {
-	Store     FoldStore
-	Bucket    storage.Bucket
-	NewEngine nn.NewEngine
-	Worker    string        // "host:pid", as records show it
-	Every     time.Duration // the longest time between checkpoints
-	Recorder  train.Recorder
-	Log       *slog.Logger
+	Store       FoldStore
+	Bucket      storage.Bucket
+	NewEngine   nn.NewEngine
+	Worker      string        // "host:pid", as records show it
+	Every       time.Duration // the longest time between checkpoints
+	Lease       Lease
+	CostPerHour float64 // USD of the process
+	Recorder    train.Recorder
+	Log         *slog.Logger
+
+	// Watch, if not nil, is told of the fold's record when it was claimed,
+	// renewed and checkpointed. Its error ends the training: a Stop as it says,
+	// any other like a failure.
+	Watch func(ctx context.Context, e FoldEvent, f *jobs.Fold) error
 
 	Now   func() time.Time                     // nil is time.Now
 	After func(time.Duration) <-chan time.Time // nil is time.After
 }
 
+// FoldEvent is why FoldTrainer.Watch is called.
+type FoldEvent int
+
+// The events.
+const (
+	Claimed FoldEvent = iota
+	Renewed
+	Checkpointed
+)
+
 // Work is one fold to train.
 type Work struct {
-	Job    string
-	Fold   int
+	Job   string
+	Fold  int
+	Share *Share // charged for it; nil charges nothing
+	// Load, if not nil, sets the rest once the fold is claimed.
+	Load func(context.Context, *Work) error
+
 	Config train.Config
 	Data   train.Data
 	// Model holds all of the fold's model but weights and training state.
 	Model checkpoint.Model
+	// Warm, if not nil, are the weights that a fresh training starts from.
+	Warm *nn.Params
 }
 
 // Train claims a fold, goes on from its newest checkpoint, and trains it to its
@@ -56,27 +81,44 @@ type Work struct {
 // It returns a jobs.Conflict if the fold is another's or at an end, and an error
 // that wraps jobs.ErrLost if it was another's in the meantime; neither is a
 // failure of the fold. When ctx ends, the fold is saved and handed back, and the
-// error wraps ctx's cause. Any other error leaves the claim to lapse, so that a
-// later attempt goes on from the last checkpoint.
+// error wraps ctx's cause, a Stop for one. Any other error counts as a failure
+// and leaves the claim to lapse, so that a later attempt goes on from the last
+// checkpoint; where no later attempt can do better, the fold has failed and the
+// error is jobs.Permanent.
 func (t *FoldTrainer) Train(ctx context.Context, w Work) error {
 	c := &claim{FoldTrainer: t, Work: w, token: rand.Text()}
-	fold, err := c.update(ctx, func(f *jobs.Fold) error { return f.Take(c.now(), t.Worker, c.token) })
+	fold, err := t.Store.UpdateFold(ctx, w.Job, w.Fold, func(f *jobs.Fold) error {
+		if err := f.Take(c.now(), t.Worker, c.token); err != nil {
+			return err
+		}
+		t.Lease.extend(&f.Claim, c.now())
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	c.attempt, c.until, c.kept = fold.Attempt, fold.Until, fold.Checkpoint
+	c.attempt, c.kept = fold.Attempt, fold.Checkpoint
+	c.until.set(fold.Until)
 	c.log = t.Log.With("job", w.Job, "fold", w.Fold, "attempt", fold.Attempt)
 
 	held, cancel := context.WithCancelCause(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		c.renew(held, cancel)
-	}()
-	err = c.fit(held)
+	defer cancel(nil)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		k := keeper{lease: t.Lease, until: &c.until, renew: c.renew, now: c.now, after: c.after, log: c.log}
+		k.keep(held, cancel)
+	})
+	err = c.watch(held, Claimed, fold)
+	if err == nil && c.Load != nil {
+		err = c.Load(held, &c.Work)
+	}
+	if err == nil {
+		err = aside(func() error { return c.fit(held) })
+	}
+	cause := context.Cause(held)
 	cancel(nil)
-	<-renewed
-	return err
+	renewing.Wait()
+	return c.settle(ctx, cause, err)
 }
 
 // claim is one attempt at a fold.
@@ -85,7 +127,7 @@ type claim struct {
 	Work
 	token   string
 	attempt int
-	until   time.Time        // when the claim lapses, as last heard
+	until   deadline
 	kept    *jobs.Checkpoint // the newest in the record
 	log     *slog.Logger
 }
@@ -104,35 +146,44 @@ func (c *claim) after(d time.Duration) <-chan time.Time {
 	return c.After(d)
 }
 
-func (c *claim) update(ctx context.Context, change func(*jobs.Fold) error) (*jobs.Fold, error) {
-	return c.Store.UpdateFold(ctx, c.Job, c.Fold, change)
+func (c *claim) watch(ctx context.Context, e FoldEvent, f *jobs.Fold) error {
+	if c.Watch == nil {
+		return nil
+	}
+	return c.Watch(ctx, e, f)
 }
 
-// renew keeps the claim until ctx ends. It ends ctx with jobs.ErrLost when the
-// claim is another's, or may be because it has lapsed unrenewed.
-func (c *claim) renew(ctx context.Context, lost context.CancelCauseFunc) {
-	last := c.now()
-	for until := c.until; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.after(jobs.RenewEvery):
-		}
-		now := c.now()
-		f, err := c.update(ctx, func(f *jobs.Fold) error { return f.Renew(now, c.token, now.Sub(last)) })
-		switch {
-		case err == nil:
-			last, until = now, f.Until
-		case errors.Is(err, jobs.ErrLost):
-			lost(fmt.Errorf("fold %d: %w", c.Fold, jobs.ErrLost))
-			return
-		case !c.now().Before(until):
-			lost(fmt.Errorf("fold %d: %w: the claim could not be renewed (%w)", c.Fold, jobs.ErrLost, err))
-			return
-		case ctx.Err() == nil:
-			c.log.Warn("renewing the claim, will try again", "error", err)
-		}
+// update changes the record under the claim, and charges the time worked since
+// it was last written.
+func (c *claim) update(ctx context.Context, change func(*jobs.Fold) error) (*jobs.Fold, error) {
+	var worked time.Duration
+	if c.Share != nil {
+		worked = c.Share.take()
 	}
+	f, err := c.Store.UpdateFold(ctx, c.Job, c.Fold, func(f *jobs.Fold) error {
+		if err := f.Check(c.token); err != nil {
+			return err
+		}
+		f.Charge(c.now(), worked, c.CostPerHour)
+		return change(f)
+	})
+	if err != nil && c.Share != nil {
+		c.Share.giveBack(worked)
+	}
+	return f, err
+}
+
+// renew extends the claim.
+func (c *claim) renew(ctx context.Context) error {
+	f, err := c.update(ctx, func(f *jobs.Fold) error {
+		c.Lease.extend(&f.Claim, c.now())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.until.set(f.Until)
+	return c.watch(ctx, Renewed, f)
 }
 
 // fit trains from the newest checkpoint to the end and leaves the result.
@@ -143,25 +194,25 @@ func (c *claim) fit(ctx context.Context) error {
 	}
 	engine, err := c.NewEngine(c.Model.Config, c.Model.Sizes(), train.FoldSeed(c.Config.Seed, c.Fold))
 	if err != nil {
-		return fmt.Errorf("fold %d: %w", c.Fold, err)
+		return err
 	}
 	defer engine.Close()
-
+	if c.Warm != nil && resume == nil {
+		if err := train.WarmStart(engine, c.Warm); err != nil {
+			return jobs.Permanent(err)
+		}
+	}
 	result, err := train.Fit(ctx, engine, c.Data, c.Config, train.Options{
 		Recorder:     c.Recorder,
 		Checkpointer: &train.Timed{Every: c.Every, Now: c.Now, Write: c.keep},
 		Resume:       resume,
 		Now:          c.Now,
 	})
-	switch {
-	case err != nil && errors.Is(context.Cause(ctx), jobs.ErrLost): // whatever was interrupted by it
-		return context.Cause(ctx)
-	case errors.Is(err, jobs.ErrLost): // nothing may be written any more
+	if err != nil {
+		if result != nil && worthSaving(context.Cause(ctx), err) {
+			err = errors.Join(err, c.handBack(ctx, engine, result))
+		}
 		return err
-	case err != nil && ctx.Err() != nil && result != nil:
-		return errors.Join(err, c.handBack(ctx, engine, result))
-	case err != nil:
-		return fmt.Errorf("fold %d: %w", c.Fold, err)
 	}
 	snap, err := result.Snapshot(engine)
 	if err != nil {
@@ -171,6 +222,68 @@ func (c *claim) fit(ctx context.Context) error {
 		return err
 	}
 	return c.finish(ctx, snap)
+}
+
+// worthSaving reports whether a training that ended with err was stopped, and
+// may write what it has.
+func worthSaving(cause, err error) bool {
+	var stop Stop
+	switch {
+	case cause == nil, isLost(cause), isLost(err):
+		return false
+	case errors.As(cause, &stop):
+		return stop.Status != jobs.FoldCancelled
+	}
+	return true
+}
+
+// settle leaves the record as an attempt that ended with err calls for. cause
+// is why it was told to stop, if it was.
+func (c *claim) settle(ctx context.Context, cause, err error) error {
+	var stop Stop
+	status := jobs.FoldQueued
+	switch {
+	case err == nil:
+		return nil
+	case isLost(cause):
+		return fmt.Errorf("fold %d: %w", c.Fold, cause)
+	case isLost(err):
+		return fmt.Errorf("fold %d: %w", c.Fold, jobs.ErrLost)
+	case errors.As(cause, &stop) || errors.As(err, &stop):
+		status, err = stop.Status, errors.Join(err, stop)
+	case cause == nil:
+		return c.fail(ctx, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBack)
+	defer cancel()
+	_, released := c.update(ctx, func(f *jobs.Fold) error { return f.Release(c.token, status) })
+	return errors.Join(fmt.Errorf("fold %d: %w", c.Fold, err), released)
+}
+
+// fail counts a failure.
+func (c *claim) fail(ctx context.Context, err error) error {
+	err = fmt.Errorf("fold %d: %w", c.Fold, err)
+	var diverged *train.DivergedError
+	_, hopeless := asFailure(err)
+	hopeless = hopeless || errors.As(err, &diverged)
+	f, recorded := c.update(ctx, func(f *jobs.Fold) error {
+		f.Failures++
+		f.LastError = err.Error()
+		if hopeless || f.Failures >= jobs.MaxFoldFailures {
+			return f.Release(c.token, jobs.FoldFailed)
+		}
+		c.Lease.extend(&f.Claim, c.now())
+		return nil
+	})
+	switch {
+	case recorded != nil:
+		return errors.Join(err, recorded)
+	case hopeless:
+		return err
+	case f.Status == jobs.FoldFailed:
+		return jobs.Permanent(fmt.Errorf("failed %d times, the last time: %w", f.Failures, err))
+	}
+	return err
 }
 
 // load reads the newest checkpoint; nil if there is none.
@@ -197,7 +310,8 @@ func (c *claim) load(ctx context.Context) (*train.Snapshot, error) {
 // training goes on and the next one is tried.
 func (c *claim) keep(ctx context.Context, s *train.Snapshot) error {
 	err := c.save(ctx, s)
-	if err == nil || errors.Is(err, jobs.ErrLost) || ctx.Err() != nil {
+	var stop Stop
+	if err == nil || isLost(err) || errors.As(err, &stop) || ctx.Err() != nil {
 		return err
 	}
 	c.log.Warn("saving a checkpoint, training goes on", "error", err)
@@ -205,8 +319,14 @@ func (c *claim) keep(ctx context.Context, s *train.Snapshot) error {
 }
 
 // save writes a checkpoint, then names it in the record, then removes the one
-// before it.
+// before it. A worker that slept through its lease asks first whether the fold
+// is still its own.
 func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
+	if c.until.passed(c.now()) {
+		if err := unrenewed(c.renew(ctx)); err != nil {
+			return fmt.Errorf("saving a checkpoint: %w", err)
+		}
+	}
 	epoch, step := len(s.Progress.History), s.Progress.Step
 	m := c.Model
 	m.Keep(c.Config, s)
@@ -220,14 +340,14 @@ func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
 	if err := c.put(ctx, point.Key, &m); err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
-	_, err := c.update(ctx, func(f *jobs.Fold) error {
-		if err := f.Check(c.token); err != nil {
-			return err
-		}
+	f, err := c.update(ctx, func(f *jobs.Fold) error {
 		f.Checkpoint = point
 		return nil
 	})
 	if err != nil {
+		if isLost(err) {
+			err = errors.Join(err, c.Bucket.Delete(ctx, point.Key)) // nobody will name it
+		}
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
 	if old := c.kept; old != nil && old.Key != point.Key {
@@ -236,7 +356,7 @@ func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
 		}
 	}
 	c.kept = point
-	return nil
+	return c.watch(ctx, Checkpointed, f)
 }
 
 // finish writes the best weights and ends the claim.
@@ -251,6 +371,13 @@ func (c *claim) finish(ctx context.Context, s *train.Snapshot) error {
 	if err := c.put(ctx, key, best); err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
+	history, err := json.Marshal(s.Progress.History)
+	if err != nil {
+		return fmt.Errorf("fold %d: %w", c.Fold, err)
+	}
+	if err := putOnce(ctx, c.Bucket, HistoryKey(c.Job, c.Fold), history); err != nil {
+		return fmt.Errorf("saving the history: %w", err)
+	}
 	epoch, _ := s.Progress.Best()
 	_, err = c.update(ctx, func(f *jobs.Fold) error {
 		f.Result = &jobs.FoldResult{
@@ -264,7 +391,7 @@ func (c *claim) finish(ctx context.Context, s *train.Snapshot) error {
 	return nil
 }
 
-// handBack saves a fold whose training was told to stop and gives it free.
+// handBack saves a fold whose training was told to stop.
 func (c *claim) handBack(ctx context.Context, e nn.Engine, r *train.Result) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBack)
 	defer cancel()
@@ -272,21 +399,26 @@ func (c *claim) handBack(ctx context.Context, e nn.Engine, r *train.Result) erro
 	if err != nil {
 		return err
 	}
-	if err := c.save(ctx, snap); err != nil {
+	var stop Stop
+	if err := c.save(ctx, snap); err != nil && !errors.As(err, &stop) { // it is stopping already
 		return err
 	}
-	_, err = c.update(ctx, func(f *jobs.Fold) error { return f.Release(c.token, jobs.FoldQueued) })
-	return err
+	return nil
 }
 
-// put writes a model under a key of its own. One that is there already is this
-// attempt's, from a try whose answer was lost.
+// put writes a model under a key of its own.
 func (c *claim) put(ctx context.Context, key string, m *checkpoint.Model) error {
 	var b bytes.Buffer
 	if err := checkpoint.Write(&b, m); err != nil {
 		return err
 	}
-	_, err := c.Bucket.Put(ctx, key, bytes.NewReader(b.Bytes()), int64(b.Len()), storage.IfAbsent())
+	return putOnce(ctx, c.Bucket, key, b.Bytes())
+}
+
+// putOnce writes what has a key of its own. What is there already is the same,
+// from a try whose answer was lost or a worker that came this far.
+func putOnce(ctx context.Context, b storage.Bucket, key string, body []byte) error {
+	_, err := b.Put(ctx, key, bytes.NewReader(body), int64(len(body)), storage.IfAbsent())
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
 	}

@@ -160,7 +160,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) trainer(name string, r train.Recorder) *pipeline.FoldTrainer {
 	return &pipeline.FoldTrainer{
 		Store: b.store, Bucket: b.bucket, NewEngine: cpu.New, Worker: name, Every: time.Nanosecond, Recorder: r,
-		Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, After: b.clock.After,
+		CostPerHour: 3.6, Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, After: b.clock.After,
 	}
 }
 
@@ -346,8 +346,9 @@ func TestRenewal(t *testing.T) {
 			b.clock.Add(jobs.RenewEvery)
 		}
 		<-b.clock.asked
-		if f := b.fold(); !f.Until.After(before) || f.Seconds < 2*jobs.RenewEvery.Seconds() {
-			t.Errorf("after 15 s the claim lapses at %v, was %v, with %v s worked", f.Until, before, f.Seconds)
+		f := b.fold()
+		if seconds, usd := f.Spent(); !f.Until.After(before) || seconds < 2*jobs.RenewEvery.Seconds() || usd != seconds/1000 {
+			t.Errorf("after 15 s the claim lapses at %v, was %v, with %v s worked for %v USD", f.Until, before, seconds, usd)
 		}
 		d.kill()
 		for range 5 {
@@ -357,6 +358,7 @@ func TestRenewal(t *testing.T) {
 			}
 		}
 	}
+	b.work.Share = pipeline.NewMeter(b.clock.Now).Start()
 	tr := b.trainer("a:1", &steps{5, pass})
 	tr.Bucket, tr.Store = broken, records.New(broken)
 	if err := tr.Train(t.Context(), b.work); !errors.Is(err, jobs.ErrLost) {

@@ -1,0 +1,270 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"polyid-trainer/featurize"
+	"polyid-trainer/featurize/smiles"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/revision"
+	"polyid-trainer/nn/train"
+	"polyid-trainer/storage"
+)
+
+// finalize makes the ensemble of a job's folds: it scores them on the rows they
+// did not see and writes the files of the revision. All of it follows from the
+// records and what they name, so that a second attempt writes the same.
+func (p *Pipeline) finalize(ctx context.Context, id string) error {
+	folds, err := p.Store.Folds(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, f := range folds {
+		if f.Result == nil { // enqueued before its time
+			return nil
+		}
+	}
+	enter := func(j *jobs.Job) error {
+		for _, f := range folds { // whose worker died between record and event
+			if err := j.FoldFinished(p.now(), f); err != nil {
+				return err
+			}
+		}
+		return j.Finalize(p.now())
+	}
+	return p.stage(ctx, id, []jobs.State{jobs.Training, jobs.Finalizing}, enter, func(ctx context.Context, s *stage) error {
+		r, err := s.assemble(ctx, folds)
+		if err != nil {
+			return err
+		}
+		if err := s.write(ctx, r); err != nil {
+			return err
+		}
+		metrics, err := json.Marshal(r.Metrics)
+		if err != nil {
+			return err
+		}
+		return s.done(ctx, func(j *jobs.Job) error {
+			j.Metrics = metrics
+			if j.Spec.Publish == nil {
+				return j.Succeed(p.now())
+			}
+			return j.Advance(jobs.Publishing, "")
+		})
+	})
+}
+
+// assemble makes the revision.
+func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Revision, error) {
+	item, err := s.shared.borrow(ctx, s.job.ID, func() (*corpus, *Preparation, error) { return s.load(ctx, s.job) })
+	if err != nil {
+		return nil, err
+	}
+	defer s.shared.giveBack(item)
+	c, prep := item.corpus, item.prep
+	if len(folds) != len(prep.Folds) {
+		return nil, failure("folds_missing", "there are %d fold records for %d folds", len(folds), len(prep.Folds))
+	}
+	r := &revision.Revision{Folds: prep.Folds}
+	var held [][]float64 // of each fold: its predictions of the hold-out rows
+	for i, f := range folds {
+		m, err := s.model(ctx, f.Result.Model)
+		if err != nil {
+			return nil, err
+		}
+		seen, unseen, err := s.predict(ctx, c, m, prep.Folds[i].Validate, prep.Holdout)
+		if err != nil {
+			return nil, fmt.Errorf("scoring fold %d: %w", i, err)
+		}
+		for n, row := range prep.Folds[i].Validate {
+			k := len(m.Targets)
+			r.Predictions = append(r.Predictions, revision.OutOfFold(row, i, prep.Groups[row], c.name(row), c.table.Values(row), seen[n*k:(n+1)*k]))
+		}
+		held = append(held, unseen)
+		r.Models = append(r.Models, m)
+		history, err := s.history(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		r.History = append(r.History, history)
+	}
+	r.Calibration, err = ensemble.Calibrate(r.Models[0].Targets, len(folds), revision.CalibrationRows(r.Predictions))
+	if err != nil {
+		return nil, failure("calibration", "%v", err)
+	}
+	for n, row := range prep.Holdout {
+		at := row
+		if row >= c.rows { // counted in its own table
+			at -= c.rows
+		}
+		r.Predictions = append(r.Predictions,
+			revision.HeldOut(at, prep.Groups[row], c.name(row), c.table.Values(row), combine(r.Calibration, held, n, len(r.Models[0].Targets))))
+	}
+	if r.Domain, err = c.domain(ctx, inFolds(prep.Folds)); err != nil {
+		return nil, err
+	}
+	r.Metrics = revision.Measure(c.table, prep.Folds, r.Predictions)
+	for i, f := range folds {
+		m := &r.Metrics.Folds[i]
+		m.Epochs, m.BestEpoch, m.BestValLoss = f.Result.Epochs, f.Result.BestEpoch, train.Measure(f.Result.BestValLoss)
+	}
+	r.Config = s.config(c, prep, folds)
+	return r, nil
+}
+
+// model reads a fold's best weights.
+func (s *stage) model(ctx context.Context, key string) (*checkpoint.Model, error) {
+	o, err := s.Bucket.Get(ctx, key)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, failure("model_missing", "%s is gone", key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	m, err := checkpoint.Read(o)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", key, err)
+	}
+	return m, nil
+}
+
+func (s *stage) history(ctx context.Context, fold int) ([]train.Epoch, error) {
+	body, err := read(ctx, s.Bucket, HistoryKey(s.job.ID, fold), maxHistory)
+	if err != nil {
+		return nil, err
+	}
+	var h []train.Epoch
+	if err := json.Unmarshal(body, &h); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", HistoryKey(s.job.ID, fold), err)
+	}
+	return h, nil
+}
+
+// maxHistory bounds a fold's history in bytes: a million epochs of some targets.
+const maxHistory = 1 << 30
+
+// predict gives a model's predictions of rows, in the targets' units, [rows ×
+// targets]: those of a row's chains on average.
+func (s *stage) predict(ctx context.Context, c *corpus, m *checkpoint.Model, sets ...[]int) (seen, unseen []float64, err error) {
+	engine, err := s.NewEngine(m.Config, m.Sizes(), 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer engine.Close()
+	if err := engine.SetState(&nn.State{Weights: m.Weights}); err != nil {
+		return nil, nil, err
+	}
+	out := make([][]float64, len(sets))
+	err = aside(func() error {
+		for i, rows := range sets {
+			if out[i], err = c.predict(ctx, engine, m, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out[0], out[1], err
+}
+
+func (c *corpus) predict(ctx context.Context, engine nn.Engine, m *checkpoint.Model, rows []int) ([]float64, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	k := len(m.Targets)
+	scaled, err := train.Predict(ctx, engine, c.set.Bind(m.Vocab, c.chainsOf(rows)), k)
+	if err != nil {
+		return nil, err
+	}
+	wide := make([]float64, len(scaled))
+	for i, x := range scaled {
+		wide[i] = float64(x)
+	}
+	perChain := m.Scaler.Inverse(wide)
+	out := make([]float64, 0, len(rows)*k)
+	for _, row := range rows {
+		n := c.first[row+1] - c.first[row]
+		for t := range k {
+			sum := 0.0
+			for i := range n {
+				sum += perChain[i*k+t]
+			}
+			out = append(out, sum/float64(n))
+		}
+		perChain = perChain[n*k:]
+	}
+	return out, nil
+}
+
+// combine is the ensemble's prediction of the n-th hold-out row, from those of
+// its folds.
+func combine(c *ensemble.Calibration, folds [][]float64, n, targets int) *ensemble.Prediction {
+	out := &ensemble.Prediction{}
+	for t := range targets {
+		var v ensemble.Value
+		for _, f := range folds {
+			v.PerFold = append(v.PerFold, f[n*targets+t])
+			v.Mean += f[n*targets+t] / float64(len(folds))
+		}
+		for _, x := range v.PerFold {
+			v.Std += (x - v.Mean) * (x - v.Mean)
+		}
+		v.Std = math.Sqrt(v.Std / float64(len(folds)-1))
+		v.Interval = c.Interval(t, v.PerFold)
+		out.Values = append(out.Values, v)
+	}
+	return out
+}
+
+// name is a row's polymer as the row states it.
+func (c *corpus) name(row int) string {
+	st := &c.table.Structures[row]
+	text, _ := st.Field(string(st.Notation()))
+	return text
+}
+
+// domain is the Morgan hashes of the chains of rows.
+func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, error) {
+	d := new(featurize.Domain)
+	seen := map[string]bool{}
+	for _, i := range c.chainsOf(rows) {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		text := c.chains.Structures[i].Polymer
+		if seen[text] {
+			continue
+		}
+		seen[text] = true
+		m, err := smiles.Read(text)
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", c.row[i], err)
+		}
+		d.Add(m)
+	}
+	return d, nil
+}
+
+// write writes the revision's files.
+func (s *stage) write(ctx context.Context, r *revision.Revision) error {
+	return r.Write(func(path string, body []byte) error {
+		if s.until.passed(s.now()) {
+			if err := unrenewed(s.renew(ctx)); err != nil {
+				return err
+			}
+		}
+		_, err := s.Bucket.Put(ctx, ModelPrefix(s.job.ID)+path, bytes.NewReader(body), int64(len(body)), storage.IfAbsent())
+		if errors.Is(err, storage.ErrConflict) {
+			return nil
+		}
+		return err
+	})
+}

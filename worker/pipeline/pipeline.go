@@ -1,0 +1,142 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/storage"
+)
+
+// Live is what running folds tell, and are told, between checkpoints. All of it
+// may be lost.
+type Live interface {
+	// Beat tells a fold's progress and returns what the fold is to do.
+	Beat(ctx context.Context, job string, fold int, progress json.RawMessage) (jobs.Control, error)
+	// Tell tells a job's folds what to do at their next beat.
+	Tell(ctx context.Context, job string, c jobs.Control) error
+	// Changed wakes up whoever watches the job.
+	Changed(ctx context.Context, job string) error
+}
+
+// Pipeline works on the stages of training jobs. Its fields are set before use
+// and not changed; it may work on many tasks at once.
+type Pipeline struct {
+	Store     jobs.Store
+	Queue     jobs.Queue
+	Bucket    storage.Bucket
+	NewEngine nn.NewEngine
+	Live      Live // nil tells nobody: records alone decide
+
+	Worker      string        // "host:pid", as records show it
+	Hardware    string        // of this machine, as the model card names it
+	Code        string        // version of this program, as models name it
+	Every       time.Duration // the longest time between checkpoints; 0 is a minute
+	BeatEvery   time.Duration // 0 is two seconds
+	Lease       Lease
+	CostPerHour float64            // USD of this process
+	Chains      structure.Defaults // what polymers get that do not say; Seed is the job's
+	Log         *slog.Logger
+	Now         func() time.Time // nil is time.Now
+
+	// Warm loads a fold of the revision that a job starts from; nil knows none.
+	Warm func(ctx context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error)
+
+	Totals Totals // of what this process did
+
+	once   sync.Once
+	meter  *Meter
+	shared shelf
+}
+
+const (
+	defaultEvery     = time.Minute
+	defaultBeatEvery = 2 * time.Second
+)
+
+// Handle works on a task of kind jobs.Prepare, jobs.TrainFold or jobs.Finalize.
+// Its errors are those that redisjobs.Server.Handler asks for. A task whose work
+// is done already, or another's, is no error.
+func (p *Pipeline) Handle(ctx context.Context, t jobs.Task) error {
+	p.once.Do(func() { p.meter = NewMeter(p.Now) })
+	var err error
+	switch t.Kind {
+	case jobs.Prepare:
+		err = p.prepare(ctx, t.Job)
+	case jobs.TrainFold:
+		err = p.train(ctx, t.Job, t.Fold)
+	case jobs.Finalize:
+		err = p.finalize(ctx, t.Job)
+	default:
+		return jobs.Permanent(fmt.Errorf("a worker knows no task of kind %q", t.Kind))
+	}
+	if jobs.ErrorCode(err) == jobs.NotFound { // deleted
+		return nil
+	}
+	return err
+}
+
+func (p *Pipeline) now() time.Time {
+	if p.Now == nil {
+		return time.Now()
+	}
+	return p.Now()
+}
+
+// next enqueues what a job needs after its record has moved, and wakes up who
+// watches it. What fails here the reconciler makes good.
+func (p *Pipeline) next(ctx context.Context, j *jobs.Job) error {
+	p.changed(ctx, j.ID)
+	var folds []*jobs.Fold
+	if j.State == jobs.Training {
+		var err error
+		if folds, err = p.Store.Folds(ctx, j.ID); err != nil {
+			return err
+		}
+	}
+	for _, t := range jobs.Needed(p.now(), j, folds) {
+		if err := p.Queue.Enqueue(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) changed(ctx context.Context, job string) {
+	if p.Live == nil {
+		return
+	}
+	if err := p.Live.Changed(ctx, job); err != nil && ctx.Err() == nil {
+		p.Log.Warn("waking up the job's watchers", "job", job, "error", err)
+	}
+}
+
+// failed is a failure that ends a job.
+type failed struct{ jobs.Failure }
+
+func (f *failed) Error() string { return f.Detail }
+
+// failure makes the error that ends a job for good.
+func failure(code, format string, args ...any) error {
+	return &failed{jobs.Failure{Code: code, Detail: fmt.Sprintf(format, args...)}}
+}
+
+// asFailure finds the failure in an error that no retry can mend.
+func asFailure(err error) (jobs.Failure, bool) {
+	var f *failed
+	switch {
+	case errors.As(err, &f):
+		return f.Failure, true
+	case jobs.IsPermanent(err):
+		return jobs.Failure{Code: "permanent", Detail: err.Error()}, true
+	}
+	return jobs.Failure{}, false
+}

@@ -1,0 +1,186 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+	"polyid-trainer/storage"
+)
+
+// prepare turns a job's tables into folds: it grows the chains, features them
+// once to see that they can be, and deals the rows.
+func (p *Pipeline) prepare(ctx context.Context, id string) error {
+	start := func(j *jobs.Job) error { return j.Start(p.now()) }
+	return p.stage(ctx, id, []jobs.State{jobs.Queued, jobs.Preparing}, start, func(ctx context.Context, s *stage) error {
+		prep, err := s.preparation(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.Store.CreateFolds(ctx, id, len(prep.Folds)); err != nil {
+			return err
+		}
+		return s.done(ctx, func(j *jobs.Job) error { return j.Train(prep.Data, prep.Warnings) })
+	})
+}
+
+// preparation makes prepared.json, or reads what an earlier attempt made.
+func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
+	prep, err := readPreparation(ctx, s.Bucket, s.job.ID)
+	if !errors.Is(err, storage.ErrNotExist) {
+		return prep, err
+	}
+	var made *Preparation
+	item, err := s.shared.borrow(ctx, s.job.ID, func() (*corpus, *Preparation, error) {
+		c, p, err := s.divide(ctx)
+		made = p
+		return c, p, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer s.shared.giveBack(item)
+	if made == nil { // a fold is at work already, so another worker was quicker
+		return item.prep, nil
+	}
+	body, err := json.Marshal(made)
+	if err != nil {
+		return nil, err
+	}
+	if err := putOnce(ctx, s.Bucket, PreparedKey(s.job.ID), body); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// divide reads, grows, featurizes and deals.
+func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
+	spec := &s.job.Spec
+	table, holdout, err := s.readTables(ctx, s.job.ID, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	defaults := s.Chains.WithDefaults()
+	defaults.Seed = spec.Seed
+	all := table
+	if holdout != nil {
+		all = appended(table, holdout)
+	}
+	grown, err := grow(ctx, defaults, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := newCorpus(ctx, spec, table, holdout, grown)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys := c.groupKeys()
+	part, err := table.Partition(data.PartitionRequest{
+		Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: keys[:c.rows],
+	})
+	if err != nil {
+		return nil, nil, failure("invalid_split", "%v", err)
+	}
+	if err := tooFew(table, part.Folds); err != nil {
+		return nil, nil, err
+	}
+	prep := &Preparation{
+		SchemaVersion: preparationSchema, Folds: part.Folds, Holdout: part.Holdout, Groups: part.Groups,
+		Graphs: c.graphStats(part.Folds), Defaults: defaults, Chains: grown,
+		Data: jobs.Prepared{Name: datasetName(spec.Dataset), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
+	}
+	if holdout != nil {
+		prep.Groups = all.PolymerGroups() // across both tables
+		for r := c.rows; r < all.Rows(); r++ {
+			if all.Measured(r) {
+				prep.Holdout = append(prep.Holdout, r)
+			}
+		}
+	}
+	for i, n := range table.Counts(inFolds(part.Folds)) {
+		prep.Data.Targets = append(prep.Data.Targets, jobs.Target{Name: table.Targets[i].Name, Units: table.Targets[i].Units, Values: n})
+	}
+	for _, f := range part.Folds {
+		prep.Data.Folds = append(prep.Data.Folds, jobs.Size{Train: len(f.Train), Validate: len(f.Validate)})
+	}
+	prep.Warnings = s.warnings(part.Warnings, prep.Graphs)
+	return c, prep, prep.name()
+}
+
+// graphStats counts what the network can tell apart, by chains.
+func (c *corpus) graphStats(folds data.Folds) data.GraphStats {
+	ofChains := make(data.Folds, len(folds))
+	for i, f := range folds {
+		ofChains[i] = data.Fold{Train: c.chainsOf(f.Train), Validate: c.chainsOf(f.Validate)}
+	}
+	return c.chains.GraphStats(c.set.GraphKeys(), ofChains)
+}
+
+func (s *stage) warnings(split []data.Warning, graphs data.GraphStats) []jobs.Warning {
+	var out []jobs.Warning
+	for _, w := range split {
+		out = append(out, jobs.Warning{Code: w.Code, Detail: w.Detail})
+	}
+	if w, ok := graphs.Warning(); ok {
+		out = append(out, jobs.Warning{Code: w.Code, Detail: w.Detail})
+	}
+	if s.job.Spec.MaxUSD > 0 && s.CostPerHour == 0 {
+		out = append(out, jobs.Warning{Code: "budget_unmeasured", Detail: "max_cost_usd has no effect while workers have no COST_PER_HOUR"})
+	}
+	return out
+}
+
+// leastPerFold is how many values of a target a fold needs on average to be
+// validated: with fewer, some fold has none, or one that says nothing.
+const leastPerFold = 2
+
+// tooFew reports targets that cannot be learned by every fold.
+func tooFew(t *data.Table, folds data.Folds) error {
+	var found []string
+	for i, n := range t.Counts(inFolds(folds)) {
+		name := t.Targets[i].Name
+		if n < leastPerFold*len(folds) {
+			found = append(found, fmt.Sprintf("%s has %d values for %d folds, at least %d are needed", name, n, len(folds), leastPerFold*len(folds)))
+			continue
+		}
+		for k, f := range folds {
+			if t.Counts(f.Train)[i] == 0 {
+				found = append(found, fmt.Sprintf("fold %d trains on no value of %s", k, name))
+			}
+		}
+	}
+	if found != nil {
+		return failure("too_few_values", "%s", strings.Join(found, "; "))
+	}
+	return nil
+}
+
+// inFolds lists every row of any fold, ascending.
+func inFolds(folds data.Folds) []int {
+	var rows []int
+	for _, f := range folds {
+		rows = append(append(rows, f.Train...), f.Validate...)
+	}
+	slices.Sort(rows)
+	return slices.Compact(rows)
+}
+
+// licence lists the licences of shipped datasets; "" if any is a user's own.
+func licence(names []string) string {
+	var found []string
+	for _, name := range names {
+		d, ok := data.Shipped(name)
+		if !ok {
+			return ""
+		}
+		if !slices.Contains(found, d.License) {
+			found = append(found, d.License)
+		}
+	}
+	return strings.Join(found, " and ")
+}

@@ -1,0 +1,353 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/train"
+)
+
+// train trains one fold of a job and, if it was the last, enqueues what follows.
+func (p *Pipeline) train(ctx context.Context, id string, fold int) error {
+	j, err := p.Store.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	free, err := p.free(ctx, j, fold)
+	if err != nil || !free {
+		return err
+	}
+	log := p.Log.With("job", id, "fold", fold)
+	var c *corpus
+	err = p.trainFold(ctx, j, fold, &c, log)
+	var stop Stop
+	switch {
+	case err == nil:
+		return p.folded(ctx, id, fold)
+	case jobs.ErrorCode(err) == jobs.Conflict:
+		return p.folded(ctx, id, fold)
+	case isLost(err):
+		log.Info("the fold is another worker's by now")
+		return jobs.ErrLost
+	case errors.As(err, &stop):
+		log.Info("the fold has stopped", "status", stop.Status)
+		return nil
+	}
+	if f, fatal := foldFailure(err, fold, c); fatal {
+		return p.failJob(ctx, id, f)
+	}
+	return err
+}
+
+// free reports whether a fold is there to be claimed. What is not, and why, the
+// reconciler knows; a fold that has ended may be the last, so what follows is
+// enqueued.
+func (p *Pipeline) free(ctx context.Context, j *jobs.Job, fold int) (bool, error) {
+	if j.State != jobs.Training {
+		return false, p.next(ctx, j)
+	}
+	folds, err := p.Store.Folds(ctx, j.ID)
+	if err != nil {
+		return false, err
+	}
+	if fold < 0 || fold >= len(folds) {
+		return false, jobs.Permanent(fmt.Errorf("%s has no fold %d", j.ID, fold))
+	}
+	f := folds[fold]
+	if f.Status.Ended() {
+		return false, p.folded(ctx, j.ID, fold)
+	}
+	return !f.Held(p.now()), nil
+}
+
+// trainFold claims a fold and trains it on the job's corpus, which it sets,
+// telling its progress.
+func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **corpus, log *slog.Logger) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	share := p.meter.Start()
+	defer share.Stop()
+	w := &watch{Pipeline: p, job: j, fold: fold, share: share, progress: newProgress(p.now, &p.Totals, j.Spec.Epochs), log: log}
+	t := &FoldTrainer{
+		Store: p.Store, Bucket: p.Bucket, NewEngine: p.NewEngine, Worker: p.Worker, Every: orDefault(p.Every, defaultEvery),
+		Lease: p.Lease, CostPerHour: p.CostPerHour, Recorder: w.progress, Watch: w.see, Log: p.Log, Now: p.Now,
+	}
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer cancel(nil)
+	w.begin = func() { beating.Go(func() { w.beat(ctx, cancel) }) }
+	load := func(ctx context.Context, work *Work) error {
+		item, err := p.shared.borrow(ctx, j.ID, func() (*corpus, *Preparation, error) { return p.load(ctx, j) })
+		if err != nil {
+			return err
+		}
+		w.item, *c = item, item.corpus
+		return p.bind(ctx, j, item, work)
+	}
+	defer func() {
+		if w.item != nil {
+			p.shared.giveBack(w.item)
+		}
+	}()
+	began := p.now()
+	if err := t.Train(ctx, Work{Job: j.ID, Fold: fold, Share: share, Load: load}); err != nil {
+		return err
+	}
+	took := p.now().Sub(began)
+	p.Totals.Folds.Add(1)
+	p.Totals.FoldMillis.Add(took.Milliseconds())
+	log.Info("the fold is trained", "seconds", took.Seconds())
+	return nil
+}
+
+// bind sets a fold's work: its rows bound to their own vocabulary and scaler.
+func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *shelved, w *Work) error {
+	c, prep, spec := item.corpus, item.prep, &j.Spec
+	if w.Fold >= len(prep.Folds) {
+		return failure("no_such_fold", "there are %d folds, %d is none of them", len(prep.Folds), w.Fold)
+	}
+	rows := prep.Folds[w.Fold]
+	fold, err := c.set.Fold(c.chains, data.Fold{Train: c.chainsOf(rows.Train), Validate: c.chainsOf(rows.Validate)})
+	if err != nil {
+		return failure("invalid_fold", "fold %d: %v", w.Fold, err)
+	}
+	w.Config = spec.Config
+	w.Data = train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale, Fold: w.Fold}
+	w.Model = checkpoint.Model{
+		Config: spec.Model, Features: spec.Features, Vocab: fold.Vocab, Scaler: fold.Scaler, Targets: targets(c.table),
+		Origin: checkpoint.Origin{Fold: w.Fold, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
+	}
+	if spec.InitFrom != nil {
+		w.Warm, err = p.warm(ctx, *spec.InitFrom, w.Fold, &w.Model)
+	}
+	return err
+}
+
+func targets(t *data.Table) []checkpoint.Target {
+	out := make([]checkpoint.Target, len(t.Targets))
+	for i, target := range t.Targets {
+		out[i] = checkpoint.Target{Name: target.Name, Units: target.Units}
+	}
+	return out
+}
+
+// folded records a fold's end and enqueues what the job needs now.
+func (p *Pipeline) folded(ctx context.Context, id string, fold int) error {
+	folds, err := p.Store.Folds(ctx, id)
+	if err != nil {
+		return err
+	}
+	if fold >= len(folds) || folds[fold].Result == nil {
+		return nil // another worker has it
+	}
+	j, err := p.Store.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.FoldFinished(p.now(), folds[fold]) })
+	if err != nil {
+		return err
+	}
+	return p.next(ctx, j)
+}
+
+// foldFailure finds the failure in a fold's error that no retry can mend, and
+// names fold, epoch and row of the job's table.
+func foldFailure(err error, fold int, c *corpus) (jobs.Failure, bool) {
+	var diverged *train.DivergedError
+	if errors.As(err, &diverged) {
+		f := jobs.Failure{Code: "diverged", Detail: fmt.Sprintf("fold %d, %v", fold, diverged), Fold: &fold, Epoch: &diverged.Epoch}
+		if len(diverged.Rows) > 0 && c != nil {
+			row := c.row[diverged.Rows[0]]
+			f.Row = &row
+		}
+		return f, true
+	}
+	f, fatal := asFailure(err)
+	if fatal && f.Code == "permanent" {
+		f.Code = "fold_failed"
+	}
+	f.Fold = &fold
+	return f, fatal
+}
+
+// failJob ends a job, and with it its other folds.
+func (p *Pipeline) failJob(ctx context.Context, id string, f jobs.Failure) error {
+	j, err := p.Store.UpdateJob(ctx, id, func(j *jobs.Job) error {
+		if j.State != jobs.Training {
+			return nil // paused or cancelled meanwhile
+		}
+		return j.Fail(p.now(), f)
+	})
+	if err != nil {
+		return err
+	}
+	p.Log.Error("the job has failed", "job", id, "code", f.Code, "detail", f.Detail)
+	p.tell(ctx, id, jobs.Pause)
+	return p.next(ctx, j)
+}
+
+// tell tells a job's folds to look at the record; if it does not reach them,
+// their next checkpoint does.
+func (p *Pipeline) tell(ctx context.Context, id string, c jobs.Control) {
+	if p.Live == nil {
+		return
+	}
+	if err := p.Live.Tell(ctx, id, c); err != nil {
+		p.Log.Warn("telling the job's folds", "job", id, "error", err)
+	}
+}
+
+// watch follows one fold's training: it tells its progress and stops it when the
+// job's record says so.
+type watch struct {
+	*Pipeline
+	job      *jobs.Job
+	fold     int
+	progress *progress
+	share    *Share
+	item     *shelved // once loaded
+	begin    func()   // the beats
+	log      *slog.Logger
+}
+
+// see is FoldTrainer.Watch.
+func (w *watch) see(ctx context.Context, e FoldEvent, f *jobs.Fold) error {
+	switch e {
+	case Claimed:
+		return w.claimed(ctx, f)
+	case Renewed:
+		if w.job.Spec.MaxUSD <= 0 {
+			return nil
+		}
+		return w.budget(ctx)
+	}
+	return w.record(ctx)
+}
+
+// claimed records that the fold begins or goes on.
+func (w *watch) claimed(ctx context.Context, f *jobs.Fold) error {
+	_, err := w.Store.UpdateJob(ctx, w.job.ID, func(j *jobs.Job) error {
+		if err := goesOn(j); err != nil {
+			return err
+		}
+		return j.FoldClaimed(w.now(), f)
+	})
+	if err != nil {
+		return gone(err)
+	}
+	w.log.Info("the fold is claimed", "attempt", f.Attempt, "worker", f.Worker, "epoch", f.ResumedFrom)
+	w.changed(ctx, w.job.ID)
+	w.progress.claimed(f)
+	w.begin()
+	return nil
+}
+
+// record looks whether the job goes on. Storage that is away stops nothing.
+func (w *watch) record(ctx context.Context) error {
+	j, err := w.Store.Job(ctx, w.job.ID)
+	if err == nil {
+		return goesOn(j)
+	}
+	if err = gone(err); isStop(err) {
+		return err
+	}
+	if ctx.Err() == nil {
+		w.log.Warn("looking whether the job goes on", "error", err)
+	}
+	return nil
+}
+
+// goesOn is nil while a job trains, and otherwise the Stop it means for a fold.
+func goesOn(j *jobs.Job) error {
+	switch j.State {
+	case jobs.Training:
+		return nil
+	case jobs.Cancelled:
+		return Stop{jobs.FoldCancelled}
+	}
+	return Stop{jobs.FoldPaused}
+}
+
+// gone makes a Stop of an error that says that the job was deleted.
+func gone(err error) error {
+	if jobs.ErrorCode(err) == jobs.NotFound {
+		return Stop{jobs.FoldCancelled}
+	}
+	return err
+}
+
+// budget pauses the job once its folds have cost as much as they may.
+func (w *watch) budget(ctx context.Context) error {
+	folds, err := w.Store.Folds(ctx, w.job.ID)
+	if err != nil {
+		w.log.Warn("adding up what the job has cost", "error", err)
+		return nil
+	}
+	spent := 0.0
+	for _, f := range folds {
+		_, usd := f.Spent()
+		spent += usd
+	}
+	if spent < w.job.Spec.MaxUSD {
+		return nil
+	}
+	j, err := w.Store.UpdateJob(ctx, w.job.ID, func(j *jobs.Job) error {
+		if j.State != jobs.Training {
+			return nil
+		}
+		return j.Pause(w.now(), "budget")
+	})
+	if err != nil {
+		return gone(err)
+	}
+	w.log.Info("the job has spent what it may", "usd", spent, "max_cost_usd", w.job.Spec.MaxUSD)
+	w.tell(ctx, w.job.ID, jobs.Pause)
+	return goesOn(j)
+}
+
+// beat tells the fold's progress until ctx ends, and ends it when the job does
+// not go on. What it is told is only a call to look at the record, and so is
+// having nobody to ask.
+func (w *watch) beat(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(orDefault(w.BeatEvery, defaultBeatEvery))
+	defer tick.Stop()
+	for {
+		if told, err := w.tellProgress(ctx); err != nil || told != jobs.Continue {
+			if err := w.record(ctx); err != nil {
+				stop(err)
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// errAlone means that there is nobody to tell.
+var errAlone = errors.New("no live progress")
+
+func (w *watch) tellProgress(ctx context.Context) (jobs.Control, error) {
+	if w.Live == nil {
+		return jobs.Continue, errAlone
+	}
+	body, err := json.Marshal(w.progress.tell(w.share.Owed()))
+	if err != nil {
+		return jobs.Continue, err
+	}
+	return w.Live.Beat(ctx, w.job.ID, w.fold, body)
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}

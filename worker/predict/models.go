@@ -1,0 +1,413 @@
+package predict
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/revision"
+	"polyid-trainer/storage/hub"
+)
+
+// Defaults of ModelsConfig.
+const (
+	// DefaultPoll is how often the Hub is asked whether a revision has moved, for
+	// those that are published by others. What this system publishes is Moved.
+	DefaultPoll = 30 * time.Second
+	// DefaultLoaded is how many revisions are loaded at once: a full-size
+	// ensemble takes about 100 MB.
+	DefaultLoaded = 3
+	// DefaultMaxAtoms is how many heavy atoms a polymer may have.
+	DefaultMaxAtoms = 1200
+)
+
+// ModelsConfig says where revisions come from.
+type ModelsConfig struct {
+	Hub       *hub.Client
+	NewEngine nn.NewEngine
+	Default   jobs.Revision          // what predicts unless a request says otherwise; loaded from the start
+	Allow     func(repo string) bool // which repositories may be asked for; nil allows the default's alone
+	Loaded    int                    // revisions loaded at once; 0 is DefaultLoaded
+	MaxAtoms  int                    // heavy atoms of a polymer; 0 is DefaultMaxAtoms
+	Log       *slog.Logger
+}
+
+// Models keeps revisions loaded. It is safe for concurrent use.
+type Models struct {
+	ModelsConfig
+	flight singleflight.Group
+	wake   chan struct{} // Refresh now
+
+	mu      sync.Mutex
+	entries map[jobs.Revision]*entry
+	refused map[string]error // by repo and commit: revisions that cannot be loaded, ever
+	clock   int64            // of uses
+}
+
+// entry is a branch, tag or commit that is served.
+type entry struct {
+	model *Model // nil before the first is loaded
+	used  int64
+	stale bool  // the Hub was away when it was last asked
+	err   error // of the last try to load what the revision resolves to
+}
+
+// NewModels makes Models without any loaded.
+func NewModels(c ModelsConfig) *Models {
+	if c.Default.Revision == "" {
+		c.Default.Revision = "main"
+	}
+	if c.Loaded == 0 {
+		c.Loaded = DefaultLoaded
+	}
+	if c.MaxAtoms == 0 {
+		c.MaxAtoms = DefaultMaxAtoms
+	}
+	return &Models{ModelsConfig: c, wake: make(chan struct{}, 1),
+		entries: map[jobs.Revision]*entry{c.Default: {}}, refused: map[string]error{}}
+}
+
+// Run loads the default revision and then, at every tick and whenever told by
+// Moved, whatever has moved. It returns when ctx ends.
+func (m *Models) Run(ctx context.Context, tick <-chan time.Time) {
+	for {
+		m.Refresh(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+		case <-m.wake:
+		}
+	}
+}
+
+// Moved says that something was published, so that Run looks at once.
+func (m *Models) Moved() {
+	select {
+	case m.wake <- struct{}{}:
+	default: // it is about to look anyway
+	}
+}
+
+// Refresh asks the Hub where the revisions served stand, and loads those that
+// have moved. What cannot be loaded leaves the one before it in place, and is
+// told by Status.
+func (m *Models) Refresh(ctx context.Context) {
+	m.mu.Lock()
+	refs := make([]jobs.Revision, 0, len(m.entries))
+	for ref := range m.entries {
+		refs = append(refs, ref)
+	}
+	m.mu.Unlock()
+	for _, ref := range refs {
+		if commitID(ref.Revision) && m.peek(ref) != nil {
+			continue // it cannot have moved
+		}
+		before := m.lastError(ref)
+		err := m.load(ctx, ref)
+		if err == nil || ctx.Err() != nil || before != nil && before.Error() == err.Error() {
+			continue // nothing new
+		}
+		m.Log.Warn("loading a model: what was loaded before, if anything, goes on serving", "repo", ref.Repo, "revision", ref.Revision, "error", err)
+	}
+}
+
+func (m *Models) lastError(ref jobs.Revision) (err error) {
+	m.note(ref, func(e *entry) { err = e.err })
+	return err
+}
+
+// Use gives the model of a revision, of the default one where its fields are
+// empty, loading it if need be. The caller calls done when it no longer uses it.
+// The error has code ModelNotLoaded if there is nothing to predict with, NotFound
+// or Forbidden if a revision asked for is not to be had.
+func (m *Models) Use(ctx context.Context, ref jobs.Revision) (model *Model, done func(), err error) {
+	if ref.Repo == "" {
+		ref.Repo = m.Default.Repo
+	}
+	if ref.Revision == "" {
+		ref.Revision = m.Default.Revision
+	}
+	if ref.Repo != m.Default.Repo && (m.Allow == nil || !m.Allow(ref.Repo)) {
+		return nil, nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("models of %s are not served here: HUB_ALLOW does not name it", ref.Repo)}
+	}
+	for {
+		if model := m.peek(ref); model != nil {
+			if model.use() {
+				return model, model.release, nil
+			}
+			continue // replaced this moment
+		}
+		if err := m.load(ctx, ref); err != nil {
+			return nil, nil, m.explain(ref, err)
+		}
+	}
+}
+
+// peek is the model that serves ref now; nil if there is none.
+func (m *Models) peek(ref jobs.Revision) *Model {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[ref]
+	if e == nil {
+		return nil
+	}
+	m.clock++
+	e.used = m.clock
+	return e.model
+}
+
+// explain makes an error for the one who asked for ref.
+func (m *Models) explain(ref jobs.Revision, err error) error {
+	e := &jobs.Error{Code: jobs.ModelNotLoaded, Err: err}
+	missing := errors.Is(err, hub.ErrRepoNotFound) || errors.Is(err, hub.ErrRevisionNotFound)
+	switch {
+	case missing && ref == m.Default:
+		e.Detail = fmt.Sprintf("no model has been published to %s at %s yet. To get one, train it: POST /v1/training-jobs with {\"dataset\": \"stereopolymer_input_nopush\"}, or run the command quickstart; or set HUB_REPO to a repository that has one",
+			ref.Repo, ref.Revision)
+	case missing:
+		e.Code = jobs.NotFound
+		e.Detail = fmt.Sprintf("there is no revision %s of %s: GET /v1/models lists those there are", ref.Revision, ref.Repo)
+	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrGated):
+		e.Detail = fmt.Sprintf("the Hub does not let this server read %s: set HF_TOKEN to a token that may", ref.Repo)
+	case errors.Is(err, hub.ErrUnavailable):
+		e.Detail = fmt.Sprintf("the Hub at %s is away and %s at %s is not in the cache: try again", m.Hub.Endpoint(), ref.Repo, ref.Revision)
+	default:
+		e.Detail = fmt.Sprintf("%s at %s cannot be loaded (%v): publish another revision, or ask for one that GET /v1/models lists", ref.Repo, ref.Revision, err)
+	}
+	return e
+}
+
+// load makes the model of ref's commit the one that serves ref. Calls for one
+// ref at a time are one call.
+func (m *Models) load(ctx context.Context, ref jobs.Revision) error {
+	done := m.flight.DoChan(ref.Repo+"\x00"+ref.Revision, func() (any, error) {
+		// Whoever called first may leave; others may be waiting.
+		return nil, m.loadNow(context.WithoutCancel(ctx), ref)
+	})
+	select {
+	case r := <-done:
+		return r.Err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (m *Models) loadNow(ctx context.Context, ref jobs.Revision) error {
+	began := time.Now()
+	var total int64
+	at, err := m.Hub.Snapshot(ctx, ref.Repo, ref.Revision, func(e hub.Entry) bool {
+		if revision.Wanted(e.Path) {
+			total += e.Size
+		}
+		return false
+	}, nil)
+	if err != nil {
+		m.note(ref, func(e *entry) { e.err = err })
+		return err
+	}
+	served, err := m.serveLoaded(ref, at)
+	if served || err != nil {
+		return err
+	}
+	model, err := m.read(ctx, ref.Repo, at.Commit, total)
+	if err != nil {
+		m.note(ref, func(e *entry) { e.err = err })
+		return err
+	}
+	m.mu.Lock()
+	m.serve(ref, model, at.Stale)
+	m.mu.Unlock()
+	m.Log.Info("model loaded", "repo", ref.Repo, "revision", ref.Revision, "commit", at.Commit, "stale", at.Stale, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// serveLoaded serves ref by a model that is loaded, where there is one of its
+// commit; the error is why that commit was refused.
+func (m *Models) serveLoaded(ref jobs.Revision, at *hub.Snapshot) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.entries {
+		if e.model != nil && e.model.Repo == ref.Repo && e.model.Commit == at.Commit {
+			m.serve(ref, e.model, at.Stale)
+			return true, nil
+		}
+	}
+	err := m.refused[ref.Repo+"@"+at.Commit]
+	if e := m.entries[ref]; e != nil && err != nil {
+		e.err = err
+	}
+	return false, err
+}
+
+// read downloads and loads a commit.
+func (m *Models) read(ctx context.Context, repo, commit string, total int64) (*Model, error) {
+	p := &progress{log: m.Log.With("repo", repo, "commit", commit), total: total}
+	snap, err := m.Hub.Snapshot(ctx, repo, commit, func(e hub.Entry) bool { return revision.Wanted(e.Path) }, p.hear)
+	if err != nil {
+		return nil, err
+	}
+	model, err := m.open(repo, snap)
+	if err != nil { // its files are what the Hub says they are: reading them again will not help
+		m.mu.Lock()
+		m.refused[repo+"@"+commit] = err
+		m.mu.Unlock()
+	}
+	return model, err
+}
+
+func (m *Models) open(repo string, snap *hub.Snapshot) (*Model, error) {
+	r, err := revision.Open(os.DirFS(snap.Dir))
+	if err != nil {
+		return nil, err
+	}
+	model, err := newModel(repo, snap.Commit, r, m.NewEngine, m.MaxAtoms)
+	if err != nil {
+		return nil, err
+	}
+	model.LoadedAt = time.Now().UTC()
+	return model, nil
+}
+
+// serve puts model behind ref. Revisions beyond the limit that were not used for
+// longest are let go. It is called under mu.
+func (m *Models) serve(ref jobs.Revision, model *Model, stale bool) {
+	e := m.entries[ref]
+	if e == nil {
+		e = &entry{}
+		m.entries[ref] = e
+	}
+	m.clock++
+	e.used = m.clock
+	old := e.model
+	e.model, e.stale, e.err = model, stale, nil
+	m.drop(old)
+	for m.distinct() > m.Loaded {
+		oldest, found := jobs.Revision{}, false
+		for r, e := range m.entries {
+			if r != m.Default && r != ref && e.model != nil && (!found || e.used < m.entries[oldest].used) {
+				oldest, found = r, true
+			}
+		}
+		if !found {
+			break
+		}
+		gone := m.entries[oldest].model
+		delete(m.entries, oldest)
+		m.drop(gone)
+	}
+}
+
+// drop retires a model that no entry serves any more. It is called under mu.
+func (m *Models) drop(model *Model) {
+	if model == nil {
+		return
+	}
+	for _, e := range m.entries {
+		if e.model == model {
+			return
+		}
+	}
+	model.retire()
+}
+
+// distinct counts the models loaded. It is called under mu.
+func (m *Models) distinct() int {
+	seen := map[*Model]bool{}
+	for _, e := range m.entries {
+		if e.model != nil {
+			seen[e.model] = true
+		}
+	}
+	return len(seen)
+}
+
+// note changes the entry of a revision that is served; of others nothing is
+// kept.
+func (m *Models) note(ref jobs.Revision, change func(*entry)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.entries[ref]; e != nil {
+		change(e)
+	}
+}
+
+// Status is a revision that is served, or is to be.
+type Status struct {
+	Repo     string            `json:"repo"`
+	Revision string            `json:"revision"`
+	Default  bool              `json:"default"`
+	Loaded   bool              `json:"loaded"`
+	Commit   string            `json:"commit,omitempty"`
+	LoadedAt *time.Time        `json:"loaded_at,omitempty"`
+	Stale    bool              `json:"stale"` // from the cache: the Hub was away
+	Error    string            `json:"error,omitempty"`
+	Config   *revision.Config  `json:"config,omitempty"`
+	Metrics  *revision.Metrics `json:"metrics,omitempty"`
+}
+
+// Status lists the revisions that are served, the default one first.
+func (m *Models) Status() []Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []Status
+	for ref, e := range m.entries {
+		s := Status{Repo: ref.Repo, Revision: ref.Revision, Default: ref == m.Default, Stale: e.stale}
+		if e.err != nil {
+			s.Error = e.err.Error()
+		}
+		if e.model != nil {
+			s.Loaded, s.Commit, s.LoadedAt, s.Config, s.Metrics = true, e.model.Commit, &e.model.LoadedAt, &e.model.Config, &e.model.Metrics
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Status) int {
+		if a.Default != b.Default {
+			if a.Default {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Revision, b.Revision))
+	})
+	return out
+}
+
+// Ready is nil once the default revision is loaded, and otherwise the error that
+// Use gives.
+func (m *Models) Ready() error {
+	m.mu.Lock()
+	e := m.entries[m.Default]
+	model, err := e.model, e.err
+	m.mu.Unlock()
+	switch {
+	case model != nil:
+		return nil
+	case err == nil:
+		return &jobs.Error{Code: jobs.ModelNotLoaded, Detail: fmt.Sprintf("%s at %s is being loaded: try again in a moment", m.Default.Repo, m.Default.Revision)}
+	}
+	return m.explain(m.Default, err)
+}
+
+// commitID reports whether a revision names a commit, which cannot move.
+func commitID(revision string) bool {
+	if len(revision) != 40 {
+		return false
+	}
+	for _, c := range revision {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
