@@ -53,7 +53,8 @@ var allowed = map[string][]string{
 
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app": {"storage/hub"},
+	"api/app":    {"storage/hub"},
+	"api/client": {"jobs"},
 
 	"api/httpapi": {"jobs", "data", "storage", "storage/hub", "nn/train"},
 

@@ -1,0 +1,114 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"polyid-trainer/jobs"
+)
+
+const (
+	maxEvent    = 16 << 20        // bytes of one event
+	readEvery   = time.Second     // at most so often is a job read while events come in
+	longestWait = 5 * time.Second // before a broken stream is asked for again
+	goneAfter   = 60              // tries in a row without an answer: five minutes
+)
+
+// Follow reads a job whenever something happens to it, and calls seen with
+// what it found, until seen returns false. The job's event stream says when;
+// when it breaks it goes on after the last event seen, for as long as the server
+// is not away for minutes. broken hears of that; it may be nil.
+func (c *Client) Follow(ctx context.Context, id string, seen func(*jobs.View) bool, broken func(error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	happened := make(chan struct{}, 1)
+	happened <- struct{}{} // read once before any event
+	streamed := make(chan error, 1)
+	go func() { streamed <- c.stream(ctx, id, happened, broken) }()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-streamed:
+			return err
+		case <-happened:
+		}
+		v, err := c.Job(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !seen(v) {
+			return nil
+		}
+		select { // events that come in meanwhile are one
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.after(readEvery):
+		}
+	}
+}
+
+// stream listens to a job's events, on one connection after the other, until
+// ctx ends or the server is gone.
+func (c *Client) stream(ctx context.Context, id string, happened chan<- struct{}, broken func(error)) error {
+	last := "" // id of the last event seen
+	for failures, wait := 0, firstWait; ; {
+		err := c.listen(ctx, id, last, func(e sse.Event) {
+			failures, wait = 0, firstWait
+			if e.LastEventID != "" {
+				last = e.LastEventID
+			}
+			select {
+			case happened <- struct{}{}:
+			default:
+			}
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if _, again := retryable(err); err != nil && !again && !errors.Is(err, errBroken) {
+			return err
+		}
+		if failures++; failures > goneAfter {
+			return fmt.Errorf("follow %s: %w", id, err)
+		}
+		if broken != nil && failures > 1 { // a proxy that ends long streams is nothing to hear of
+			broken(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.after(wait):
+		}
+		wait = min(2*wait, longestWait)
+	}
+}
+
+// errBroken is a stream that broke off.
+var errBroken = errors.New("the event stream broke off")
+
+// listen reads one connection's events until it ends, which is an error.
+func (c *Client) listen(ctx context.Context, id, last string, event func(sse.Event)) error {
+	r := request{method: http.MethodGet, path: "/v1/training-jobs/" + url.PathEscape(id) + "/events", accept: "text/event-stream"}
+	if last != "" {
+		r.header = http.Header{"Last-Event-Id": {last}}
+	}
+	res, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	for e, err := range sse.Read(res.Body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+		if err != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
+		}
+		event(e)
+	}
+	return errBroken
+}
