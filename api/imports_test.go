@@ -56,7 +56,8 @@ var allowed = map[string][]string{
 	"api/app":    {"storage/hub"},
 	"api/client": {"jobs"},
 
-	"api/httpapi": {"jobs", "data", "storage", "storage/hub", "nn/train"},
+	"api/datasets": {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
+	"api/httpapi":  {"api/datasets", "jobs", "data", "storage", "storage/hub", "nn/train"},
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},

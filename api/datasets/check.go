@@ -1,0 +1,81 @@
+package datasets
+
+import (
+	"fmt"
+	"sync"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize/mol"
+	"polyid-trainer/featurize/smiles"
+	"polyid-trainer/featurize/structure"
+)
+
+// checker judges the SMILES of one table and remembers how large they are, so
+// that each is read once.
+type checker struct {
+	limit int      // heavy atoms of a polymer
+	heavy sync.Map // text → heavy atoms
+}
+
+// check is data.Options.Check.
+func (c *checker) check(n data.Notation, text string) error {
+	if n == data.RepeatUnit {
+		if err := structure.Check(n, text); err != nil {
+			return err
+		}
+	}
+	m, err := smiles.Read(text)
+	if err != nil {
+		return structure.Describe(err)
+	}
+	heavy := heavyAtoms(m)
+	c.heavy.Store(text, heavy)
+	if n == data.Polymer && heavy > c.limit {
+		return &structure.Error{Code: "too_large", Monomer: -1, Detail: fmt.Sprintf("the polymer has %d heavy atoms, more than %d", heavy, c.limit)}
+	}
+	return nil
+}
+
+// heavyAtoms counts atoms that are neither hydrogen nor the * of a repeat unit.
+func heavyAtoms(m *mol.Mol) int {
+	n := 0
+	for i := range m.Atoms {
+		if m.Atoms[i].Element > 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// oversize lists the rows whose chains, yet to be grown, will be larger than
+// allowed by what the row says: its unit, and its DP if it states one. The DP of
+// PolyID's tables that others get is not held against them. Monomers lose at
+// most one heavy atom each as they join.
+func (c *checker) oversize(t *data.Table) []data.Defect {
+	var ds []data.Defect
+	for i := range t.Structures {
+		s := &t.Structures[i]
+		dp, least := max(1, s.DP), 0
+		switch s.Notation() {
+		case data.RepeatUnit:
+			least = dp * c.size(s.RepeatUnit)
+		case data.Monomers:
+			unit := c.size(s.Monomers[0])
+			for _, m := range s.Monomers[1:] {
+				unit = min(unit, c.size(m))
+			}
+			least = dp * max(0, unit-1)
+		}
+		if least > c.limit {
+			ds = append(ds, data.Defect{Row: t.Origin[i].Row, Code: data.BadRange,
+				Reason: fmt.Sprintf("a chain of %d has at least %d heavy atoms, more than %d", dp, least, c.limit)})
+		}
+	}
+	return ds
+}
+
+func (c *checker) size(text string) int {
+	n, _ := c.heavy.Load(text)
+	heavy, _ := n.(int)
+	return heavy
+}

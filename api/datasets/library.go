@@ -1,0 +1,330 @@
+package datasets
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/record"
+)
+
+// Limits bound what is taken. A zero field takes its default.
+type Limits struct {
+	Bytes      int64 // of a file; 100 MB
+	Rows       int   // 200,000
+	HeavyAtoms int   // of a polymer; 1,200
+}
+
+// WithDefaults fills what is unset.
+func (l Limits) WithDefaults() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = 100 << 20
+	}
+	if l.Rows == 0 {
+		l.Rows = 200_000
+	}
+	if l.HeavyAtoms == 0 {
+		l.HeavyAtoms = 1200
+	}
+	return l
+}
+
+// Library is all datasets. It is safe for concurrent use.
+type Library struct {
+	bucket storage.Bucket
+	limits Limits
+	now    func() time.Time
+	reads  chan struct{} // bounds the files read at once, and so memory
+	tables *cache
+	ships  map[string]func() (*Dataset, error) // by name, described once
+}
+
+const (
+	prefix  = "datasets/"
+	content = "index/datasets/"
+
+	readsAtOnce = 2
+	maxName     = 200 // bytes
+	perPage     = 20
+)
+
+// New keeps datasets in b; now is nil for time.Now.
+func New(b storage.Bucket, l Limits, now func() time.Time) *Library {
+	if now == nil {
+		now = time.Now
+	}
+	lib := &Library{
+		bucket: b, limits: l.WithDefaults(), now: now, reads: make(chan struct{}, readsAtOnce), tables: newCache(),
+		ships: map[string]func() (*Dataset, error){},
+	}
+	for _, d := range data.AllShipped() {
+		lib.ships[d.Name] = sync.OnceValues(func() (*Dataset, error) { return shipped(d) })
+	}
+	return lib
+}
+
+func metaKey(id string) string  { return prefix + id + "/meta.json" }
+func tableKey(id string) string { return prefix + id + "/table.csv" }
+
+func contentKey(hash, name string) string {
+	sum := sha256.Sum256([]byte(hash + "\x00" + name))
+	return content + hex.EncodeToString(sum[:])
+}
+
+// options are how every table is read and judged; MinValues may be changed.
+func (l *Library) options(c *checker) data.Options {
+	return data.Options{MaxBytes: l.limits.Bytes, MaxRows: l.limits.Rows, Mechanisms: structure.Mechanisms(), Check: c.check}
+}
+
+// Add stores a file: CSV, gzipped CSV or .xlsx. One with defects that no choice
+// of columns can mend is refused, with all of them, as jobs.Invalid; what is
+// larger than the limits as jobs.TooLarge. Cost: that of reading every distinct
+// SMILES.
+func (l *Library) Add(ctx context.Context, r io.Reader, name string) (*Dataset, error) {
+	select {
+	case l.reads <- struct{}{}:
+		defer func() { <-l.reads }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	name = strings.TrimSpace(name)
+	if name == "" {
+		name = "dataset"
+	}
+	if len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset's name cannot be",
+			Problems: []jobs.Problem{{Pointer: "query.name", Detail: fmt.Sprintf("is longer than %d bytes, or has control characters", maxName)}}}
+	}
+	sheet, err := data.ReadSheet(r, "", l.options(&checker{}))
+	if err != nil {
+		return nil, readError(err)
+	}
+	c := &checker{limit: l.limits.HeavyAtoms}
+	table, report, err := data.Parse(ctx, []*data.Sheet{sheet}, data.Columns{}, l.options(c))
+	var defects *data.DefectsError
+	if err != nil && !errors.As(err, &defects) {
+		return nil, fmt.Errorf("read dataset: %w", err)
+	}
+	if table == nil && !slices.ContainsFunc(report.Defects, hopeless) {
+		// It can be described all the same, as far as it goes.
+		o := l.options(c)
+		o.ForPrediction = true
+		if table, _, err = data.Parse(ctx, []*data.Sheet{sheet}, data.Columns{}, o); err != nil && !errors.As(err, &defects) {
+			return nil, fmt.Errorf("read dataset: %w", err)
+		}
+	}
+	if table != nil {
+		report.Defects = append(report.Defects, c.oversize(table)...)
+	}
+	if problems := problemsOf(report, hopeless); len(problems) > 0 {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset has defects", Problems: problems}
+	}
+	now := l.now().UTC()
+	d := &Dataset{ID: jobs.NewID(jobs.DatasetPrefix), Name: name, Hash: sheet.Hash(), CreatedAt: &now}
+	d.describe(sheet, table, report)
+	return l.store(ctx, d, sheet)
+}
+
+// hopeless reports whether a defect stays whatever columns a job chooses.
+func hopeless(d data.Defect) bool {
+	switch d.Code {
+	case data.NoStructure, data.NoTargets, data.NotATarget, data.TooFewValues, data.MixedUnits:
+		return false
+	}
+	return true
+}
+
+// store writes the table, then what describes it, then the entry by which the
+// same content is found again. Of two that come at once one is kept.
+func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet) (*Dataset, error) {
+	key := contentKey(d.Hash, d.Name)
+	if known, err := l.known(ctx, key); known != nil || err != nil {
+		return known, err
+	}
+	var b bytes.Buffer
+	if err := s.WriteCSV(&b); err != nil {
+		return nil, err
+	}
+	if _, err := l.bucket.Put(ctx, tableKey(d.ID), bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
+		return nil, fmt.Errorf("store dataset: %w", err)
+	}
+	if err := record.Create(ctx, l.bucket, metaKey(d.ID), d); err != nil {
+		return nil, fmt.Errorf("store dataset: %w", err)
+	}
+	_, err := l.bucket.Put(ctx, key, strings.NewReader(d.ID), int64(len(d.ID)), storage.IfAbsent())
+	if !errors.Is(err, storage.ErrConflict) {
+		if err != nil {
+			return nil, fmt.Errorf("store dataset: %w", err)
+		}
+		return d, nil
+	}
+	known, err := l.known(ctx, key)
+	if err != nil || known == nil || known.ID == d.ID { // ours, of a try whose answer was lost; or just deleted
+		return d, err
+	}
+	return known, l.remove(ctx, d.ID)
+}
+
+// known is the dataset that a content's entry names, nil if there is none.
+func (l *Library) known(ctx context.Context, key string) (*Dataset, error) {
+	o, err := l.bucket.Get(ctx, key)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find dataset: %w", err)
+	}
+	defer o.Close()
+	id, err := io.ReadAll(io.LimitReader(o, 64))
+	if err != nil {
+		return nil, fmt.Errorf("find dataset: %w", err)
+	}
+	d, err := l.Get(ctx, string(id))
+	if jobs.ErrorCode(err) == jobs.NotFound { // deleted halfway
+		return nil, l.bucket.Delete(ctx, key)
+	}
+	return d, err
+}
+
+// Get finds a dataset by id, or a shipped one by name. It is shared: nothing in
+// it may be changed.
+func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
+	if describe, ok := l.ships[id]; ok {
+		return describe()
+	}
+	if !jobs.ValidID(jobs.DatasetPrefix, id) {
+		return nil, noDataset(id)
+	}
+	e, _, err := record.Load[Dataset](ctx, l.bucket, metaKey(id))
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, noDataset(id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", id, err)
+	}
+	return e.Record, nil
+}
+
+// List lists datasets newest first, after the one named, the shipped ones last.
+func (l *Library) List(ctx context.Context, after string, limit int) (page []*Dataset, more bool, err error) {
+	if limit <= 0 {
+		limit = perPage
+	}
+	var ids []string
+	for e, err := range l.bucket.List(ctx, prefix) {
+		if err != nil {
+			return nil, false, fmt.Errorf("list datasets: %w", err)
+		}
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(e.Key, prefix), "/meta.json"); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Reverse(ids)
+	if after != "" && jobs.ValidID(jobs.DatasetPrefix, after) {
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id >= after })
+	}
+	for _, s := range data.AllShipped() {
+		ids = append(ids, s.Name)
+	}
+	if i := slices.Index(ids, after); i >= 0 {
+		ids = ids[i+1:]
+	}
+	for _, id := range ids {
+		d, err := l.Get(ctx, id)
+		if jobs.ErrorCode(err) == jobs.NotFound {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if len(page) == limit {
+			return page, true, nil
+		}
+		page = append(page, d)
+	}
+	return page, false, nil
+}
+
+// Delete removes an uploaded dataset. Jobs that were made of it have a copy.
+func (l *Library) Delete(ctx context.Context, id string) error {
+	d, err := l.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.Shipped {
+		return &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("%s is shipped with the program and stays", id)}
+	}
+	key := contentKey(d.Hash, d.Name)
+	if known, err := l.known(ctx, key); err != nil {
+		return err
+	} else if known != nil && known.ID == id {
+		if err := l.bucket.Delete(ctx, key); err != nil {
+			return fmt.Errorf("delete dataset %s: %w", id, err)
+		}
+	}
+	return l.remove(ctx, id)
+}
+
+// remove deletes a dataset's objects, first the one that makes it one.
+func (l *Library) remove(ctx context.Context, id string) error {
+	for _, key := range []string{metaKey(id), tableKey(id)} {
+		if err := l.bucket.Delete(ctx, key); err != nil {
+			return fmt.Errorf("delete dataset %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func noDataset(id string) error {
+	return &jobs.Error{Code: jobs.NotFound, Detail: fmt.Sprintf("there is no dataset %q", id)}
+}
+
+// readError files what reading a file reports.
+func readError(err error) error {
+	switch {
+	case errors.Is(err, data.ErrTooLarge):
+		return &jobs.Error{Code: jobs.TooLarge, Detail: err.Error(), Err: err}
+	case errors.Is(err, data.ErrFormat):
+		return &jobs.Error{Code: jobs.Invalid, Detail: err.Error(), Problems: []jobs.Problem{{Detail: err.Error()}}, Err: err}
+	}
+	return fmt.Errorf("read dataset: %w", err)
+}
+
+// problemsOf lists the defects of a kind, by row and column of the file.
+func problemsOf(r *data.Report, kind func(data.Defect) bool) []jobs.Problem {
+	var ps []jobs.Problem
+	for _, d := range r.Defects {
+		if !kind(d) {
+			continue
+		}
+		p := jobs.Problem{Detail: d.String()}
+		if d.Row > 0 {
+			p.Pointer = fmt.Sprintf("/rows/%d", d.Row)
+			if d.Column != "" {
+				p.Pointer += "/" + escape(d.Column)
+			}
+		} else if d.Column != "" {
+			p.Pointer = "/columns/" + escape(d.Column)
+		}
+		ps = append(ps, p)
+	}
+	if r.Omitted > 0 {
+		ps = append(ps, jobs.Problem{Detail: fmt.Sprintf("and %d more", r.Omitted)})
+	}
+	return ps
+}
+
+// escape writes a name as a token of a JSON pointer.
+func escape(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }

@@ -1,0 +1,351 @@
+package datasets
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/file"
+)
+
+var (
+	update = flag.Bool("update", false, "write the golden files anew")
+	noon   = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+)
+
+func library(t *testing.T, l Limits) (*Library, storage.Bucket) {
+	t.Helper()
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(b, l, func() time.Time { return noon }), b
+}
+
+// table is a small file of polymers with Tg in °C and, for every third row, a
+// density.
+func table(rows int) string {
+	var b strings.Builder
+	b.WriteString("smiles_repeat_unit,Tg (C),Density\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "*C%sC*,%d,", strings.Repeat("C", i+1), 10*i)
+		if i%3 == 0 {
+			fmt.Fprintf(&b, "%g", 1+float64(i)/100)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func add(t *testing.T, l *Library, csv, name string) *Dataset {
+	t.Helper()
+	d, err := l.Add(t.Context(), strings.NewReader(csv), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// keys lists everything in a bucket.
+func keys(t *testing.T, b storage.Bucket) []string {
+	t.Helper()
+	var all []string
+	for e, err := range b.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e.Key)
+	}
+	return all
+}
+
+func TestDatasetJSON(t *testing.T) {
+	l, _ := library(t, Limits{})
+	d := *add(t, l, table(12), "mine")
+	if !jobs.ValidID(jobs.DatasetPrefix, d.ID) {
+		t.Errorf("the id is %s", d.ID)
+	}
+	d.ID = "ds_x"
+	have, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have = append(have, '\n')
+	const golden = "testdata/dataset.json"
+	if *update {
+		if err := os.WriteFile(golden, have, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want) {
+		t.Errorf("the dataset is\n%s, want\n%s", have, want)
+	}
+}
+
+// Every defect is told at once, and a file that is refused leaves nothing.
+func TestDefects(t *testing.T) {
+	l, b := library(t, Limits{HeavyAtoms: 100})
+	long := strings.Repeat("C", 101)
+	csv := "smiles_polymer,Tg\nCC(C,1\nCCO,two\n" + long + ",3\nc1cccc1,4\nCCCC,5\n"
+	_, err := l.Add(t.Context(), strings.NewReader(csv), "bad")
+	var e *jobs.Error
+	if !errors.As(err, &e) || e.Code != jobs.Invalid {
+		t.Fatalf("Add = %v, want invalid", err)
+	}
+	var at []string
+	for _, p := range e.Problems {
+		at = append(at, p.Pointer)
+	}
+	want := []string{"/rows/2/smiles_polymer", "/rows/3/Tg", "/rows/4/smiles_polymer", "/rows/5/smiles_polymer"}
+	if !slices.Equal(at, want) {
+		t.Errorf("problems at %v, want %v: %v", at, want, e.Problems)
+	}
+	for name, csv := range map[string]string{
+		"no rows":        "smiles_polymer,Tg\n",
+		"nothing":        "",
+		"a long chain":   "smiles_repeat_unit,DP,Tg\n*CCCCCCCCCC*,11,3\n*CC*,10,4\n",
+		"two names":      "smiles_polymer,Tg,Tg\nCC,1,2\n",
+		"broken quotes":  "smiles_polymer,Tg\n\"CC,1\n",
+		"binary":         "\x00\x01\x02",
+		"nonsense units": "smiles_monomer,mechanism,Tg\nOCC(=O)O,magic,1\n",
+	} {
+		if _, err := l.Add(t.Context(), strings.NewReader(csv), "bad"); jobs.ErrorCode(err) != jobs.Invalid {
+			t.Errorf("%s: %v, want invalid", name, err)
+		}
+	}
+	if left := keys(t, b); len(left) > 0 {
+		t.Errorf("refused files left %v", left)
+	}
+}
+
+// What a job's choice of columns can mend is listed and no obstacle.
+func TestMendableDefects(t *testing.T) {
+	l, _ := library(t, Limits{})
+	d := add(t, l, table(12), "few densities")
+	if len(d.Defects) != 1 || d.Defects[0].Code != data.TooFewValues || d.Defects[0].Column != "Density" {
+		t.Errorf("defects %v, want too few densities", d.Defects)
+	}
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{}, 0); jobs.ErrorCode(err) != jobs.Invalid {
+		t.Errorf("opening all columns: %v, want invalid", err)
+	}
+	opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"glass transition"}}, 0)
+	if err != nil || opened.Rows() != 12 || opened.Targets[0].Units != "°C" {
+		t.Errorf("opening one column: %v", err)
+	}
+	other := add(t, l, "structure,Tg\n"+strings.Repeat("*CC*,1\n", 1)+"*CCC*,2\n", "own names")
+	if len(other.Defects) == 0 || other.Rows != 2 {
+		t.Errorf("a table of unknown columns: %+v", other)
+	}
+	opened, err = l.Open(t.Context(), data.Names{other.ID}, data.Columns{Roles: data.Roles{RepeatUnit: "structure"}}, 2)
+	if err != nil || opened.Rows() != 2 {
+		t.Errorf("with its columns named: %v", err)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	for name, limits := range map[string]Limits{"bytes": {Bytes: 100}, "rows": {Rows: 5}} {
+		l, _ := library(t, limits)
+		if _, err := l.Add(t.Context(), strings.NewReader(table(12)), ""); jobs.ErrorCode(err) != jobs.TooLarge {
+			t.Errorf("%s: %v, want too large", name, err)
+		}
+	}
+	// A small archive of much.
+	l, _ := library(t, Limits{Bytes: 10_000})
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	fmt.Fprint(z, table(12)+strings.Repeat("*CC*,1,1\n", 10_000))
+	z.Close()
+	if _, err := l.Add(t.Context(), &b, ""); jobs.ErrorCode(err) != jobs.TooLarge {
+		t.Errorf("a bomb: %v, want too large", err)
+	}
+}
+
+// The same content under the same name is one dataset, however it is packed and
+// however many bring it at once.
+func TestSameContent(t *testing.T) {
+	l, b := library(t, Limits{})
+	var b2 bytes.Buffer
+	z := gzip.NewWriter(&b2)
+	fmt.Fprint(z, strings.ReplaceAll(table(12), "\n", "\r\n"))
+	z.Close()
+	var mu sync.Mutex
+	ids := map[string]bool{}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			file := []byte(table(12))
+			if i%2 == 0 {
+				file = b2.Bytes()
+			}
+			d, err := l.Add(t.Context(), bytes.NewReader(file), "mine")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[d.ID] = true
+		})
+	}
+	wg.Wait()
+	if len(ids) != 1 {
+		t.Errorf("one file became %v", ids)
+	}
+	if all := keys(t, b); len(all) != 3 {
+		t.Errorf("stored %v, want table, meta and entry", all)
+	}
+	if other := add(t, l, table(12), "yours"); ids[other.ID] {
+		t.Error("another name is the same dataset")
+	}
+}
+
+func TestDelete(t *testing.T) {
+	l, b := library(t, Limits{})
+	d := add(t, l, table(12), "mine")
+	if err := l.Delete(t.Context(), d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if left := keys(t, b); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+	for _, id := range []string{d.ID, "ds_nope", "../" + d.ID, ""} {
+		if err := l.Delete(t.Context(), id); jobs.ErrorCode(err) != jobs.NotFound {
+			t.Errorf("deleting %q: %v, want not found", id, err)
+		}
+	}
+	if err := l.Delete(t.Context(), "stereopolymer_input_nopush"); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("deleting a shipped one: %v, want a conflict", err)
+	}
+	if again := add(t, l, table(12), "mine"); again.ID == d.ID {
+		t.Error("a deleted dataset came back")
+	}
+}
+
+func TestList(t *testing.T) {
+	l, _ := library(t, Limits{})
+	var want []string
+	for i := range 5 {
+		want = append(want, add(t, l, table(12), fmt.Sprint(i)).ID)
+	}
+	slices.Sort(want) // ids made in one millisecond are not in order of their making
+	slices.Reverse(want)
+	want = append(want, "stereopolymer_input_nopush", "polymers_multiproperty")
+	var have []string
+	for after := ""; ; after = have[len(have)-1] {
+		page, more, err := l.List(t.Context(), after, 2)
+		if err != nil || len(page) > 2 {
+			t.Fatalf("%d datasets, %v", len(page), err)
+		}
+		for _, d := range page {
+			have = append(have, d.ID)
+		}
+		if !more {
+			break
+		}
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("listed %v, want %v", have, want)
+	}
+}
+
+func TestShipped(t *testing.T) {
+	l, _ := library(t, Limits{})
+	d, err := l.Get(t.Context(), "stereopolymer_input_nopush")
+	if err != nil || d.Rows != 229 || len(d.Targets) != 2 || d.Targets[0].Name != "Tg" || d.Targets[0].Units != "°C" || !d.Shipped || d.CreatedAt != nil {
+		t.Errorf("dataset %+v, %v", d, err)
+	}
+	both, err := l.Open(t.Context(), data.Names{"stereopolymer_input_nopush", "polymers_multiproperty"}, data.Columns{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both.Rows() != 229+1310 || len(both.Targets) != 6 {
+		t.Errorf("joined: %d rows, %+v, %v", both.Rows(), both.Targets, err)
+	}
+}
+
+func TestOpenProblems(t *testing.T) {
+	l, _ := library(t, Limits{})
+	for name, c := range map[string]struct {
+		names   data.Names
+		columns data.Columns
+		at      string
+		says    string
+	}{
+		"unknown":          {data.Names{"stereopolymer_nopush"}, data.Columns{}, "/dataset", "is it stereopolymer_input_nopush?"},
+		"unknown of two":   {data.Names{"stereopolymer_input_nopush", "ds_x"}, data.Columns{}, "/dataset/1", "no dataset"},
+		"twice":            {data.Names{"stereopolymer_input_nopush", "stereopolymer_input_nopush"}, data.Columns{}, "/dataset/1", "twice"},
+		"unknown column":   {data.Names{"polymers_multiproperty"}, data.Columns{Targets: []string{"Density", "Densty"}}, "/prediction_columns/1", "is it Density?"},
+		"unknown role":     {data.Names{"polymers_multiproperty"}, data.Columns{Roles: data.Roles{Polymer: "chain"}}, "/columns", "chain"},
+		"too few of Tm":    {data.Names{"stereopolymer_input_nopush"}, data.Columns{Targets: []string{"Tg", "Tm"}}, "/prediction_columns/1", "1000 are needed"},
+		"contrary to unit": {data.Names{"polymers_multiproperty"}, data.Columns{Targets: []string{"Density"}, Units: map[string]string{"Density": "K"}}, "", ""},
+	} {
+		min := 0
+		if strings.HasPrefix(name, "too few") {
+			min = 1000
+		}
+		_, err := l.Open(t.Context(), c.names, c.columns, min)
+		var e *jobs.Error
+		if c.at == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if !errors.As(err, &e) || e.Code != jobs.Invalid || !slices.ContainsFunc(e.Problems, func(p jobs.Problem) bool {
+			return p.Pointer == c.at && strings.Contains(p.Detail, c.says)
+		}) {
+			t.Errorf("%s: %v, want a problem at %s that says %q", name, err, c.at, c.says)
+		}
+	}
+}
+
+// A table is parsed once, whoever asks, and forgotten when others take its place.
+func TestCache(t *testing.T) {
+	l, _ := library(t, Limits{})
+	d := add(t, l, table(12), "mine")
+	open := func(target string) *Table {
+		opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{target}}, 2)
+		if err != nil {
+			t.Error(err)
+		}
+		return opened
+	}
+	first := open("Tg")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if open("Tg") != first {
+				t.Error("parsed again")
+			}
+		})
+	}
+	wg.Wait()
+	if open("Density") == first {
+		t.Error("other columns gave the same table")
+	}
+	if l.tables.rows != 24 {
+		t.Errorf("%d rows are kept, want 24", l.tables.rows)
+	}
+	if err := l.Delete(t.Context(), d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"Tg"}}, 2); jobs.ErrorCode(err) != jobs.Invalid {
+		t.Errorf("a deleted dataset opens: %v", err)
+	}
+}
