@@ -50,11 +50,13 @@ var allowed = map[string][]string{
 	"jobs/records":     {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs":   {"jobs"},
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
+	"jobs/retention":   {"jobs", "storage"},
 
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":    {"storage/hub"},
-	"api/client": {"jobs"},
+	"api/app":     {"storage/hub"},
+	"api/client":  {"jobs"},
+	"api/metrics": {"jobs"},
 
 	"api/datasets": {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/httpapi":  {"api/datasets", "jobs", "data", "storage", "storage/hub", "nn/train"},

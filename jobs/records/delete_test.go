@@ -225,3 +225,36 @@ func TestJobsByStateAfterResume(t *testing.T) {
 		}
 	}
 }
+
+func TestCountEnded(t *testing.T) {
+	b := bucket(t)
+	s := records.New(b)
+	want := func(when string, failed, cancelled int) {
+		t.Helper()
+		have, err := s.CountEnded(t.Context())
+		if err != nil || have[jobs.Failed] != failed || have[jobs.Cancelled] != cancelled || have[jobs.Succeeded] != 0 {
+			t.Errorf("%s: %v, %v", when, have, err)
+		}
+	}
+	create(t, s)
+	want("one is queued", 0, 0)
+	finished(t, b, s)
+	again := finished(t, b, s)
+	want("two failed", 2, 0)
+	active(t, s)
+	want("both at rest", 2, 0)
+	if _, err := s.UpdateJob(t.Context(), again.ID, (*jobs.Job).Resume); err != nil {
+		t.Fatal(err)
+	}
+	want("one was taken up again", 1, 0)
+	if _, err := s.UpdateJob(t.Context(), again.ID, func(j *jobs.Job) error { return j.Cancel(noon) }); err != nil {
+		t.Fatal(err)
+	}
+	want("and cancelled", 1, 1)
+	active(t, s)
+	want("and at rest", 1, 1)
+	if err := s.DeleteJob(t.Context(), again.ID); err != nil {
+		t.Fatal(err)
+	}
+	want("and deleted", 1, 0)
+}

@@ -203,3 +203,45 @@ func inverted(id string) string {
 		return r
 	}, rest)
 }
+
+// CountEnded counts the jobs in each state that ends one. It lists names and
+// reads only the jobs whose names are in more than one place.
+func (s *Store) CountEnded(ctx context.Context) (map[jobs.State]int, error) {
+	state := map[string]jobs.State{}
+	unsure := map[string]bool{}
+	count := map[jobs.State]int{}
+	for _, st := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled} {
+		count[st] = 0
+		for c, err := range s.listed(ctx, ended+string(st)+"/", st) {
+			if err != nil {
+				return nil, fmt.Errorf("count jobs: %w", err)
+			}
+			if _, twice := state[c.id]; twice {
+				unsure[c.id] = true
+			}
+			state[c.id] = st
+		}
+	}
+	for c, err := range s.newestActive(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("count jobs: %w", err)
+		}
+		if _, twice := state[c.id]; twice {
+			unsure[c.id] = true
+		}
+	}
+	for id, st := range state {
+		if unsure[id] {
+			j, err := s.Job(ctx, id)
+			if jobs.ErrorCode(err) == jobs.NotFound || err == nil && !j.State.Ended() {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("count jobs: %w", err)
+			}
+			st = j.State
+		}
+		count[st]++
+	}
+	return count, nil
+}
