@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
 
+	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "nn/checkpoint", "featurize/structure", "worker/pipeline"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"storage/hub"},

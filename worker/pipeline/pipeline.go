@@ -50,8 +50,6 @@ type Pipeline struct {
 	// Warm loads a fold of the revision that a job starts from; nil knows none.
 	Warm func(ctx context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error)
 
-	Totals Totals // of what this process did
-
 	once   sync.Once
 	meter  *Meter
 	shared shelf

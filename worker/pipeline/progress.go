@@ -12,8 +12,7 @@ import (
 // progress is what a running fold tells. It is a train.Recorder that costs a
 // step no more than a lock.
 type progress struct {
-	now    func() time.Time
-	totals *Totals
+	now func() time.Time
 
 	mu    sync.Mutex
 	beat  jobs.Beat
@@ -23,9 +22,9 @@ type progress struct {
 
 var _ train.Recorder = (*progress)(nil)
 
-func newProgress(now func() time.Time, totals *Totals, epochs int) *progress {
+func newProgress(now func() time.Time, epochs int) *progress {
 	none := train.Measure(math.NaN())
-	return &progress{now: now, totals: totals, beat: jobs.Beat{Epochs: epochs, Loss: none, ValLoss: none, BestValLoss: none}}
+	return &progress{now: now, beat: jobs.Beat{Epochs: epochs, Loss: none, ValLoss: none, BestValLoss: none}}
 }
 
 // claimed takes over what the record knows of the fold.
@@ -49,7 +48,6 @@ func (p *progress) Start(s train.Start) {
 
 // Step implements train.Recorder.
 func (p *progress) Step(s train.Step) {
-	p.totals.Steps.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
@@ -59,7 +57,6 @@ func (p *progress) Step(s train.Step) {
 
 // Epoch implements train.Recorder.
 func (p *progress) Epoch(e train.Epoch) {
-	p.totals.Epochs.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := &p.beat

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/nn/cpu"
+	"polyid-trainer/storage/backend"
+	"polyid-trainer/worker/pipeline"
+	"polyid-trainer/worker/runner"
+)
+
+// options are the flags; each can be set by an environment variable too, by
+// which secrets in a URL stay out of process lists.
+type options struct {
+	RedisURL          string        `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis of the queue: redis://, rediss://, redis-sentinel:// or redis-cluster://. Required. Put a URL that holds a password into the environment."`
+	StorageURL        string        `name:"storage-url" env:"STORAGE_URL" placeholder:"URL" help:"Object storage of the jobs: s3://bucket/prefix with the usual AWS_* variables, or file:///dir on one machine. Required."`
+	Device            string        `name:"device" env:"DEVICE" default:"cpu" help:"What to train on (${default})."`
+	CheckpointSeconds float64       `name:"checkpoint-seconds" env:"CHECKPOINT_SECONDS" default:"60" placeholder:"N" help:"The longest time a fold trains between checkpoints (${default})."`
+	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores)."`
+	ExitWhenIdle      time.Duration `name:"exit-when-idle" env:"EXIT_WHEN_IDLE" placeholder:"10m" help:"Exit after so long with nothing to do (never)."`
+	CostPerHour       float64       `name:"cost-per-hour" env:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of this process costs, for the jobs' accounts (0)."`
+	LogFormat         string        `name:"log-format" env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How to log: text or json (${default})."`
+
+	// For tests of what happens when a worker dies, which cannot wait for long.
+	Lease     time.Duration `name:"lease" hidden:""`
+	Reconcile time.Duration `name:"reconcile" hidden:""`
+}
+
+// check reports everything that is wrong with the options.
+func (o *options) check() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if o.RedisURL == "" {
+		wrong("REDIS_URL is required: a worker joins the Redis that api uses (api without one trains by itself)")
+	}
+	if o.StorageURL == "" {
+		wrong("STORAGE_URL is required: the storage that api uses")
+	}
+	if o.Device != "cpu" {
+		wrong("DEVICE: this build trains on cpu alone, not on %q; one made with `go build -tags gpu ./worker` knows cuda:0", o.Device)
+	}
+	if !(o.CheckpointSeconds > 0) {
+		wrong("CHECKPOINT_SECONDS: %v is not above 0", o.CheckpointSeconds)
+	}
+	if o.Concurrency < 0 {
+		wrong("CONCURRENCY: %d is below 0", o.Concurrency)
+	}
+	if o.ExitWhenIdle < 0 {
+		wrong("EXIT_WHEN_IDLE: %v is below 0", o.ExitWhenIdle)
+	}
+	if !(o.CostPerHour >= 0) {
+		wrong("COST_PER_HOUR: %v is below 0", o.CostPerHour)
+	}
+	return errors.Join(errs...)
+}
+
+// work runs the worker until ctx ends.
+func (o *options) work(ctx context.Context, stderr io.Writer) error {
+	var handler slog.Handler = slog.NewTextHandler(stderr, nil)
+	if o.LogFormat == "json" {
+		handler = slog.NewJSONHandler(stderr, nil)
+	}
+	log := slog.New(handler)
+	redis.SetLogger(redisLog{log})
+	client, err := redisjobs.Connect(o.RedisURL)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("reach Redis: %w", err)
+	}
+	bucket, err := backend.Open(ctx, o.StorageURL)
+	if err != nil {
+		return err
+	}
+	r := &runner.Runner{
+		Redis: client, Bucket: bucket, NewEngine: cpu.New, Log: log,
+		Concurrency: o.Concurrency, Every: time.Duration(o.CheckpointSeconds * float64(time.Second)), CostPerHour: o.CostPerHour,
+		ExitWhenIdle: o.ExitWhenIdle, Lease: pipeline.Lease{For: o.Lease, Renew: o.Lease / 4}, Reconcile: o.Reconcile,
+	}
+	return r.Run(ctx)
+}
+
+// redisLog hands on what the Redis client says by itself: dials that failed.
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements go-redis' logger.
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.log.Warn(fmt.Sprintf(format, args...), "from", "redis")
+}

@@ -1,0 +1,199 @@
+package predict
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/train"
+)
+
+// shortMolecule is the number of heavy atoms below which a chain is probably
+// none: polyethylene of PolyID's 18 monomers has 36.
+const shortMolecule = 20
+
+// predict answers for one polymer, taking its turn by enter for each chain that
+// must be computed.
+func (m *Model) predict(p polymer, enter func() (leave func())) Result {
+	if p.err != nil {
+		return failed(p.err)
+	}
+	chains, err := m.grow(p, enter)
+	if err != nil {
+		return failed(structure.Describe(err))
+	}
+	answers := make([]*answer, len(chains))
+	for i, c := range chains {
+		a := m.chain(c.SMILES, enter)
+		if a.err != nil {
+			e := structure.Describe(a.err)
+			if p.structure.Notation() != data.Polymer {
+				e = structure.Grown(e)
+			}
+			return failed(e)
+		}
+		answers[i] = a
+	}
+	r := Result{keys: p.keys, SMILES: chains[0].SMILES, Predictions: map[string]Property{}, Warnings: m.warnings(p, answers[0])}
+	for _, a := range answers {
+		perTarget := make([][]float64, len(m.Config.Targets))
+		for t := range perTarget {
+			perTarget[t] = a.Values[t].PerFold
+		}
+		r.perChain = append(r.perChain, perTarget)
+	}
+	for t, target := range m.Config.Targets {
+		r.Predictions[target.Name] = m.property(t, target, r.perChain)
+	}
+	r.Domain = m.judge(answers)
+	return r
+}
+
+// grow makes the chains of a polymer. What grows takes a turn.
+func (m *Model) grow(p polymer, enter func() (leave func())) ([]structure.Chain, error) {
+	if p.structure.Notation() != data.Polymer {
+		defer enter()()
+	}
+	return p.defaults.Chains(&p.structure)
+}
+
+// failed is the result of an input that cannot be predicted.
+func failed(e *structure.Error) Result {
+	r := &InputError{Code: e.Code, Detail: e.Detail, Position: e.Pos}
+	switch e.Code {
+	case "syntax", "valence", "kekulize", "complexity":
+		r.Code = string(data.BadSMILES)
+	}
+	if e.Monomer >= 0 {
+		r.Monomer = &e.Monomer
+	}
+	return Result{Error: r}
+}
+
+// property averages target t over chains and folds.
+func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64) Property {
+	folds := make([]float64, m.ensemble.Folds())
+	var all []float64
+	for _, chain := range perChain {
+		for k, y := range chain[t] {
+			folds[k] += y / float64(len(perChain))
+			all = append(all, y)
+		}
+	}
+	mean, std := meanStd(all)
+	p := Property{Mean: train.Measure(mean), Std: train.Measure(std), Units: target.Units}
+	for _, y := range folds {
+		p.PerFold = append(p.PerFold, train.Measure(y))
+	}
+	if m.calibration != nil {
+		if i := m.calibration.Interval(t, folds); i != nil {
+			p.Interval90 = &[2]float64{i.Low, i.High}
+		}
+	}
+	if strings.HasPrefix(target.Name, "log10_") {
+		p.Linear = &Linear{Median: train.Measure(math.Pow(10, mean)), Units: strings.TrimPrefix(target.Units, "log10 ")}
+		if i := p.Interval90; i != nil {
+			p.Linear.Interval90 = &[2]float64{math.Pow(10, i[0]), math.Pow(10, i[1])}
+		}
+	}
+	return p
+}
+
+// judge says how far the chains lie outside the training set: all of them, but
+// atoms are those of the first.
+func (m *Model) judge(answers []*answer) *Domain {
+	if m.domain == nil {
+		return nil
+	}
+	d := &Domain{Environments: []featurize.Unseen{}}
+	seen := map[uint32]bool{}
+	for i, a := range answers {
+		d.UnknownTokens = max(d.UnknownTokens, a.Unknown)
+		for _, u := range a.unseen {
+			if seen[u.Hash] {
+				continue
+			}
+			seen[u.Hash] = true
+			if i > 0 {
+				u.Atoms = []int32{}
+			}
+			d.Environments = append(d.Environments, u)
+		}
+	}
+	slices.SortFunc(d.Environments, func(a, b featurize.Unseen) int { return cmp.Compare(a.Hash, b.Hash) })
+	d.Unseen = len(d.Environments)
+	d.InDomain = d.Unseen == 0 && d.UnknownTokens == 0
+	return d
+}
+
+// Codes of warnings.
+const (
+	warnPM         = "pm_ignored"
+	warnRepeatUnit = "looks_like_repeat_unit"
+	warnDP         = "dp_differs"
+	warnNotation   = "notation_differs"
+	warnInterval   = "no_interval"
+	warnDomain     = "no_domain_of_validity"
+)
+
+// warnings are what the asker should know about a polymer's prediction.
+func (m *Model) warnings(p polymer, first *answer) []jobs.Warning {
+	var out []jobs.Warning
+	warn := func(code, format string, args ...any) {
+		out = append(out, jobs.Warning{Code: code, Detail: fmt.Sprintf(format, args...)})
+	}
+	s, trained := &p.structure, m.Config.Chains
+	if !math.IsNaN(s.PM) && !m.Config.Features.SeesTacticity() {
+		warn(warnPM, "the model's features (%s) cannot see tacticity: any pm gives the same prediction", m.Config.Features.WithDefaults().Atom)
+	}
+	notation := s.Notation()
+	if notation == data.Polymer {
+		switch {
+		case strings.Contains(s.Polymer, "*"):
+			warn(warnRepeatUnit, "smiles_polymer has a *, which no finished chain has: state a repeat unit as smiles_repeat_unit")
+		case first.heavyAtoms < shortMolecule:
+			warn(warnRepeatUnit, "smiles_polymer has %d heavy atoms, few for a chain: state a repeat unit as smiles_repeat_unit, with two *", first.heavyAtoms)
+		}
+	}
+	if notation != data.Polymer && s.DP != 0 && trained.DP != 0 && s.DP != trained.DP {
+		warn(warnDP, "a DP of %d, where the model was trained with %d", s.DP, trained.DP)
+	}
+	if len(trained.Notations) > 0 && !slices.Contains(trained.Notations, notation) {
+		warn(warnNotation, "stated as %s, where the model was trained on %s: chain length and end groups may differ", notation, list(trained.Notations))
+	}
+	if m.calibration == nil {
+		warn(warnInterval, "no interval: %s", m.Config.Absent["calibration.json"])
+	}
+	if m.domain == nil {
+		warn(warnDomain, "no domain of validity: %s", m.Config.Absent["domain_of_validity.json"])
+	}
+	return out
+}
+
+func list(ns []data.Notation) string {
+	s := make([]string, len(ns))
+	for i, n := range ns {
+		s[i] = string(n)
+	}
+	return strings.Join(s, " and ")
+}
+
+// meanStd is the mean and the standard deviation with divisor n−1; NaN for a
+// single value.
+func meanStd(x []float64) (mean, std float64) {
+	for _, v := range x {
+		mean += v
+	}
+	mean /= float64(len(x))
+	for _, v := range x {
+		std += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(std / float64(len(x)-1))
+}

@@ -1,0 +1,138 @@
+package predict
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn/revision"
+)
+
+// Limits of a request.
+const (
+	DefaultMaxInputs = 1000 // of a JSON request
+	maxReplicates    = 100
+	maxDP            = 1200
+)
+
+// Request is the body of POST /v1/predictions.
+type Request struct {
+	Model     jobs.Revision     `json:"model"` // empty fields are the configured model's
+	Inputs    []Input           `json:"inputs"`
+	Aggregate *data.Aggregation `json:"aggregate,omitempty"` // nil averages nothing across inputs
+}
+
+// Input is one polymer, in the first of three notations that it fills.
+type Input struct {
+	Polymer      string    `json:"smiles_polymer,omitempty"`
+	RepeatUnit   string    `json:"smiles_repeat_unit,omitempty"`
+	Monomers     []string  `json:"monomers,omitempty"`
+	Mechanism    string    `json:"mechanism,omitempty"`
+	PM           *float64  `json:"pm,omitempty"`           // fraction of meso diads
+	Distribution []float64 `json:"distribution,omitempty"` // weights of the monomers
+	DP           int       `json:"dp,omitempty"`           // 0: as the model was trained
+	Replicates   int       `json:"replicates,omitempty"`   // chains grown of monomers and averaged; 0: as the model was trained
+	Seed         uint64    `json:"seed,omitempty"`         // of what is drawn at random
+}
+
+// ReadRequest reads a request's body. A field that does not exist is refused,
+// since a mistyped one would predict something else; whatever is wrong with one
+// input alone is left to its result. Errors have code Invalid.
+func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
+	if maxInputs == 0 {
+		maxInputs = DefaultMaxInputs
+	}
+	q := &Request{}
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(q); err != nil {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: fmt.Sprintf("the body is no prediction request: %v", err), Err: err}
+	}
+	if dec.More() {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "something follows the JSON object"}
+	}
+	var problems []jobs.Problem
+	switch {
+	case len(q.Inputs) == 0:
+		problems = append(problems, jobs.Problem{Pointer: "/inputs", Detail: "is required: at least one polymer"})
+	case len(q.Inputs) > maxInputs:
+		problems = append(problems, jobs.Problem{Pointer: "/inputs",
+			Detail: fmt.Sprintf("has %d entries, more than %d: send several requests, or a text/csv body", len(q.Inputs), maxInputs)})
+	}
+	if q.Aggregate != nil {
+		a := q.Aggregate.WithDefaults()
+		q.Aggregate = &a
+		problems = append(problems, settings("/aggregate", a.Validate())...)
+	}
+	if problems != nil {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the request asks for what cannot be", Problems: problems}
+	}
+	return q, nil
+}
+
+// settings are the problems of joined data.SettingErrors.
+func settings(at string, err error) (problems []jobs.Problem) {
+	var joined interface{ Unwrap() []error }
+	var setting *data.SettingError
+	switch {
+	case err == nil:
+	case errors.As(err, &joined):
+		for _, e := range joined.Unwrap() {
+			problems = append(problems, settings(at, e)...)
+		}
+	case errors.As(err, &setting):
+		problems = append(problems, jobs.Problem{Pointer: at + "/" + setting.Field, Detail: setting.Detail})
+	default:
+		problems = append(problems, jobs.Problem{Pointer: at, Detail: err.Error()})
+	}
+	return problems
+}
+
+// polymer is an input, ready to be grown.
+type polymer struct {
+	structure data.Structure
+	defaults  structure.Defaults
+	keys      []string         // of its aggregate
+	err       *structure.Error // it cannot be
+}
+
+// polymer reads in with a model's defaults.
+func (in Input) polymer(c *revision.Config) polymer {
+	p := polymer{
+		structure: data.Structure{
+			Polymer: in.Polymer, RepeatUnit: in.RepeatUnit, Monomers: in.Monomers, Mechanism: in.Mechanism,
+			PM: math.NaN(), Distribution: in.Distribution, DP: in.DP,
+		},
+		defaults: defaults(c),
+	}
+	p.defaults.Seed = in.Seed
+	if in.PM != nil {
+		p.structure.PM = *in.PM
+	}
+	if in.Replicates != 0 {
+		p.defaults.Replicates = in.Replicates
+	}
+	refuse := func(code, format string, args ...any) {
+		p.err = &structure.Error{Code: code, Monomer: -1, Detail: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case in.DP < 0 || in.DP > maxDP:
+		refuse("out_of_range", "a dp of %d is not between 1 and %d", in.DP, maxDP)
+	case in.Replicates < 0 || in.Replicates > maxReplicates:
+		refuse("out_of_range", "%d replicates are not between 1 and %d", in.Replicates, maxReplicates)
+	case in.PM != nil && !(*in.PM >= 0 && *in.PM <= 1):
+		refuse("out_of_range", "a pm of %v is not between 0 and 1", *in.PM)
+	}
+	return p
+}
+
+// defaults are what an input gets that does not say: what the model was trained
+// with.
+func defaults(c *revision.Config) structure.Defaults {
+	return structure.Defaults{DP: c.Chains.DP, Replicates: c.Chains.Replicates, Periodic: c.Chains.Periodic}.WithDefaults()
+}

@@ -1,0 +1,134 @@
+// Package runner is what a worker process runs, as a worker of its own or inside
+// api: the servers of the queues for prepare, fold and finalize, the pipeline
+// behind them, and the reconciler.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/records"
+	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/storage"
+	"polyid-trainer/worker/pipeline"
+)
+
+// Runner is a worker. Its fields are set before Run.
+type Runner struct {
+	Redis     redis.UniversalClient
+	Bucket    storage.Bucket // calls that fail for no reason of their own are repeated
+	NewEngine nn.NewEngine
+	Log       *slog.Logger
+
+	Concurrency int           // folds at once; 0 is as many as cores
+	Every       time.Duration // the longest time between checkpoints; 0 is a minute
+	CostPerHour float64       // USD of this process
+	Chains      structure.Defaults
+	// Warm loads a fold of the revision that a job starts from; nil knows none.
+	Warm func(ctx context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error)
+
+	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
+	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
+
+	// For tests, which have no patience. Zero is as the packages say.
+	Lease     pipeline.Lease
+	Reconcile time.Duration
+	BeatEvery time.Duration
+}
+
+// errIdle ends a Run that has had nothing to do.
+var errIdle = errors.New("idle")
+
+// Run works until ctx ends: then folds are saved and handed back, for which it
+// waits. It returns nil then, and after ExitWhenIdle.
+func (r *Runner) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	bucket := &storage.Retry{Bucket: r.Bucket}
+	store, queue := records.New(bucket), redisjobs.NewQueue(r.Redis)
+	work := &pipeline.Pipeline{
+		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
+		Worker: name(), Hardware: hardware(), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
+		CostPerHour: r.CostPerHour, Chains: r.Chains, Warm: r.Warm, Log: r.Log,
+	}
+	idle := newIdle(time.Now())
+	folds := r.Concurrency
+	if folds == 0 {
+		folds = runtime.NumCPU()
+	}
+	server := &redisjobs.Server{Redis: r.Redis, Handler: idle.count(work.Handle), Grace: r.Grace, Log: r.Log, Pools: []redisjobs.Pool{
+		{Kinds: []jobs.Kind{jobs.TrainFold}, Concurrency: folds},
+		{Kinds: []jobs.Kind{jobs.Prepare}, Concurrency: 1},
+		{Kinds: []jobs.Kind{jobs.Finalize}, Concurrency: 1},
+	}}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel(nil)
+	beside.Go(func() { r.reconcile(ctx, store, queue) })
+	if r.ExitWhenIdle > 0 {
+		beside.Go(func() { idle.watch(ctx, r.ExitWhenIdle, func() { cancel(errIdle) }) })
+	}
+	r.Log.Info("worker began", "worker", work.Worker, "folds", folds, "hardware", work.Hardware, "code", work.Code)
+	if err := server.Serve(ctx); err != nil {
+		return err
+	}
+	r.Log.Info("worker ended", "worker", work.Worker, "idle", errors.Is(context.Cause(ctx), errIdle))
+	return nil
+}
+
+// reconcile runs the reconciler. Of many processes one at a time does it.
+func (r *Runner) reconcile(ctx context.Context, store jobs.Store, queue jobs.Queue) {
+	every := r.Reconcile
+	if every == 0 {
+		every = jobs.Every
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	turns := make(chan time.Time)
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() {
+		reconciler := &jobs.Reconciler{Store: store, Queue: queue, Now: time.Now, Log: r.Log}
+		_ = reconciler.Run(ctx, turns) // nil
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			// A little less than a period, or a turn would still be taken at the next.
+			mine, err := redisjobs.Turn(ctx, r.Redis, "reconcile", every*9/10)
+			if err != nil && ctx.Err() == nil {
+				r.Log.Warn("the queue is away", "error", err)
+			}
+			if !mine {
+				continue
+			}
+			select {
+			case turns <- now:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// name is how records show this process.
+func name() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
