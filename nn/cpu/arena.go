@@ -29,6 +29,16 @@ func (c *carver[T]) take(n int) []T {
 	return c.buf[at : at+n : at+n]
 }
 
+// matrix takes rows of cols, see pad.
+func (c *carver[T]) matrix(rows, cols int) kernel.View[T] {
+	stride := cols + pad
+	return kernel.View[T]{Data: c.take(rows * stride), Rows: rows, Cols: cols, Stride: stride}
+}
+
+func (c *carver[T]) attend(classes, features int) attention[T] {
+	return attention[T]{p: c.take(classes), mean: c.take(features)}
+}
+
 // attention is what a pooling leaves behind: softmax's weight of each class,
 // atoms first, and the mean these weights give.
 type attention[T kernel.Float] struct {
@@ -99,36 +109,24 @@ func newStates[T kernel.Float](c nn.Config, s nn.Sizes) *states[T] {
 // needs.
 func (s *states[T]) carve(a *carver[T], p *plan.Plan, c nn.Config, train bool) {
 	f, h := c.AtomFeatures, 2*c.AtomFeatures
-	matrix := func(rows, cols int) kernel.View[T] {
-		stride := cols + pad
-		return kernel.View[T]{Data: a.take(rows * stride), Rows: rows, Cols: cols, Stride: stride}
-	}
-	attend := func(classes int) attention[T] {
-		return attention[T]{p: a.take(classes), mean: a.take(f)}
-	}
 	last := len(p.Blocks)
 	maxA, maxB := 0, 0
 	for t := range last + 1 {
 		nA, nB := 0, p.BondClasses(t)
 		if t < last {
 			nA = p.AtomClasses(t)
-			s.atom[t] = matrix(nA, f)
 		}
-		s.bond[t] = matrix(nB, f)
 		s.mol[t] = a.take(c.MolFeatures)
 		s.count[t] = a.take(nA + nB)
 		maxA, maxB = max(maxA, nA), max(maxB, nB)
 	}
-	s.init = attend(p.AtomClasses(0) + p.BondClasses(0))
-	for j := range s.round {
-		r := &s.round[j]
-		nA, nB := p.AtomClasses(j+1), p.BondClasses(j+1)
-		r.attention = attend(p.AtomClasses(j) + p.BondClasses(j))
-		r.edge = matrix(nB, h)
-		if j < last-1 {
-			r.message = matrix(nB, h)
-			r.sum, r.gathered, r.node = matrix(nA, h), matrix(nA, f), matrix(nA, h)
+	s.init = a.attend(p.AtomClasses(0)+p.BondClasses(0), f)
+	if train {
+		for t := range last + 1 {
+			s.carveLayer(a, t, p, f)
 		}
+	} else {
+		s.carveInTurn(a, p, f)
 	}
 	s.share = a.take(p.BondClasses(last))
 	s.pred = a.take(len(s.mask))
@@ -136,18 +134,53 @@ func (s *states[T]) carve(a *carver[T], p *plan.Plan, c nn.Config, train bool) {
 		s.headMean[i] = a.take(f)
 		s.mask[i] = kernel.View[T]{}
 		if train && c.Dropout > 0 {
-			s.mask[i] = matrix(p.BondClasses(last), f)
+			s.mask[i] = a.matrix(p.BondClasses(last), f)
 		}
 	}
 
-	s.projBond, s.projSrc, s.projDst = matrix(maxB, h), matrix(maxA, h), matrix(maxA, h)
+	s.projBond, s.projSrc, s.projDst = a.matrix(maxB, h), a.matrix(maxA, h), a.matrix(maxA, h)
 	s.bias, s.mean, s.logit = a.take(h), a.take(f), a.take(maxA+maxB)
 	if !train {
 		return
 	}
 	for i := range 2 {
-		s.dAtom[i], s.dBond[i] = matrix(maxA, f), matrix(maxB, f)
+		s.dAtom[i], s.dBond[i] = a.matrix(maxA, f), a.matrix(maxB, f)
 	}
 	s.dMol = a.take(c.MolFeatures)
-	s.dHidden, s.dNode, s.dGathered = matrix(maxB, h), matrix(maxA, h), matrix(maxA, f)
+	s.dHidden, s.dNode, s.dGathered = a.matrix(maxB, h), a.matrix(maxA, h), a.matrix(maxA, f)
+}
+
+// carveInTurn cuts the layers of a run without gradient, which needs two of
+// them at a time: they take turns in the same memory, so that it stays in
+// cache.
+func (s *states[T]) carveInTurn(a *carver[T], p *plan.Plan, f int) {
+	var room [2]int
+	for t := range len(p.Blocks) + 1 {
+		var need carver[T]
+		s.carveLayer(&need, t, p, f)
+		room[t%2] = max(room[t%2], need.n)
+	}
+	turns := [2][]T{a.take(room[0]), a.take(room[1])}
+	for t := range len(p.Blocks) + 1 {
+		s.carveLayer(&carver[T]{buf: turns[t%2]}, t, p, f)
+	}
+}
+
+// carveLayer cuts the states of layer t and what the block that reads them
+// computes on the way.
+func (s *states[T]) carveLayer(a *carver[T], t int, p *plan.Plan, f int) {
+	last := len(p.Blocks)
+	s.bond[t] = a.matrix(p.BondClasses(t), f)
+	if t == last {
+		return
+	}
+	s.atom[t] = a.matrix(p.AtomClasses(t), f)
+	r, h := &s.round[t], 2*f
+	nA, nB := p.AtomClasses(t+1), p.BondClasses(t+1)
+	r.attention = a.attend(p.AtomClasses(t)+p.BondClasses(t), f)
+	r.edge = a.matrix(nB, h)
+	if t < last-1 {
+		r.message = a.matrix(nB, h)
+		r.sum, r.gathered, r.node = a.matrix(nA, h), a.matrix(nA, f), a.matrix(nA, h)
+	}
 }
