@@ -8,6 +8,9 @@ import "io"
 //
 // in a file of its own; an optional Validate() error refuses bad flags.
 type commands struct {
+	Train   TrainCmd   `cmd:"" help:"Submit a training job; --watch follows it."`
+	Predict PredictCmd `cmd:"" help:"Predict the polymers of a CSV file: CSV on stdout, progress on stderr."`
+
 	Bench      BenchCmd      `cmd:"" help:"Measure this machine: training steps, matrix products, predictions, and the time the default job takes; a JSON object on stdout, a table on stderr."`
 	Featurize  FeaturizeCmd  `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
 	Polymerize PolymerizeCmd `cmd:"" help:"Build polymer chains from monomers: monomers with dots between them per line in, one JSON object per chain out."`

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	tries     = 8                      // of a request that may be repeated
-	firstWait = 250 * time.Millisecond // doubled after each try: half a minute in all
+	tries     = 5                      // of a request that may be repeated
+	firstWait = 250 * time.Millisecond // doubled after each try: four seconds in all
 	maxAnswer = 256 << 20              // bytes of a JSON answer
 )
 

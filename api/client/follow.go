@@ -40,10 +40,12 @@ func (c *Client) Follow(ctx context.Context, id string, seen func(*jobs.View) bo
 		case <-happened:
 		}
 		v, err := c.Job(ctx, id)
-		if err != nil {
+		if _, again := retryable(err); err != nil && !again {
 			return err
 		}
-		if !seen(v) {
+		if err != nil { // how long the server may be away is up to the stream
+			signal(happened)
+		} else if !seen(v) {
 			return nil
 		}
 		select { // events that come in meanwhile are one
@@ -51,6 +53,14 @@ func (c *Client) Follow(ctx context.Context, id string, seen func(*jobs.View) bo
 			return ctx.Err()
 		case <-c.after(readEvery):
 		}
+	}
+}
+
+// signal makes c readable.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -64,10 +74,7 @@ func (c *Client) stream(ctx context.Context, id string, happened chan<- struct{}
 			if e.LastEventID != "" {
 				last = e.LastEventID
 			}
-			select {
-			case happened <- struct{}{}:
-			default:
-			}
+			signal(happened)
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()

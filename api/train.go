@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"polyid-trainer/api/client"
+	"polyid-trainer/jobs"
+)
+
+// serverFlags say which server a command talks to.
+type serverFlags struct {
+	Server string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"The API to talk to (${default}). If it has API_TOKENS, put one of them into the environment variable API_TOKEN."`
+}
+
+// Validate refuses what is no address.
+func (f *serverFlags) Validate() error {
+	_, err := f.client()
+	return err
+}
+
+func (f *serverFlags) client() (*client.Client, error) {
+	c, err := client.New(f.Server, os.Getenv("API_TOKEN"))
+	if err != nil {
+		return nil, fmt.Errorf("--server: %w", err)
+	}
+	return c, nil
+}
+
+// TrainCmd submits a training job.
+type TrainCmd struct {
+	serverFlags
+	Watch bool   `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
+	Job   string `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}"`
+}
+
+// Run writes the job's id, or with --watch its metrics, on standard output.
+func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
+	spec, err := readInput(c.Job, std.in)
+	if err != nil {
+		return err
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	job, err := api.Submit(ctx, spec)
+	if err != nil {
+		return unreachable(c.Server, err)
+	}
+	for _, w := range job.Warnings {
+		fmt.Fprintf(std.err, "note: %s\n", w.Detail)
+	}
+	if !c.Watch {
+		fmt.Fprintln(std.out, job.ID)
+		fmt.Fprintf(std.err, "accepted; follow it at %s/jobs/%s\n", c.Server, job.ID)
+		return nil
+	}
+	job, err = follow(ctx, api, job.ID, std.err)
+	if err != nil {
+		return err
+	}
+	return outcome(job, std)
+}
+
+// follow shows a job's progress until it has ended.
+func follow(ctx context.Context, api *client.Client, id string, w io.Writer) (*jobs.View, error) {
+	watch := newWatcher(w)
+	var last *jobs.View
+	err := api.Follow(ctx, id, func(v *jobs.View) bool {
+		last = v
+		watch.show(v)
+		return !v.Status.Ended()
+	}, nil)
+	watch.close()
+	if errors.Is(err, context.Canceled) {
+		return nil, fmt.Errorf("no longer watching; %s goes on: see %s/jobs/%s", id, api.Server, id)
+	}
+	return last, err
+}
+
+// outcome tells how a job ended: metrics on standard output, or an error.
+func outcome(job *jobs.View, std *streams) error {
+	switch {
+	case job.Status == jobs.Failed && job.Error != nil:
+		return fmt.Errorf("%s failed: %s", job.ID, job.Error.Detail)
+	case job.Status != jobs.Succeeded:
+		return fmt.Errorf("%s", stage(job))
+	}
+	if p := job.Published; p != nil {
+		fmt.Fprintf(std.err, "published as %s at %.10s: %s\n", p.Repo, p.Commit, p.URL)
+	}
+	return metricsTable(std.out, job.Metrics)
+}
+
+// readInput reads a file, or standard input for "-".
+func readInput(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		b, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		return b, nil
+	}
+	return os.ReadFile(name)
+}
