@@ -42,3 +42,10 @@ func beatOf(now time.Time, f *Fold, live json.RawMessage) (b Beat, ok bool) {
 	}
 	return b, true
 }
+
+// Update is one message to whoever watches a job.
+type Update struct {
+	Changed  bool            `json:"changed,omitempty"` // the record is worth reading; there is no more to it
+	Fold     int             `json:"fold,omitempty"`
+	Progress json.RawMessage `json:"progress,omitempty"` // a Beat
+}

@@ -139,6 +139,39 @@ func TestCommitting(t *testing.T) {
 	}
 }
 
+// A training that is done may be published again; nothing else may.
+func TestRepublish(t *testing.T) {
+	here, there := jobs.Destination{Repo: "a/b", Branch: "main"}, jobs.Destination{Repo: "a/c", Branch: "main"}
+	for name, c := range map[string]struct {
+		state, left jobs.State
+		ok          bool
+	}{
+		"succeeded":         {jobs.Succeeded, "", true},
+		"failed publishing": {jobs.Failed, jobs.Publishing, true},
+		"failed training":   {jobs.Failed, jobs.Training, false},
+		"training":          {jobs.Training, "", false},
+		"finalizing":        {jobs.Finalizing, "", false},
+		"cancelled":         {jobs.Cancelled, "", false},
+		"paused publishing": {jobs.Paused, jobs.Publishing, false},
+	} {
+		j := newJob(t)
+		j.State, j.Left, j.FinishedAt = c.state, c.left, noon
+		err := j.Republish(here)
+		switch {
+		case c.ok && (err != nil || j.State != jobs.Publishing || j.Spec.Publish.Repo != "a/b" || !j.FinishedAt.IsZero() || j.Stage.Attempt != 1):
+			t.Errorf("%s: %v, job %s to %+v", name, err, j.State, j.Spec.Publish)
+		case !c.ok && (jobs.ErrorCode(err) != jobs.Conflict || j.State != c.state):
+			t.Errorf("%s: %v, want a conflict", name, err)
+		}
+	}
+	j := newJob(t)
+	j.State = jobs.Succeeded
+	through(t, func() error { return j.Republish(here) })
+	if err := j.Republish(there); jobs.ErrorCode(err) != jobs.Conflict {
+		t.Errorf("elsewhere meanwhile: %v, want a conflict", err)
+	}
+}
+
 func TestClaim(t *testing.T) {
 	f := &jobs.Fold{Status: jobs.FoldQueued}
 	if err := f.Take(noon, "a:1", "token-a"); err != nil {

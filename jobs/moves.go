@@ -159,6 +159,26 @@ func (j *Job) Resume() error {
 	return nil
 }
 
+// Republish publishes a training that is done, again or elsewhere: of a job that
+// succeeded, or that failed in publishing. What it was to publish is replaced.
+func (j *Job) Republish(to Destination) error {
+	if j.State == Publishing {
+		if p := j.Spec.Publish; p != nil && p.Repo == to.Repo && p.Branch == to.Branch && p.Tag == to.Tag {
+			return nil
+		}
+		return &Error{Code: Conflict, Detail: "the job is being published to another place: wait for it"}
+	}
+	if j.State != Succeeded && (j.State != Failed || j.Left != Publishing) {
+		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s has no finished training to publish", j.State)}
+	}
+	if err := j.Advance(Publishing, ""); err != nil {
+		return err
+	}
+	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt = &to, "", nil, time.Time{}
+	j.Stage.Attempt++ // what the queue still holds of the last time is not this
+	return nil
+}
+
 // Delete marks a job that is over as one whose objects may go. Work on it is a
 // conflict, even of a worker that has not yet noticed that the job was stopped;
 // folds are its fold records.

@@ -33,11 +33,7 @@ const (
 )
 
 // Update is one message of a job's subscription.
-type Update struct {
-	Changed  bool            `json:"changed,omitempty"` // the record is worth reading; there is no more to it
-	Fold     int             `json:"fold,omitempty"`
-	Progress json.RawMessage `json:"progress,omitempty"`
-}
+type Update = jobs.Update
 
 // Beat stores and publishes a fold's progress and returns what the fold is to
 // do, all in one round trip. Progress is any JSON.

@@ -117,6 +117,26 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestDescribe reads no further than the header.
+func TestDescribe(t *testing.T) {
+	m := example(t)
+	b := encode(t, m)
+	r := bytes.NewReader(b)
+	got, err := Describe(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Origin, m.Origin) || len(got.Training.Progress.History) != len(m.Training.Progress.History) || len(got.Weights.Slab) != 0 {
+		t.Errorf("described as %+v", got)
+	}
+	if tensors := 4 * 4 * len(m.Weights.Slab); r.Len() != tensors {
+		t.Errorf("%d bytes are left, want those of the tensors, %d", r.Len(), tensors)
+	}
+	if _, err := Describe(bytes.NewReader(b[:100])); err == nil {
+		t.Error("a cut header was described")
+	}
+}
+
 func TestPublishedIsTheBestEpoch(t *testing.T) {
 	m := example(t)
 	p, err := m.Published()

@@ -1,0 +1,21 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+)
+
+// Describe reads everything of a file but its tensors: what the model is, and
+// how far its training has come. It reads no further than the header, so the
+// checksum is not looked at, and the Model's parameters are empty.
+func Describe(r io.Reader) (*Model, error) {
+	h, err := readHeader(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading a model: %w", err)
+	}
+	m, err := parseMetadata(h.meta)
+	if err != nil {
+		return nil, fmt.Errorf("reading a model: %w", err)
+	}
+	return m, nil
+}
