@@ -60,7 +60,7 @@ var allowed = map[string][]string{
 	"api/metrics": {"jobs"},
 
 	"api/datasets": {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
-	"api/httpapi":  {"api/datasets", "jobs", "data", "storage", "storage/hub", "nn/train"},
+	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train"},
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},

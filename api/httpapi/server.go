@@ -18,7 +18,9 @@ type Config struct {
 	Tokens []Token
 	Limits Limits
 	// Ready asks what the server depends on, by name: "redis", "storage".
-	Ready   map[string]func(context.Context) error
+	Ready map[string]func(context.Context) error
+	// Around sees every request first and its answer last: what measures them.
+	Around  []echo.MiddlewareFunc
 	Version string           // of the code
 	Now     func() time.Time // nil is time.Now
 	Log     *slog.Logger     // nil discards
@@ -47,6 +49,7 @@ func New(c Config, areas ...Area) *Server {
 	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.Use(s.Around...)
 	s.echo.Use(s.observe()...)
 	s.echo.Use(secure, s.sameSite, s.identify, s.limitRate(), s.authorize)
 
