@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"jobs/retention":   {"jobs", "storage"},
 
 	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "nn/checkpoint", "featurize/structure", "worker/pipeline"},
+	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"storage/hub"},

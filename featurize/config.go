@@ -46,6 +46,10 @@ func (c Config) needsStereo() bool {
 	return c.Atom != "atom_features_v1" || c.Bond != "bond_features_v1"
 }
 
+// SeesTacticity reports whether polymers that differ only in tacticity can get
+// different features.
+func (c Config) SeesTacticity() bool { return c.WithDefaults().needsStereo() }
+
 // needsDiads reports whether a feature shows what mol.AssignDiads finds.
 func (c Config) needsDiads() bool { return c.Atom == "atom_features_meso" }
 

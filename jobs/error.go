@@ -18,6 +18,8 @@ const (
 	Forbidden   Code = "forbidden"   // not with these rights
 	Unavailable Code = "unavailable" // Redis, storage or the Hub is away: try again
 	TooLarge    Code = "too_large"   // beyond a limit
+
+	ModelNotLoaded Code = "model_not_loaded" // nothing to predict with: 503 until there is
 )
 
 // Error is an error that its user can act on.

@@ -4,7 +4,7 @@
 //
 //	predictions/<id>/prediction.json        the record
 //	predictions/<id>/request                the request's body
-//	predictions/<id>/results/<n>            the results of attempt n
+//	predictions/<id>/results/<n>.json, .csv the results of attempt n
 //	index/predictions/<id>                  empty; those that are not at an end
 //
 // As with training jobs, the record is the truth: the queue only names it, and
@@ -71,7 +71,6 @@ type Prediction struct {
 	Request Format        `json:"request"`
 	Status  Status        `json:"status"`
 	Counts  Counts        `json:"counts"`
-	Result  string        `json:"result,omitempty"` // key of the results, once succeeded
 	Failure *jobs.Failure `json:"failure,omitempty"`
 
 	Claim    jobs.Claim `json:"claim"`
@@ -104,12 +103,12 @@ func (p *Prediction) Take(now time.Time, worker, token string) error {
 	return nil
 }
 
-// Succeed ends the prediction under token with results under a key.
-func (p *Prediction) Succeed(now time.Time, token string, m Model, c Counts, result string) error {
+// Succeed ends the prediction under token, with the results of its attempt.
+func (p *Prediction) Succeed(now time.Time, token string, m Model, c Counts) error {
 	if err := p.Claim.Release(token); err != nil {
 		return err
 	}
-	p.Status, p.Model, p.Counts, p.Result, p.FinishedAt = Succeeded, m, c, result, now.UTC()
+	p.Status, p.Model, p.Counts, p.FinishedAt = Succeeded, m, c, now.UTC()
 	return nil
 }
 

@@ -30,10 +30,10 @@ func NewStore(b storage.Bucket) *Store { return &Store{b} }
 func recordKey(id string) string  { return all + id + "/prediction.json" }
 func requestKey(id string) string { return all + id + "/request" }
 
-// ResultKey is where an attempt puts its results: each at its own, so that a
+// resultKey is where an attempt puts its results: each at its own, so that a
 // worker that has lost its claim overwrites nothing.
-func ResultKey(id string, attempt int) string {
-	return fmt.Sprintf("%s%s/results/%04d", all, id, attempt)
+func resultKey(id string, attempt int, f Format) string {
+	return fmt.Sprintf("%s%s/results/%04d.%s", all, id, attempt, map[Format]string{JSON: "json", CSV: "csv"}[f])
 }
 
 // Create stores a new prediction and its request, of size bytes.
@@ -82,13 +82,13 @@ func (s *Store) Request(ctx context.Context, id string) (io.ReadCloser, error) {
 	return s.open(ctx, id, requestKey(id))
 }
 
-// Result opens the results of a prediction that has succeeded. The caller closes
-// them.
-func (s *Store) Result(ctx context.Context, p *Prediction) (io.ReadCloser, error) {
-	if p.Result == "" {
+// Result opens the results of a prediction that has succeeded, in either format.
+// The caller closes them.
+func (s *Store) Result(ctx context.Context, p *Prediction, f Format) (io.ReadCloser, error) {
+	if p.Status != Succeeded {
 		return nil, &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("the prediction is %s: it has no results", p.Status)}
 	}
-	return s.open(ctx, p.ID, p.Result)
+	return s.open(ctx, p.ID, resultKey(p.ID, p.Claim.Attempt, f))
 }
 
 func (s *Store) open(ctx context.Context, id, key string) (io.ReadCloser, error) {
@@ -102,9 +102,10 @@ func (s *Store) open(ctx context.Context, id, key string) (io.ReadCloser, error)
 	return o, nil
 }
 
-// PutResult stores the results of an attempt under its ResultKey.
-func (s *Store) PutResult(ctx context.Context, id string, attempt int, results io.Reader, size int64) error {
-	_, err := s.bucket.Put(ctx, ResultKey(id, attempt), results, size, storage.Condition{})
+// PutResult stores the results of an attempt in a format. They count once the
+// record says that this attempt has succeeded.
+func (s *Store) PutResult(ctx context.Context, id string, attempt int, f Format, results io.Reader, size int64) error {
+	_, err := s.bucket.Put(ctx, resultKey(id, attempt, f), results, size, storage.Condition{})
 	if err != nil {
 		return fmt.Errorf("results of prediction %s: %w", id, err)
 	}

@@ -79,7 +79,7 @@ func TestLifecycle(t *testing.T) {
 	if got.Status != predictions.Running || got.Claim.Attempt != 1 {
 		t.Errorf("claimed as %+v", got)
 	}
-	if _, err := s.Result(t.Context(), got); jobs.ErrorCode(err) != jobs.Conflict {
+	if _, err := s.Result(t.Context(), got, predictions.JSON); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("results before the end: %v", err)
 	}
 	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Take(now, "b:1", "two") })
@@ -95,27 +95,27 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("attempt %d, want 2", got.Claim.Attempt)
 	}
 	for attempt, body := range map[int]string{1: "of a zombie", 2: "results"} {
-		if err := s.PutResult(t.Context(), p.ID, attempt, strings.NewReader(body), int64(len(body))); err != nil {
+		if err := s.PutResult(t.Context(), p.ID, attempt, predictions.JSON, strings.NewReader(body), int64(len(body))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	end := func(token string, attempt int) error {
+	end := func(token string) error {
 		_, err := s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error {
-			return p.Succeed(now, token, predictions.Model{Commit: "abc"}, predictions.Counts{Total: 2, OK: 1, Failed: 1}, predictions.ResultKey(p.ID, attempt))
+			return p.Succeed(now, token, predictions.Model{Commit: "abc"}, predictions.Counts{Total: 2, OK: 1, Failed: 1})
 		})
 		return err
 	}
-	if err := end("one", 1); !errors.Is(err, jobs.ErrLost) {
+	if err := end("one"); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("a zombie's end: %v", err)
 	}
-	if err := end("two", 2); err != nil {
+	if err := end("two"); err != nil {
 		t.Fatal(err)
 	}
 	got, err = s.Prediction(t.Context(), p.ID)
 	if err != nil || got.Status != predictions.Succeeded || got.Model.Commit != "abc" || got.Counts.OK != 1 {
 		t.Fatalf("ended as %+v, %v", got, err)
 	}
-	r, err = s.Result(t.Context(), got)
+	r, err = s.Result(t.Context(), got, predictions.JSON)
 	if body := read(t, r, err); body != "results" {
 		t.Errorf("results are %q", body)
 	}
@@ -173,7 +173,7 @@ func TestReconcile(t *testing.T) {
 		}
 	}
 	_, err := s.Update(t.Context(), done.ID, func(p *predictions.Prediction) error {
-		return p.Succeed(now, "x", model, predictions.Counts{}, "k")
+		return p.Succeed(now, "x", model, predictions.Counts{})
 	})
 	if err != nil {
 		t.Fatal(err)

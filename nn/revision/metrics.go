@@ -93,6 +93,19 @@ func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
 	return m
 }
 
+// Compare scores predictions of which no training is known: without a baseline.
+// It is nil if there are none.
+func Compare(targets []checkpoint.Target, ps []Prediction) Scores {
+	if len(ps) == 0 {
+		return nil
+	}
+	unknown := make([]float64, len(targets))
+	for t := range unknown {
+		unknown[t] = math.NaN()
+	}
+	return score(targets, ps, func(Prediction) []float64 { return unknown }, func(Prediction) bool { return true })
+}
+
 // score is the score of those of ps that pick chooses.
 func score(targets []checkpoint.Target, ps []Prediction, median func(Prediction) []float64, pick func(Prediction) bool) Scores {
 	out := Scores{}

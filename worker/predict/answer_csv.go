@@ -46,15 +46,7 @@ func (p *Predictor) AnswerCSV(ctx context.Context, ref jobs.Revision, r io.Reade
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics = score(model, measured)
+	s.Metrics = revision.Compare(model.Config.Targets, measured)
 	p.observe(s.Counts, began)
 	return s, out.finish()
-}
-
-// score is nil where nothing was measured.
-func score(m *Model, ps []revision.Prediction) revision.Scores {
-	if len(ps) == 0 {
-		return nil
-	}
-	return revision.Score(m.Config.Targets, ps)
 }

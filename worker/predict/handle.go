@@ -1,17 +1,17 @@
 package predict
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
+	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/nn/revision"
@@ -130,9 +130,9 @@ func (w *work) predict(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := newSpool(w.TempDir, in.header(), model)
+	out, err := newSpool(w.TempDir, in.header(), model.Config.Targets)
 	if err != nil {
-		return fmt.Errorf("results: %w", err)
+		return err
 	}
 	defer out.close()
 	var results []Result // only where they are to be averaged
@@ -152,10 +152,56 @@ func (w *work) predict(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tail := tail{score(model, measured)}
-	var averages []Aggregate
-	if in.aggregate != nil {
-		averages = aggregate(in.aggregate, model, results)
+	if err := out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured)); err != nil {
+		return err
 	}
-	return w.keep(ctx, named(ref, model, w.Models.Default), out, averages, tail)
+	for f, file := range map[predictions.Format]*os.File{predictions.JSON: out.json, predictions.CSV: out.csv} {
+		size, err := file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return fmt.Errorf("results: %w", err)
+		}
+		if err := w.Store.PutResult(ctx, w.ID, w.Claim.Attempt, f, io.NewSectionReader(file, 0, size), size); err != nil {
+			return err
+		}
+	}
+	used := named(ref, model, w.Models.Default)
+	return w.update(ctx, func(j *predictions.Prediction) error {
+		return j.Succeed(w.Now(), w.token, used, w.counts)
+	})
+}
+
+// batch is the inputs of a queued prediction.
+type batch struct {
+	inputs
+	n         int
+	aggregate *data.Aggregation
+	table     *table // nil if the request is JSON
+}
+
+// inputs are a request's: a table's or a JSON request's.
+type inputs interface {
+	header() []string
+	cells(i int) []string
+	polymer(m *Model) func(i int) polymer
+}
+
+// read reads the request.
+func (w *work) read(ctx context.Context, m *Model) (*batch, error) {
+	body, err := w.Store.Request(ctx, w.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if w.Request == predictions.CSV {
+		t, err := readTable(ctx, m, body)
+		if err != nil {
+			return nil, err
+		}
+		return &batch{inputs: t, n: len(t.sheet.Rows), table: t}, nil
+	}
+	q, err := ReadRequest(body, math.MaxInt) // it was found small enough when it came
+	if err != nil {
+		return nil, err
+	}
+	return &batch{inputs: q, n: len(q.Inputs), aggregate: q.Aggregate}, nil
 }

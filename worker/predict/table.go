@@ -14,6 +14,7 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/train"
 )
@@ -114,7 +115,7 @@ func (t *table) scored(m *Model, i int, r Result) (p revision.Prediction, ok boo
 	}
 	measured := slices.Clone(t.parsed.Values(i))
 	var predicted, std []float64
-	var intervals []*revision.Interval
+	var intervals []*ensemble.Interval
 	for j, target := range m.Config.Targets {
 		// Kelvin are not compared with degrees.
 		if u := t.parsed.Targets[j].Units; u != "" && target.Units != "" && u != target.Units {
@@ -122,9 +123,9 @@ func (t *table) scored(m *Model, i int, r Result) (p revision.Prediction, ok boo
 		}
 		v := r.Predictions[target.Name]
 		predicted, std = append(predicted, float64(v.Mean)), append(std, float64(v.Std))
-		var interval *revision.Interval
+		var interval *ensemble.Interval
 		if v.Interval90 != nil {
-			interval = &revision.Interval{Low: v.Interval90[0], High: v.Interval90[1]}
+			interval = &ensemble.Interval{Low: v.Interval90[0], High: v.Interval90[1]}
 		}
 		intervals = append(intervals, interval)
 	}
