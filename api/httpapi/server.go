@@ -91,6 +91,12 @@ func route[I, O any](s *Server, op huma.Operation, handle func(context.Context, 
 	huma.Register(s.api, op, handle)
 }
 
+// documentBody says what a POST reads for itself. An operation with a body in its
+// huma.Operation would have it read, and refused, before.
+func (s *Server) documentBody(path string, body *huma.RequestBody) {
+	s.api.OpenAPI().Paths[path].Post.RequestBody = body
+}
+
 // openAPI is the document before any operation.
 func (s *Server) openAPI() huma.Config {
 	c := huma.DefaultConfig("PolyID Trainer", s.Version)

@@ -1,0 +1,152 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"polyid-trainer/api/datasets"
+)
+
+// Datasets serves /v1/datasets.
+type Datasets struct{ Library *datasets.Library }
+
+// fileTypes are the media types of a body that is a table.
+var fileTypes = []string{
+	"text/csv", "application/csv", "text/plain", "application/gzip", "application/x-gzip", "application/octet-stream",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+func (a *Datasets) routes(s *Server) {
+	tags := []string{"datasets"}
+	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+	upload := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"multipart/form-data": {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
+			"file": {Type: huma.TypeString, Format: "binary", Description: ".csv, .csv.gz or .xlsx"},
+			"name": {Type: huma.TypeString},
+		}}},
+	}}
+	for _, t := range fileTypes {
+		upload.Content[t] = &huma.MediaType{Schema: file}
+	}
+	route(s, huma.Operation{
+		OperationID: "create-dataset", Method: http.MethodPost, Path: "/v1/datasets", Tags: tags, DefaultStatus: http.StatusCreated,
+		Summary:     "Upload a table",
+		Description: "CSV, gzipped CSV or the first sheet of an .xlsx. It is checked down to every SMILES; what no job could train on is refused with every defect. The same content under the same name is one dataset.",
+	}, func(ctx context.Context, in *createDataset) (*createdDataset, error) {
+		in.limit(s.Limits.Dataset + 1<<20) // the file itself is bounded by the library; this is for what is around it
+		file, name, err := in.file()
+		if err != nil {
+			return nil, err
+		}
+		d, err := a.Library.Add(ctx, file, name)
+		if err != nil {
+			return nil, err
+		}
+		return &createdDataset{Location: "/v1/datasets/" + d.ID, Body: d}, nil
+	})
+	s.documentBody("/v1/datasets", upload)
+	route(s, huma.Operation{
+		OperationID: "list-datasets", Method: http.MethodGet, Path: "/v1/datasets", Tags: tags,
+		Summary: "List datasets, the shipped ones last",
+	}, func(ctx context.Context, in *paging) (*listedDatasets, error) {
+		found, more, err := a.Library.List(ctx, in.After, in.Limit)
+		if err != nil {
+			return nil, err
+		}
+		return &listedDatasets{newList(found, more, func(d *datasets.Dataset) string { return d.ID })}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "get-dataset", Method: http.MethodGet, Path: "/v1/datasets/{id}", Tags: tags,
+		Summary: "Describe a dataset, by id or shipped name",
+	}, func(ctx context.Context, in *named) (*oneDataset, error) {
+		d, err := a.Library.Get(ctx, in.ID)
+		return &oneDataset{d}, err
+	})
+	route(s, huma.Operation{
+		OperationID: "delete-dataset", Method: http.MethodDelete, Path: "/v1/datasets/{id}", Tags: tags,
+		Summary: "Delete an uploaded dataset", Description: "Jobs that were made of it have a copy.",
+	}, func(ctx context.Context, in *named) (*struct{}, error) {
+		return nil, a.Library.Delete(ctx, in.ID)
+	})
+}
+
+type (
+	named struct {
+		ID string `path:"id" maxLength:"100"`
+	}
+	createDataset struct {
+		Exchange
+		Name string `query:"name" maxLength:"200" doc:"Shown with the dataset; the file's name if empty."`
+	}
+	createdDataset struct {
+		Location string `header:"Location"`
+		Body     *datasets.Dataset
+	}
+	listedDatasets struct{ Body List[*datasets.Dataset] }
+	oneDataset     struct{ Body *datasets.Dataset }
+)
+
+// file is the uploaded file and its name, however it came.
+func (in *createDataset) file() (io.Reader, string, error) {
+	r := in.echo.Request()
+	kind := in.mediaType()
+	for _, t := range fileTypes {
+		if kind == t {
+			return r.Body, in.Name, nil
+		}
+	}
+	if kind != "multipart/form-data" {
+		return nil, "", newProblem(http.StatusUnsupportedMediaType, MediaType, "a dataset is a text/csv body, or multipart/form-data with a file")
+	}
+	malformed := func(detail string) error { return newProblem(http.StatusBadRequest, Malformed, detail) }
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, "", malformed("the form has no boundary")
+	}
+	name := in.Name
+	for {
+		part, err := form.NextPart()
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			return nil, "", err
+		case errors.Is(err, io.EOF):
+			return nil, "", malformed(`the form has no part called "file"`)
+		case err != nil:
+			return nil, "", malformed("the form is broken")
+		}
+		switch part.FormName() {
+		case "name":
+			text, err := io.ReadAll(io.LimitReader(part, 1<<10))
+			if err != nil {
+				return nil, "", malformed("the form is broken")
+			}
+			if name == "" {
+				name = string(text)
+			}
+		case "file":
+			if name == "" {
+				name = stem(part.FileName())
+			}
+			return part, name, nil
+		}
+	}
+}
+
+// stem is a file's name without folders and without endings that tables have.
+func stem(name string) string {
+	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	for _, ending := range []string{".gz", ".csv", ".xlsx"} {
+		name = strings.TrimSuffix(name, ending)
+	}
+	if name == "." || name == "/" {
+		return ""
+	}
+	return name
+}

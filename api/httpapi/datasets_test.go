@@ -1,0 +1,157 @@
+package httpapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"polyid-trainer/api/datasets"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/file"
+)
+
+func newBucket(t *testing.T) storage.Bucket {
+	t.Helper()
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// polymers is a small table: n rows with Tg and, from the 10th on, a density.
+func polymers(n int) string {
+	var b strings.Builder
+	b.WriteString("smiles_repeat_unit,Tg,Density\n")
+	for i := range n {
+		fmt.Fprintf(&b, "*C%sC*,%d,", strings.Repeat("C", i+1), 10*i)
+		if i >= 10 {
+			fmt.Fprintf(&b, "%g", 1+float64(i)/100)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func serveDatasets(t *testing.T, l datasets.Limits) string {
+	t.Helper()
+	library := datasets.New(newBucket(t), l, func() time.Time { return noon })
+	return serve(t, Config{}, &Datasets{Library: library}).URL
+}
+
+var csvType = map[string]string{"Content-Type": "text/csv; charset=utf-8"}
+
+func decode[T any](t *testing.T, body []byte) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return v
+}
+
+func TestDatasetRoutes(t *testing.T) {
+	url := serveDatasets(t, datasets.Limits{})
+	resp, body := request{method: "POST", path: "/v1/datasets?name=mine", header: csvType, body: polymers(12)}.send(t, url)
+	d := decode[datasets.Dataset](t, body)
+	if resp.StatusCode != http.StatusCreated || resp.Header.Get("Location") != "/v1/datasets/"+d.ID || d.Name != "mine" || d.Rows != 12 {
+		t.Fatalf("created: %d, %s, %s", resp.StatusCode, resp.Header.Get("Location"), body)
+	}
+	resp, again := request{path: "/v1/datasets/" + d.ID}.send(t, url)
+	if resp.StatusCode != http.StatusOK || !bytes.Equal(again, body) {
+		t.Errorf("read back: %d %s", resp.StatusCode, again)
+	}
+	_, body = request{path: "/v1/datasets?limit=1"}.send(t, url)
+	l := decode[List[datasets.Dataset]](t, body)
+	if l.Object != "list" || len(l.Data) != 1 || l.Data[0].ID != d.ID || !l.HasMore || l.NextAfter == nil || *l.NextAfter != d.ID {
+		t.Errorf("listed %s", body)
+	}
+	_, body = request{path: "/v1/datasets?after=" + *l.NextAfter}.send(t, url)
+	if l := decode[List[datasets.Dataset]](t, body); len(l.Data) != 2 || l.HasMore || l.NextAfter != nil || !l.Data[0].Shipped {
+		t.Errorf("the rest is %s", body)
+	}
+	resp, body = request{method: "DELETE", path: "/v1/datasets/" + d.ID}.send(t, url)
+	if resp.StatusCode != http.StatusNoContent || len(body) > 0 {
+		t.Errorf("deleted: %d %s", resp.StatusCode, body)
+	}
+	request{path: "/v1/datasets/" + d.ID}.problem(t, url, http.StatusNotFound, "not_found")
+	request{method: "DELETE", path: "/v1/datasets/" + d.ID}.problem(t, url, http.StatusNotFound, "not_found")
+	request{method: "DELETE", path: "/v1/datasets/polymers_multiproperty"}.problem(t, url, http.StatusConflict, "conflict")
+	request{path: "/v1/datasets/..%2f..%2fetc"}.problem(t, url, http.StatusNotFound, "not_found")
+	request{path: "/v1/datasets?limit=1000"}.problem(t, url, http.StatusUnprocessableEntity, "invalid")
+}
+
+// form is a multipart body with a file.
+func form(t *testing.T, name string, content []byte, fields ...string) request {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if err := w.WriteField(fields[i], fields[i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part, err := w.CreateFormFile("file", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return request{method: "POST", path: "/v1/datasets", header: map[string]string{"Content-Type": w.FormDataContentType()}, body: b.String()}
+}
+
+func TestUploads(t *testing.T) {
+	url := serveDatasets(t, datasets.Limits{})
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	fmt.Fprint(w, polymers(12))
+	w.Close()
+	for name, r := range map[string]request{
+		"my table": form(t, `C:\data\my table.csv.gz`, z.Bytes()),
+		"named":    form(t, "x.csv", []byte(polymers(12)), "name", "named"),
+		"dataset":  {method: "POST", path: "/v1/datasets", header: map[string]string{"Content-Type": "application/gzip"}, body: z.String()},
+	} {
+		resp, body := r.send(t, url)
+		if d := decode[datasets.Dataset](t, body); resp.StatusCode != http.StatusCreated || d.Name != name || d.Rows != 12 {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
+		}
+	}
+	p := request{method: "POST", path: "/v1/datasets", header: csvType, body: "smiles_polymer,Tg\nC(,1\nCC,x\n"}.
+		problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	if len(p.Errors) != 2 || p.Errors[0].Pointer != "/rows/2/smiles_polymer" || p.Errors[1].Pointer != "/rows/3/Tg" {
+		t.Errorf("problems %+v", p.Errors)
+	}
+}
+
+func TestHostileUploads(t *testing.T) {
+	library := datasets.New(newBucket(t), datasets.Limits{Bytes: 1000}, nil)
+	url := serve(t, Config{Limits: Limits{Dataset: 1000}}, &Datasets{Library: library}).URL
+	post := func(kind, body string) request {
+		return request{method: "POST", path: "/v1/datasets", header: map[string]string{"Content-Type": kind}, body: body}
+	}
+	large := "smiles_polymer,Tg\n" + strings.Repeat("CC,1\n", 1<<20)
+	post("text/csv", large).problem(t, url, http.StatusRequestEntityTooLarge, "too_large")
+	form(t, "x.csv", []byte(large)).problem(t, url, http.StatusRequestEntityTooLarge, "too_large")
+	post("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=other\r\n\r\n"+large).
+		problem(t, url, http.StatusRequestEntityTooLarge, "too_large")
+	post("application/json", `{"rows":[]}`).problem(t, url, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	post("", "a,b\n1,2\n").problem(t, url, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	post("multipart/form-data", "x").problem(t, url, http.StatusBadRequest, "malformed")
+	post("multipart/form-data; boundary=x", "x").problem(t, url, http.StatusBadRequest, "malformed")
+	post("multipart/form-data; boundary=x", "--x--\r\n").problem(t, url, http.StatusBadRequest, "malformed")
+	post("text/csv", "").problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	post("text/csv", "\x7fELF\x00\x00").problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	post("text/csv", "PK\x03\x04 no archive").problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	request{method: "POST", path: "/v1/datasets?name=" + strings.Repeat("x", 300), header: csvType, body: polymers(3)}.
+		problem(t, url, http.StatusUnprocessableEntity, "invalid")
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+)
+
+// Exchange gives an operation, in whose input it is embedded, the request and
+// the response themselves, for bodies and answers that are no JSON.
+type Exchange struct{ echo echo.Context }
+
+// Resolve implements huma.Resolver.
+func (x *Exchange) Resolve(c huma.Context) []error {
+	x.echo = humaecho.Unwrap(c)
+	return nil
+}
+
+// mediaType is the media type of the request's body.
+func (x *Exchange) mediaType() string {
+	kind, _, err := mime.ParseMediaType(x.echo.Request().Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return kind
+}
+
+// wants reports whether the client asks for a media type, other than by
+// accepting anything.
+func (x *Exchange) wants(kind string) bool {
+	for _, part := range strings.Split(x.echo.Request().Header.Get("Accept"), ",") {
+		if accepted, _, err := mime.ParseMediaType(part); err == nil && accepted == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// limit bounds the body in bytes.
+func (x *Exchange) limit(n int64) {
+	r := x.echo.Request()
+	r.Body = http.MaxBytesReader(x.echo.Response(), r.Body, n)
+}
