@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
@@ -21,10 +21,6 @@ const (
 	maxOperations = 100_000 // of one commit
 	maxFiles      = 256     // of one preupload call
 )
-
-// lfsSuffixes are the files that LFS stores whatever their size: those that
-// attributes names.
-var lfsSuffixes = []string{".safetensors", ".h5", ".keras", ".pk", ".bin", ".png"}
 
 // preupload asks for every file inline; the package comment says why. The
 // git hash of a file that git stores lets clients skip one that is unchanged.
@@ -122,6 +118,9 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if err := s.attribute(p.git, files, changes); err != nil {
+		return err
+	}
 	message := header.Value.Summary
 	if d := header.Value.Description; d != "" {
 		message += "\n\n" + d
@@ -163,6 +162,55 @@ func (ch change) apply(files map[string]file) error {
 		return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
 	}
 	return nil
+}
+
+// attribute makes files and .gitattributes agree on what LFS stores: git-lfs
+// would neither fetch a pointer that it does not name, nor take as it is a file
+// that it names.
+func (s *Server) attribute(g *gitRepo, files map[string]file, changes []change) error {
+	var text []byte
+	if f, ok := files[attributesFile]; ok {
+		var err error
+		if f.lfs != nil {
+			return badRequest("%s is too large", attributesFile)
+		}
+		if text, err = g.read(f.hash); err != nil {
+			return err
+		}
+	}
+	rules := parseAttributes(string(text))
+	for _, ch := range changes {
+		f, ok := files[ch.path]
+		if !ok || f.lfs != nil || f.size == 0 || ch.path == attributesFile || !rules.lfs(ch.path) {
+			continue
+		}
+		content, err := g.read(f.hash)
+		if err != nil {
+			return err
+		}
+		oid, n, err := s.blobs.add(bytes.NewReader(content), "")
+		if err != nil {
+			return err
+		}
+		if files[ch.path], err = g.addPointer(pointer{oid, n}); err != nil {
+			return err
+		}
+	}
+	var more strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if files[name].lfs != nil && !rules.lfs(name) {
+			more.WriteString(lfsLine(name))
+		}
+	}
+	if more.Len() == 0 {
+		return nil
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	var err error
+	files[attributesFile], err = g.addBlob(append(text, more.String()...))
+	return err
 }
 
 // receive reads a commit and stores its contents.
@@ -250,13 +298,6 @@ func (s *Server) receiveContent(r io.Reader) (*received, error) {
 
 // keep makes the file of a content.
 func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
-	if got.large == nil && len(got.small) > 0 && slices.Contains(lfsSuffixes, path.Ext(name)) {
-		oid, n, err := s.blobs.add(bytes.NewReader(got.small), "")
-		if err != nil {
-			return file{}, err
-		}
-		got.large = &pointer{oid, n}
-	}
 	if got.large != nil {
 		return g.addPointer(*got.large)
 	}

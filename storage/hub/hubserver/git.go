@@ -22,15 +22,6 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
-// attributes is the first file of every repository: what git-lfs has to fetch.
-const attributes = `*.safetensors filter=lfs diff=lfs merge=lfs -text
-*.h5 filter=lfs diff=lfs merge=lfs -text
-*.keras filter=lfs diff=lfs merge=lfs -text
-*.pk filter=lfs diff=lfs merge=lfs -text
-*.bin filter=lfs diff=lfs merge=lfs -text
-*.png filter=lfs diff=lfs merge=lfs -text
-`
-
 // gitRepo reads and writes the objects and references of a bare repository.
 type gitRepo struct {
 	dir     string

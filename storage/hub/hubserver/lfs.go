@@ -6,16 +6,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 )
 
 const (
 	lfsJSON = "application/vnd.git-lfs+json"
-	// uploadTime is for how long an upload address is good.
-	uploadTime   = 6 * time.Hour
+	// grantTime is for how long the address of an object is good.
+	grantTime    = 6 * time.Hour
 	maxLFSObject = 1000 // objects in one batch
 )
 
@@ -24,8 +26,8 @@ type lfsObject struct {
 	Size int64  `json:"size"`
 }
 
-// lfsBatch says where to upload or download objects. Upload addresses carry
-// their own authorization, as clients send none to them.
+// lfsBatch says where to upload or download objects. The addresses carry their
+// own authorization, as clients send none to them.
 func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Operation string
@@ -34,66 +36,131 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	if in.Operation != "upload" {
-		return badRequest("Only uploads; download by resolve")
+	if in.Operation != "upload" && in.Operation != "download" {
+		return badRequest("The operation is upload or download")
 	}
 	if len(in.Objects) > maxLFSObject {
 		return badRequest("at most %d objects", maxLFSObject)
 	}
-	p, done, err := s.open(r, true)
+	p, done, err := s.open(r, in.Operation == "upload")
 	if err != nil {
 		return err
 	}
-	id := p.id
-	done()
+	defer done()
+	one := s.offerUpload
+	if in.Operation == "download" {
+		one = s.offerDownload
+	}
 	objects := []map[string]any{}
 	for _, o := range in.Objects {
 		out := map[string]any{"oid": o.OID, "size": o.Size}
-		objects = append(objects, out)
-		size, stored := s.blobs.size(o.OID)
-		switch {
-		case !oidPattern.MatchString(o.OID) || o.Size < 0 || stored && size != o.Size:
-			out["error"] = map[string]any{"code": http.StatusUnprocessableEntity, "message": "Invalid oid or size"}
-		case o.Size > s.config.MaxFile:
-			out["error"] = map[string]any{"code": http.StatusRequestEntityTooLarge, "message": fmt.Sprintf("at most %d bytes a file", s.config.MaxFile)}
-		case !stored:
-			address := s.base(r) + "/_lfs/" + id + "/objects/" + o.OID
-			out["authenticated"] = true
-			out["actions"] = map[string]any{
-				"upload": map[string]any{"href": address + "?" + s.grant(id, o, time.Now().Add(uploadTime))},
-				"verify": map[string]any{"href": address + "/verify"},
-			}
+		if !oidPattern.MatchString(o.OID) || o.Size < 0 {
+			out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
+		} else {
+			one(r, p, o, out)
 		}
+		objects = append(objects, out)
 	}
 	return answerStatus(w, http.StatusOK, lfsJSON, map[string]any{"transfer": "basic", "objects": objects})
 }
 
-// grant is the query of an address at which o may be uploaded until a time.
-func (s *Server) grant(id string, o lfsObject, until time.Time) string {
+type lfsError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any) {
+	size, stored := s.blobs.size(o.OID)
+	switch {
+	case stored && size != o.Size:
+		out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
+	case o.Size > s.config.MaxFile:
+		out["error"] = lfsError{http.StatusRequestEntityTooLarge, fmt.Sprintf("at most %d bytes a file", s.config.MaxFile)}
+	case !stored:
+		address := s.objectURL(r, p.id, o.OID)
+		out["authenticated"] = true
+		out["actions"] = map[string]any{
+			"upload": map[string]any{"href": address + "?" + s.grant("upload", p.id, o, time.Now().Add(grantTime))},
+			"verify": map[string]any{"href": address + "/verify"},
+		}
+	}
+}
+
+// offerDownload gives out the objects that the repository has a pointer to, as
+// objects are stored together with those of repositories that r may not read.
+func (s *Server) offerDownload(r *http.Request, p *repo, o lfsObject, out map[string]any) {
+	size, stored := s.blobs.size(o.OID)
+	if !stored || size != o.Size || p.git.storage.HasEncodedObject(pointer{o.OID, o.Size}.hash()) != nil {
+		out["error"] = lfsError{http.StatusNotFound, "Not in this repository"}
+		return
+	}
+	out["authenticated"] = true
+	out["actions"] = map[string]any{
+		"download": map[string]any{"href": s.objectURL(r, p.id, o.OID) + "?" + s.grant("download", p.id, o, time.Now().Add(grantTime))},
+	}
+}
+
+func (s *Server) objectURL(r *http.Request, id, oid string) string {
+	return s.base(r) + "/_lfs/" + id + "/objects/" + oid
+}
+
+// grant is the query of an address at which o may be uploaded or downloaded
+// until a time.
+func (s *Server) grant(operation, id string, o lfsObject, until time.Time) string {
 	q := url.Values{"size": {strconv.FormatInt(o.Size, 10)}, "until": {strconv.FormatInt(until.Unix(), 10)}}
 	mac := hmac.New(sha256.New, s.key)
-	fmt.Fprintf(mac, "%s\n%s\n%s\n%s", id, o.OID, q.Get("size"), q.Get("until"))
+	fmt.Fprintf(mac, "%s\n%s\n%s\n%s\n%s", operation, id, o.OID, q.Get("size"), q.Get("until"))
 	q.Set("signature", hex.EncodeToString(mac.Sum(nil)))
 	return q.Encode()
 }
 
-func (s *Server) lfsPut(w http.ResponseWriter, r *http.Request) error {
+// granted returns the object that the address of r is a grant for.
+func (s *Server) granted(r *http.Request, operation string) (o lfsObject, err error) {
 	q := r.URL.Query()
 	size, err1 := strconv.ParseInt(q.Get("size"), 10, 64)
 	until, err2 := strconv.ParseInt(q.Get("until"), 10, 64)
-	o := lfsObject{r.PathValue("oid"), size}
-	want, _ := url.ParseQuery(s.grant(r.PathValue("ns")+"/"+r.PathValue("name"), o, time.Unix(until, 0)))
+	o = lfsObject{r.PathValue("oid"), size}
+	want, _ := url.ParseQuery(s.grant(operation, r.PathValue("ns")+"/"+r.PathValue("name"), o, time.Unix(until, 0)))
 	if errors.Join(err1, err2) != nil || !hmac.Equal([]byte(want.Get("signature")), []byte(q.Get("signature"))) || time.Now().Unix() > until {
-		return errorf(http.StatusForbidden, "", "The upload address is not valid (any more)")
+		return o, errorf(http.StatusForbidden, "", "The address is not valid (any more)")
 	}
-	_, n, err := s.blobs.add(http.MaxBytesReader(w, r.Body, size), o.OID)
+	return o, nil
+}
+
+func (s *Server) lfsGet(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.granted(r, "download")
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(s.blobs.path(o.OID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoEntry
+	}
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	defer f.Close()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Etag", `"`+o.OID+`"`)
+	http.ServeContent(w, r, "", time.Time{}, f)
+	return nil
+}
+
+func (s *Server) lfsPut(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.granted(r, "upload")
+	if err != nil {
+		return err
+	}
+	_, n, err := s.blobs.add(http.MaxBytesReader(w, r.Body, o.Size), o.OID)
 	if errors.Is(err, errDigest) {
 		return badRequest("The content is not what its oid says")
 	}
 	if err != nil {
 		return err
 	}
-	if n != size {
+	if n != o.Size {
 		return badRequest("The content is not as long as said")
 	}
 	return answer(w, map[string]any{})

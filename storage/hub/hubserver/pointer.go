@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // maxPointer bounds an LFS pointer, in bytes; a longer blob is none.
@@ -21,6 +23,11 @@ func (p pointer) encode() []byte {
 	return fmt.Appendf(nil, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", p.oid, p.size)
 }
 
+// hash is the name of the pointer's blob in git.
+func (p pointer) hash() plumbing.Hash {
+	return plumbing.ComputeHash(plumbing.BlobObject, p.encode())
+}
+
 func parsePointer(b []byte) (p pointer, ok bool) {
 	m := pointerPattern.FindSubmatch(b)
 	if m == nil {
@@ -28,5 +35,5 @@ func parsePointer(b []byte) (p pointer, ok bool) {
 	}
 	p.oid = string(m[1])
 	p.size, _ = strconv.ParseInt(string(m[2]), 10, 64) // 15 digits fit
-	return p, true
+	return p, string(p.encode()) == string(b)
 }

@@ -13,6 +13,7 @@ type refEntry struct {
 	Name         string `json:"name"`
 	Ref          string `json:"ref"`
 	TargetCommit string `json:"targetCommit"`
+	object       string // TargetCommit or an annotated tag of it
 }
 
 // list returns the references under prefix, by name.
@@ -32,7 +33,7 @@ func (g *gitRepo) list(prefix string) ([]refEntry, error) {
 		if err != nil {
 			return err
 		}
-		out = append(out, refEntry{name, r.Name().String(), c.Hash.String()})
+		out = append(out, refEntry{name, r.Name().String(), c.Hash.String(), r.Hash().String()})
 		return nil
 	})
 	slices.SortFunc(out, func(a, b refEntry) int { return strings.Compare(a.Name, b.Name) })

@@ -198,7 +198,7 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("hubserver: create %s: %w", id, err)
 	}
 	initial := map[string]file{}
-	if initial[".gitattributes"], err = p.git.addBlob([]byte(attributes)); err != nil {
+	if initial[attributesFile], err = p.git.addBlob([]byte(attributes)); err != nil {
 		return err
 	}
 	commit, err := p.git.commit(initial, "", s.config.User, "initial commit")

@@ -10,11 +10,15 @@
 //
 // Every file is asked for inline ("regular"): clients with Xet installed would
 // otherwise insist on a Xet storage. Inline content is decoded as it streams
-// in, and the server itself turns what is large or binary into LFS objects.
+// in, and the server itself turns what is large, or what .gitattributes names,
+// into LFS objects; what .gitattributes does not name is added to it.
 // Clients that use LFS regardless, as package hub does, find its basic
 // transfer.
 //
-// Not served: git over HTTP, Xet, pull requests, gated repositories and
+// Git itself reads: clone, also shallow, fetch and, with git-lfs, the large
+// files. It does not push.
+//
+// Not served: Xet, pull requests, gated repositories and
 // repositories of other types than model.
 package hubserver
 
@@ -47,11 +51,10 @@ type Config struct {
 
 // Server is the handler of a Hub.
 type Server struct {
-	config Config
-	key    []byte // signs upload addresses, for as long as the process lives
-	blobs  blobs
-	api    *http.ServeMux
-	files  *http.ServeMux
+	config              Config
+	key                 []byte // signs upload addresses, for as long as the process lives
+	blobs               blobs
+	api, objects, files *http.ServeMux
 
 	// locks guard the repositories, each by the one its name hashes to.
 	locks [64]sync.RWMutex
@@ -89,9 +92,10 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// routes has two muxes because a repository may be named like an API call.
+// routes has three muxes because a repository may be named like an API call, and
+// none begins with an underscore.
 func (s *Server) routes() {
-	s.api, s.files = http.NewServeMux(), http.NewServeMux()
+	s.api, s.objects, s.files = http.NewServeMux(), http.NewServeMux(), http.NewServeMux()
 	const model = "/api/models/{ns}/{name}"
 	for pattern, h := range map[string]handler{
 		"GET /api/whoami-v2":                     s.whoami,
@@ -117,10 +121,17 @@ func (s *Server) routes() {
 		s.api.HandleFunc(pattern, s.handle(h))
 	}
 	for pattern, h := range map[string]handler{
-		"GET /{ns}/{name}/resolve/{rev}/{path...}":    s.resolveFile,
-		"POST /{ns}/{name}/info/lfs/objects/batch":    s.lfsBatch,
+		"GET /_lfs/{ns}/{name}/objects/{oid}":         s.lfsGet,
 		"PUT /_lfs/{ns}/{name}/objects/{oid}":         s.lfsPut,
 		"POST /_lfs/{ns}/{name}/objects/{oid}/verify": s.lfsVerify,
+	} {
+		s.objects.HandleFunc(pattern, s.handle(h))
+	}
+	for pattern, h := range map[string]handler{
+		"GET /{ns}/{name}/resolve/{rev}/{path...}": s.resolveFile,
+		"GET /{ns}/{name}/info/refs":               challenge(s.infoRefs),
+		"POST /{ns}/{name}/git-upload-pack":        challenge(s.uploadPack),
+		"POST /{ns}/{name}/info/lfs/objects/batch": challenge(s.lfsBatch),
 	} {
 		s.files.HandleFunc(pattern, s.handle(h))
 	}
@@ -137,6 +148,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/api/"):
 			serve(s.api, w, r)
+		case strings.HasPrefix(r.URL.Path, "/_"):
+			serve(s.objects, w, r)
 		case strings.HasPrefix(r.URL.Path, typePrefix+"/"): // the address a client was told
 			http.StripPrefix(typePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(s.files, w, r) })).ServeHTTP(w, r)
 		default:
@@ -177,6 +190,18 @@ const typePrefix = "/models"
 
 // repoURL is the address of a repository as clients parse it.
 func (s *Server) repoURL(r *http.Request, id string) string { return s.base(r) + typePrefix + "/" + id }
+
+// challenge makes git ask for a user and password, of which the password is
+// the token, where a request without one is refused.
+func challenge(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		if e := new(httpError); errors.As(err, &e) && e.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Basic realm="Hub"`)
+		}
+		return err
+	}
+}
 
 // base is the Hub's address as the client of r sees it.
 func (s *Server) base(r *http.Request) string {

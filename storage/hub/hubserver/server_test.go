@@ -3,6 +3,7 @@ package hubserver
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -174,7 +175,7 @@ func TestUpload(t *testing.T) {
 	s := newServer(t, Config{})
 	o := lfsObject{"5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5", 5} // of "12345"
 	target := "/_lfs/acme/tg/objects/" + o.OID + "?"
-	grant := s.grant("acme/tg", o, time.Now().Add(time.Hour))
+	grant := s.grant("upload", "acme/tg", o, time.Now().Add(time.Hour))
 	for name, c := range map[string]struct {
 		query, body string
 		status      int
@@ -183,8 +184,8 @@ func TestUpload(t *testing.T) {
 		"too long":      {grant, "123456", 413},
 		"too short":     {grant, "1234", 400},
 		"other size":    {strings.Replace(grant, "size=5", "size=6", 1), "12345", 403},
-		"expired":       {s.grant("acme/tg", o, time.Now().Add(-time.Hour)), "12345", 403},
-		"other place":   {s.grant("acme/other", o, time.Now().Add(time.Hour)), "12345", 403},
+		"expired":       {s.grant("upload", "acme/tg", o, time.Now().Add(-time.Hour)), "12345", 403},
+		"other place":   {s.grant("upload", "acme/other", o, time.Now().Add(time.Hour)), "12345", 403},
 	} {
 		if w := call(s, "PUT", target+c.query, strings.NewReader(c.body)); w.Code != c.status {
 			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
@@ -196,6 +197,50 @@ func TestUpload(t *testing.T) {
 	must(t, s, "PUT", target+grant, "12345")
 	if n, ok := s.blobs.size(o.OID); !ok || n != 5 {
 		t.Errorf("stored %d bytes, %t", n, ok)
+	}
+}
+
+// TestDownload holds that an object is given out to those who may read a
+// repository that has it, at an address made for it.
+func TestDownload(t *testing.T) {
+	s := newServer(t, Config{Tokens: []string{"hf_local"}})
+	do := func(token, method, target, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		if token != "" {
+			r.SetBasicAuth("user", token)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	for _, repo := range []string{`{"name":"acme/tg","private":true}`, `{"name":"acme/open"}`} {
+		do("hf_local", "POST", "/api/repos/create", repo)
+	}
+	do("hf_local", "POST", "/api/models/acme/tg/commit/main", header+line("a.bin", "12345"))
+	batch := `{"operation":"download","objects":[{"oid":"5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5","size":5}]}`
+	if w := do("", "POST", "/acme/tg.git/info/lfs/objects/batch", batch); w.Code != 401 || w.Header().Get("WWW-Authenticate") == "" {
+		t.Errorf("anonymous batch of a private repository: %d %v", w.Code, w.Header())
+	}
+	if w := do("", "POST", "/acme/open.git/info/lfs/objects/batch", batch); w.Code != 200 || strings.Contains(w.Body.String(), "href") {
+		t.Errorf("object of another repository: %d %s", w.Code, w.Body)
+	}
+	w := do("hf_local", "POST", "/acme/tg.git/info/lfs/objects/batch", batch)
+	var out struct {
+		Objects []struct {
+			Actions struct{ Download struct{ Href string } }
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || len(out.Objects) != 1 {
+		t.Fatalf("%v: %s", err, w.Body)
+	}
+	href := strings.TrimPrefix(out.Objects[0].Actions.Download.Href, "http://example.com")
+	if w := do("", "GET", href, ""); w.Body.String() != "12345" {
+		t.Errorf("download: %d %s", w.Code, w.Body)
+	}
+	for name, c := range map[string][2]string{"as an upload": {"PUT", href}, "elsewhere": {"GET", strings.Replace(href, "/tg/", "/open/", 1)}} {
+		if w := do("", c[0], c[1], "12345"); w.Code != 403 {
+			t.Errorf("the address of a download used %s: %d", name, w.Code)
+		}
 	}
 }
 
