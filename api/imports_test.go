@@ -31,7 +31,8 @@ var allowed = map[string][]string{
 	"nn":      {"featurize", "nn/plan"},
 
 	"nn/global100":          {"nn", "nn/plan"},
-	"nn/cpu":                {"nn", "nn/plan", "nn/kernel", "nn/global100"},
+	"nn/internal/dropout":   {},
+	"nn/cpu":                {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
 	"nn/train":              {"nn", "nn/plan"},
 	"nn/dataset":            {"nn", "nn/plan", "featurize", "data"},
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
@@ -56,7 +57,7 @@ var allowed = map[string][]string{
 	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"storage/hub"},
+	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "jobs", "jobs/predictions", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "worker/publish", "worker/webhook", "worker/runner"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},
 

@@ -14,6 +14,7 @@ import (
 
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/global100"
+	"polyid-trainer/nn/internal/dropout"
 	"polyid-trainer/nn/kernel"
 	"polyid-trainer/nn/plan"
 )
@@ -54,7 +55,7 @@ type engine[T kernel.Float] struct {
 	states  *states[T]
 	scratch []T // of kernels
 	weight  []T // of lists; see lists
-	dropout dropout
+	dropout dropout.Sampler
 
 	// The run the operators are bound to.
 	example *nn.Example
@@ -78,7 +79,7 @@ func newEngine[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes, s
 	p := nn.NewParams(c, s)
 	p.Init(seed)
 	e.pack(e.weights, p)
-	e.dropout.p = c.Dropout
+	e.dropout.P = c.Dropout
 	e.scratch = make([]T, e.scratchLen())
 	var err error
 	if e.model, err = global100.New(c.NumMessages, e); err != nil {
@@ -101,30 +102,16 @@ func (e *engine[T]) Close() error { return e.model.Close() }
 
 // Step runs one update; see nn.Engine.
 func (e *engine[T]) Step(b *nn.Batch, o nn.Adam) (float64, error) {
-	finite := 0
-	for i := range b.Examples {
-		ex := &b.Examples[i]
-		if err := e.check(ex); err != nil {
-			return 0, err
-		}
-		if len(ex.Target) != e.sizes.Targets {
-			return 0, fmt.Errorf("row %d: %d targets, want %d", ex.Row, len(ex.Target), e.sizes.Targets)
-		}
-		for _, y := range ex.Target {
-			if isFinite(y) {
-				finite++
-			}
-		}
-	}
-	if finite == 0 {
-		return 0, errors.New("step: no target of the batch is measured")
+	measured, err := b.CheckStep(e.config, e.sizes)
+	if err != nil {
+		return 0, err
 	}
 	e.stream = len(b.Examples) == 1
 	e.makeMoments()
 	e.makeGradient()
 	e.steps++
 	e.adam = kernel.NewAdamStep[T](e.steps, o.LearningRate, o.Decay, o.Beta1, o.Beta2, o.Epsilon)
-	e.scale = 1 / float64(finite)
+	e.scale = 1 / float64(measured)
 	clear(e.grad.vectors)
 	loss := 0.0
 	for i := range b.Examples {
@@ -163,45 +150,17 @@ func (e *engine[T]) makeGradient() {
 
 // Predict runs the network forward; see nn.Engine.
 func (e *engine[T]) Predict(b *nn.Batch, dst []float32) error {
-	n := e.sizes.Targets
-	if len(dst) != n*len(b.Examples) {
-		return fmt.Errorf("predict: room for %d values, want %d", len(dst), n*len(b.Examples))
+	if err := b.CheckPredict(e.config, e.sizes, len(dst)); err != nil {
+		return err
 	}
+	n := e.sizes.Targets
 	for i := range b.Examples {
-		if err := e.check(&b.Examples[i]); err != nil {
-			return err
-		}
 		e.bind(&b.Examples[i], false)
 		if err := e.model.Forward(); err != nil {
 			return fmt.Errorf("predict: %w", err)
 		}
 		for k, y := range e.states.pred {
 			dst[i*n+k] = float32(y)
-		}
-	}
-	return nil
-}
-
-// check refuses an example the network cannot be run on.
-func (e *engine[T]) check(ex *nn.Example) error {
-	p := ex.Plan
-	switch {
-	case len(p.Blocks) != e.config.NumMessages:
-		return fmt.Errorf("row %d: its plan has %d blocks, the network %d", ex.Row, len(p.Blocks), e.config.NumMessages)
-	case len(ex.Atom) != len(p.AtomID) || len(ex.Bond) != len(p.BondID):
-		return fmt.Errorf("row %d: %d atom and %d bond tokens for %d and %d classes",
-			ex.Row, len(ex.Atom), len(ex.Bond), len(p.AtomID), len(p.BondID))
-	case p.NumBonds == 0:
-		return fmt.Errorf("row %d: no bonds, and a prediction is a mean over bonds", ex.Row)
-	}
-	for _, token := range ex.Atom {
-		if token < 0 || int(token) >= e.sizes.AtomClasses {
-			return fmt.Errorf("row %d: atom token %d, the embedding has %d", ex.Row, token, e.sizes.AtomClasses)
-		}
-	}
-	for _, token := range ex.Bond {
-		if token < 0 || int(token) >= e.sizes.BondClasses {
-			return fmt.Errorf("row %d: bond token %d, the embedding has %d", ex.Row, token, e.sizes.BondClasses)
 		}
 	}
 	return nil
@@ -245,9 +204,6 @@ func (e *engine[T]) asT(v []float32) []T {
 	widen(e.weight, v)
 	return e.weight
 }
-
-// isFinite reports whether a target is measured.
-func isFinite(y float32) bool { return y-y == 0 }
 
 // widen converts src into the front of dst.
 func widen[T, S kernel.Float](dst []T, src []S) int {

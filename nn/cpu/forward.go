@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"polyid-trainer/nn"
 	"polyid-trainer/nn/kernel"
 )
 
@@ -92,7 +93,7 @@ func (e *engine[T]) Heads() {
 	s := e.states
 	bond := s.bond[len(s.round)]
 	if e.drops() {
-		e.dropout.seed(e.seed, e.epoch, e.example.Row)
+		e.dropout.Seed(e.seed, e.epoch, e.example.Row)
 	}
 	e.loss = 0
 	for i := range s.pred {
@@ -115,4 +116,4 @@ func (e *engine[T]) Heads() {
 func (e *engine[T]) drops() bool { return e.train && e.config.Dropout > 0 }
 
 // measured reports whether the example has target i.
-func (e *engine[T]) measured(i int) bool { return isFinite(e.example.Target[i]) }
+func (e *engine[T]) measured(i int) bool { return nn.Measured(e.example.Target[i]) }

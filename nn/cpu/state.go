@@ -1,11 +1,6 @@
 package cpu
 
-import (
-	"errors"
-	"fmt"
-
-	"polyid-trainer/nn"
-)
+import "polyid-trainer/nn"
 
 // State copies weights, moments and step out, row-major; see nn.Engine.
 func (e *engine[T]) State(dst *nn.State) error {
@@ -32,16 +27,8 @@ func (e *engine[T]) copyOut(p **nn.Params, t *tensors[T]) {
 // SetState copies weights, moments and step in; moments that are nil become
 // zero. See nn.Engine.
 func (e *engine[T]) SetState(src *nn.State) error {
-	if src.Weights == nil {
-		return errors.New("set state: no weights")
-	}
-	if (src.M == nil) != (src.V == nil) {
-		return errors.New("set state: one Adam moment without the other")
-	}
-	for _, p := range []*nn.Params{src.Weights, src.M, src.V} {
-		if p != nil && !p.Fits(e.config, e.sizes) {
-			return fmt.Errorf("set state: %d tensors of another network than %+v with %+v", p.Len(), e.config, e.sizes)
-		}
+	if err := src.Check(e.config, e.sizes); err != nil {
+		return err
 	}
 	e.steps = src.Step
 	e.pack(e.weights, src.Weights)

@@ -1,4 +1,4 @@
-package cpu
+package dropout
 
 import (
 	"math"
@@ -13,9 +13,9 @@ func TestDropoutTable(t *testing.T) {
 		k int
 		p float64
 	}{{1, 0.05}, {7, 0.05}, {40, 0.5}, {604, 0.05}, {1500, 0.9}} {
-		d := dropout{p: tc.p}
+		d := Sampler{P: tc.p}
 		mean, square, before := 0.0, 0.0, 0.0
-		for n, limit := range d.table(tc.k) {
+		for n, limit := range d.Table(tc.k) {
 			p := float64(limit)/(1<<64) - before
 			before += p
 			mean += p * float64(n)
