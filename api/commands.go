@@ -8,6 +8,7 @@ import "io"
 //
 // in a file of its own; an optional Validate() error refuses bad flags.
 type commands struct {
+	Serve   ServeCmd   `cmd:"" default:"withargs" help:"Serve the API and its pages; without REDIS_URL with a worker, without HF_ENDPOINT with a Hub inside. What go run ./api does without a command. Each flag is also an environment variable, --data-dir DATA_DIR; secrets are variables alone: API_TOKENS, HF_TOKEN, WEBHOOK_SECRET."`
 	Train   TrainCmd   `cmd:"" help:"Submit a training job; --watch follows it."`
 	Predict PredictCmd `cmd:"" help:"Predict the polymers of a CSV file: CSV on stdout, progress on stderr."`
 

@@ -22,6 +22,14 @@ func TestUsage(t *testing.T) {
 		{"featurize --atom atom_features_v9", 2, "", "atom_features_v1"},
 		{"featurize --bond x", 2, "", "bond_features_v3"},
 		{"featurize extra", 2, "", "extra"},
+		{"serve -h", 0, "--data-dir", ""},
+		{"--port x", 2, "", "PORT"}, // no command serves
+		{"serve --host 0.0.0.0", 2, "", "API_TOKENS"},
+		{"serve --api-tokens a:secret", 2, "", "api-tokens"}, // secrets have no flags
+		{"train", 2, "", "job.json"},
+		{"train --server localhost x.json", 2, "", "--server"},
+		{"train no-such-file.json", 1, "", "no-such-file.json"},
+		{"predict no-such-file.csv", 1, "", "no-such-file.csv"},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), strings.Fields(c.args), strings.NewReader(""), &out, &errs); code != c.code {

@@ -27,7 +27,7 @@ type Config struct {
 
 	HFEndpoint string   `setting:"HF_ENDPOINT" placeholder:"URL" help:"A Hub that speaks the Hugging Face protocol. Without, one is embedded and served under /hub."`
 	HubRepo    string   `setting:"HUB_REPO" placeholder:"OWNER/NAME" help:"Repository that jobs publish to and predictions load from (polyid/polyid-models)."`
-	HubAllow   []string `setting:"HUB_ALLOW" placeholder:"GLOB,…" help:"Repositories that jobs may publish to (all on the embedded Hub, HUB_REPO elsewhere)."`
+	HubAllow   []string `setting:"HUB_ALLOW" placeholder:"GLOB" help:"Repositories that jobs may publish to (all on the embedded Hub, HUB_REPO elsewhere)."`
 
 	WebhookAllowPrivate bool `setting:"WEBHOOK_ALLOW_PRIVATE" help:"Deliver webhooks to private and loopback addresses too."`
 
@@ -117,9 +117,10 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate reports everything that is wrong with a Config that has its
+// Validate reports everything that is wrong with a Config once it has its
 // defaults, each with what to do about it.
 func (c Config) Validate() error {
+	c = c.WithDefaults()
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 

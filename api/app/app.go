@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/backend"
+	"polyid-trainer/storage/file"
+	"polyid-trainer/storage/hub"
+)
+
+// App is the process, put together. Make one with New, then Run it.
+type App struct {
+	config   Config
+	log      *slog.Logger
+	listener net.Listener
+	bucket   storage.Bucket        // as it is
+	patient  storage.Bucket        // tries again
+	redis    redis.UniversalClient // nil with RoleInference
+	embedded *redisjobs.Embedded   // nil with a Redis of others
+	hub      *hub.Client
+	secret   string // signs webhooks
+
+	ready    map[string]func(context.Context) error // what the service depends on
+	handler  http.Handler
+	services []service
+	opened   []func() error // what Close closes, last first
+}
+
+// service is something that runs beside the HTTP server until ctx ends.
+type service struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// New opens what c names and binds the address; nothing is served yet. The
+// caller runs the App or closes it.
+func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.WithDefaults()
+	a := &App{config: c, log: log}
+	a.ready = map[string]func(context.Context) error{"storage": a.storageReady}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	unlock, err := LockDir(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	a.closing(unlock)
+	// The address first: that it is taken is the likeliest of all failures.
+	if a.listener, err = net.Listen("tcp", c.address()); err != nil {
+		return nil, fmt.Errorf("PORT, HOST: %w: is another server running there? Choose another with PORT", err)
+	}
+	a.closing(func() error { return ignoreClosed(a.listener.Close()) })
+	if err := a.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if c.Role != RoleInference {
+		if a.secret, err = webhookSecret(c.WebhookSecret, c.DataDir); err != nil {
+			return nil, err
+		}
+		if err := a.openRedis(ctx); err != nil {
+			return nil, err
+		}
+	}
+	areas, err := a.openHub()
+	if err != nil {
+		return nil, err
+	}
+	more, err := a.assemble(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.handler = a.newHandler(append(areas, more...))
+	return a, nil
+}
+
+func (a *App) closing(f func() error) { a.opened = append(a.opened, f) }
+
+func (a *App) openStorage(ctx context.Context) (err error) {
+	if a.config.StorageURL == "" {
+		a.bucket, err = file.Open(filepath.Join(a.config.DataDir, "objects"))
+	} else {
+		a.bucket, err = backend.Open(ctx, a.config.StorageURL)
+	}
+	if err != nil {
+		return fmt.Errorf("STORAGE_URL: %w", err)
+	}
+	a.patient = &storage.Retry{Bucket: a.bucket}
+	return nil
+}
+
+func (a *App) openRedis(ctx context.Context) (err error) {
+	address := a.config.RedisURL
+	if address == "" {
+		a.embedded, err = redisjobs.StartEmbedded(ctx, filepath.Join(a.config.DataDir, "redis"), a.log)
+		if err != nil {
+			return err
+		}
+		a.closing(a.embedded.Close)
+		address = a.embedded.URL()
+	}
+	if a.redis, err = redisjobs.Connect(address); err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
+	}
+	a.closing(a.redis.Close)
+	return nil
+}
+
+// mayPublish reports whether jobs may publish to a repository.
+func (a *App) mayPublish(repo string) bool {
+	for _, glob := range a.config.HubAllow {
+		if ok, _ := path.Match(glob, repo); ok { // Validate has seen the patterns
+			return true
+		}
+	}
+	return false
+}
+
+// newHandler serves areas over HTTP.
+func (a *App) newHandler(areas []httpapi.Area) http.Handler {
+	tokens := make([]httpapi.Token, len(a.config.APITokens))
+	for i, t := range a.config.APITokens {
+		tokens[i] = httpapi.Token(t)
+	}
+	return httpapi.New(httpapi.Config{Tokens: tokens, Ready: a.ready, Version: version(), Log: a.log}, areas...)
+}
+
+// storageReady asks for an object that is not there, and is told so.
+func (a *App) storageReady(ctx context.Context) error {
+	o, err := a.bucket.Get(ctx, "ready")
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = o.Close()
+	}
+	return err
+}
+
+// URL is the address that this machine reaches the server at.
+func (a *App) URL() string { return "http://" + a.hostPort() }
+
+// hostPort names this machine where the server listens on all its addresses.
+func (a *App) hostPort() string {
+	host, port, err := net.SplitHostPort(a.listener.Addr().String())
+	if err != nil {
+		return a.listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+const (
+	streamsEnd = time.Second      // after the server is told to stop, event streams end
+	serverEnd  = 10 * time.Second // and whoever still asks is cut off
+	readHeader = 10 * time.Second // of a request, before it counts as an attack
+	idleEnd    = 2 * time.Minute  // of a connection
+)
+
+// Run serves until ctx ends or a service fails. Then folds are saved and handed
+// back, requests are answered, and everything is closed. It may be called once.
+func (a *App) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.Close()) }()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.serveHTTP(ctx) })
+	for _, s := range a.services {
+		g.Go(func() error {
+			if err := s.run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// serveHTTP answers requests until ctx ends.
+func (a *App) serveHTTP(ctx context.Context) error {
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	server := &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: readHeader, IdleTimeout: idleEnd,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what clients do to their connections
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		defer time.AfterFunc(streamsEnd, cut).Stop()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverEnd)
+		defer cancel()
+		err := server.Shutdown(end)
+		if err != nil {
+			err = server.Close()
+		}
+		stopped <- err
+	}()
+	if err := server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return <-stopped
+}
+
+// Close releases what New has opened. Closing again does nothing.
+func (a *App) Close() error {
+	var errs []error
+	for len(a.opened) > 0 {
+		last := len(a.opened) - 1
+		errs = append(errs, a.opened[last]())
+		a.opened = a.opened[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// worker is this process as records name it.
+func worker() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}

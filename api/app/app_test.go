@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"polyid-trainer/storage/hub"
+)
+
+// start runs an App with a scratch directory until the test ends or stop is
+// called, which returns what Run did.
+func start(t *testing.T, c Config) (a *App, stop func() error) {
+	t.Helper()
+	if c.DataDir == "" {
+		c.DataDir = t.TempDir()
+	}
+	c.Port = "0"
+	a, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	stopped := false
+	stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-done
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	return a, stop
+}
+
+func get(t *testing.T, address string) (int, string) {
+	t.Helper()
+	res, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// Everything embedded: it is ready, stops, and starts again in the same place.
+func TestEmbedded(t *testing.T) {
+	c := Config{DataDir: t.TempDir()}
+	a, stop := start(t, c)
+	if status, body := get(t, a.URL()+"/readyz"); status != 200 {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, _ := get(t, a.URL()+"/hub/api/models/no/such"); status != 404 {
+		t.Errorf("the embedded Hub answers %d, want 404", status)
+	}
+	if _, err := New(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.DataDir) {
+		t.Errorf("a second process in the same directory: %v", err)
+	}
+	if err := a.hub.CreateRepo(t.Context(), "polyid/mine", true); err != nil {
+		t.Errorf("the process cannot use its own Hub: %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	secret := a.secret
+	again, _ := start(t, c)
+	if again.secret != secret {
+		t.Error("the webhook secret changed at a restart")
+	}
+	if status, _ := get(t, again.URL()+"/hub/api/models/polyid/mine"); status != 200 {
+		t.Errorf("after a restart the Hub answers %d for what it held", status)
+	}
+}
+
+// With tokens, the embedded Hub takes them, and the process' own work needs none
+// of theirs.
+func TestTokens(t *testing.T) {
+	a, _ := start(t, Config{Secrets: Secrets{APITokens: []Token{{"anna", "anna-secret"}}}})
+	if status, _ := get(t, a.URL()+"/v1/usage"); status != 401 {
+		t.Errorf("without a token: %d, want 401", status)
+	}
+	if err := a.hub.CreateRepo(t.Context(), "polyid/mine", true); err != nil {
+		t.Errorf("the process cannot use its own Hub: %v", err)
+	}
+	for token, want := range map[string]error{"anna-secret": nil, "guess": hub.ErrUnauthorized, "": hub.ErrUnauthorized} {
+		c, err := hub.New(hub.Config{Endpoint: a.URL() + "/hub", Token: token, CacheDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.User(t.Context()); !errors.Is(err, want) {
+			t.Errorf("Hub user with token %q: %v, want %v", token, err, want)
+		}
+	}
+	for _, f := range a.Facts() {
+		if strings.Contains(f.Value, "secret") {
+			t.Errorf("the facts show a secret: %s", f.Value)
+		}
+	}
+}
+
+// The inference role runs without Redis and worker, and is not ready without a
+// model.
+func TestInference(t *testing.T) {
+	a, _ := start(t, Config{Role: RoleInference})
+	if a.redis != nil || a.embedded != nil {
+		t.Error("the inference role has a Redis")
+	}
+	status, body := get(t, a.URL()+"/readyz")
+	var health struct{ Checks map[string]string }
+	if err := json.Unmarshal([]byte(body), &health); err != nil {
+		t.Fatal(err)
+	}
+	if status != 503 || health.Checks["model"] == "ok" || health.Checks["redis"] != "" {
+		t.Errorf("/readyz: %d %s, want 503 for the lack of a model", status, body)
+	}
+}
+
+// Where something cannot be opened, New says what, and leaves nothing open.
+func TestNewFails(t *testing.T) {
+	a, _ := start(t, Config{})
+	dir := t.TempDir()
+	_, port, _ := strings.Cut(strings.TrimPrefix(a.URL(), "http://"), ":")
+	for range 2 {
+		_, err := New(t.Context(), Config{DataDir: dir, Port: port}, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), "PORT") {
+			t.Fatalf("on a port that is taken: %v", err)
+		}
+	}
+	start(t, Config{DataDir: dir}) // the directory is free again
+}
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"redis://:hush@h:6379/0?x=hush":                   "redis://h:6379",
+		"redis-sentinel://u:hush@a:1,b:2/0?master_name=m": "redis-sentinel://a:1,b:2",
+	} {
+		if got := hosts(in); got != want {
+			t.Errorf("hosts(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

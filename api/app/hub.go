@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/storage/hub"
+	"polyid-trainer/storage/hub/hubserver"
+)
+
+// openHub makes the client that this process publishes and loads with, and the
+// Hub itself where that is embedded.
+func (a *App) openHub() ([]httpapi.Area, error) {
+	c := hub.Config{Endpoint: a.config.HFEndpoint, Token: a.config.HFToken, CacheDir: filepath.Join(a.config.DataDir, "hub-cache")}
+	if !a.config.embeddedHub() {
+		return nil, a.newHubClient(c)
+	}
+	// The process itself is one of its Hub's users, under a token that nobody
+	// else ever sees.
+	c.Endpoint, c.Token = a.URL()+"/hub", rand.Text()
+	config := hubserver.Config{Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", Log: a.log}
+	if len(a.config.APITokens) > 0 {
+		config.Tokens = []string{c.Token}
+		for _, t := range a.config.APITokens {
+			config.Tokens = append(config.Tokens, t.Secret)
+		}
+		if a.config.HFToken != "" {
+			config.Tokens = append(config.Tokens, a.config.HFToken)
+		}
+	}
+	server, err := hubserver.New(config)
+	if err != nil {
+		return nil, err
+	}
+	// It is reached in memory: whatever guards the address from others is not in
+	// the way, and publishing works before the server listens and while it stops.
+	inside := newPipe()
+	internal := &http.Server{Handler: server, ReadHeaderTimeout: readHeader}
+	go internal.Serve(inside) // until Close; a pipe does not fail
+	a.closing(internal.Close)
+	c.Client = &http.Client{Transport: &http.Transport{
+		DialContext: inside.dial, DisableCompression: true, IdleConnTimeout: time.Minute,
+	}}
+	if err := a.newHubClient(c); err != nil {
+		return nil, err
+	}
+	return []httpapi.Area{&httpapi.EmbeddedHub{Handler: server}}, nil
+}
+
+func (a *App) newHubClient(c hub.Config) (err error) {
+	if a.hub, err = hub.New(c); err != nil {
+		return fmt.Errorf("HF_ENDPOINT: %w", err)
+	}
+	return nil
+}
+
+// pipe is a net.Listener whose connections stay in the process.
+type pipe struct {
+	conns  chan net.Conn
+	closed context.Context
+	close  context.CancelFunc
+}
+
+func newPipe() *pipe {
+	p := &pipe{conns: make(chan net.Conn)}
+	p.closed, p.close = context.WithCancel(context.Background())
+	return p
+}
+
+func (p *pipe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed.Done():
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept implements net.Listener.
+func (p *pipe) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipe) Close() error { p.close(); return nil }
+
+// Addr implements net.Listener.
+func (p *pipe) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
