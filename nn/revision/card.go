@@ -1,0 +1,245 @@
+package revision
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/nn/ensemble"
+)
+
+// Place is where a revision is published, for its card.
+type Place struct {
+	Repo     string // "owner/name"
+	Tag      string // "" if it has none
+	Branch   string
+	Endpoint string   // of the Hub; "" is the public one
+	Server   string   // address of a service that predicts with it; "" is a local one
+	Python   bool     // Python's files are there too
+	Plots    []string // paths of images, each named for what it shows
+}
+
+// revision is what names the revision in a download.
+func (p Place) revision() string { return cmp.Or(p.Tag, p.Branch, "main") }
+
+// Card is the README.md of a revision: front matter for the Hub, and in words
+// and tables what was trained, how, what it scored and how to use it. It says
+// nothing that the configuration and metrics do not.
+func Card(c Config, m Metrics, p Place) ([]byte, error) {
+	front, err := frontMatter(c, m, p)
+	if err != nil {
+		return nil, fmt.Errorf("model card: %w", err)
+	}
+	w := &card{Config: c, Metrics: m, Place: p}
+	w.printf("---\n%s---\n\n", front)
+	w.summary()
+	w.results()
+	w.training()
+	w.intervals()
+	w.limitations()
+	w.usage()
+	return []byte(w.text.String()), nil
+}
+
+type card struct {
+	Config
+	Metrics
+	Place
+	text strings.Builder
+}
+
+func (w *card) printf(format string, args ...any) { fmt.Fprintf(&w.text, format, args...) }
+
+// fact writes a line of a table of two columns.
+func (w *card) fact(name, format string, args ...any) {
+	w.printf("| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
+}
+
+// cell is text that stays in its cell of a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;").Replace(s)
+}
+
+func (w *card) summary() {
+	var properties []string
+	for _, t := range w.Targets {
+		properties = append(properties, strings.TrimSpace(t.Name+" "+parenthesis(t.Units)))
+	}
+	w.printf("# %s\n\n", cell(strings.TrimSpace(path.Base(w.Repo)+" "+w.Tag)))
+	w.printf("An ensemble of %d networks (PolyID's %s) that predicts %s of a polymer from its chemical structure. "+
+		"Each network was trained without one part of the data; the mean of their answers is the prediction.\n\n",
+		w.Config.Folds, w.Model.Name, list(properties))
+	w.printf("| | |\n|---|---|\n")
+	w.fact("Version", "%s", cmp.Or(w.Tag, "untagged"))
+	w.fact("Trained", "%s", w.CreatedAt.UTC().Format("2 January 2006 15:04 UTC"))
+	if w.Job != "" {
+		w.fact("Training job", "`%s`", w.Job)
+	}
+	d := w.Data
+	w.fact("Data", "%s: %d rows of %d polymers%s", d.Name, d.Rows, d.Polymers, some(d.Holdout, ", %d of them held out"))
+	if d.Source != "" {
+		w.fact("Source of the data", "%s", d.Source)
+	}
+	w.fact("Licence of the data", "%s", cmp.Or(d.Licence, "not stated"))
+	w.fact("Hash of the data", "`%s`", d.Hash)
+	w.fact("Seed", "%d", w.Seed)
+	w.fact("Code", "%s, kernels %s", cmp.Or(w.CodeVersion, "of unknown version"), cmp.Or(strings.Join(w.KernelPaths, ", "), "unknown"))
+	w.printf("\n")
+}
+
+func (w *card) results() {
+	if len(w.Metrics.OutOfFold) > 0 {
+		w.printf("## Results\n\nOut of fold: every row is scored by the network that did not train on it. " +
+			"The baseline answers every row with the median of the training rows.\n\n")
+		w.scores(w.Metrics.OutOfFold, false)
+	}
+	if w.Metrics.Holdout != nil {
+		w.printf("Hold-out set: rows that no network trained on, scored by the whole ensemble. " +
+			"The last column is the share of measurements within their 90 %% interval.\n\n")
+		w.scores(w.Metrics.Holdout, true)
+	}
+	for _, plot := range w.Plots {
+		w.printf("![%s](%s)\n\n", strings.ReplaceAll(strings.TrimSuffix(path.Base(plot), path.Ext(plot)), "_", " "), plot)
+	}
+	if len(w.Metrics.Folds) == 0 {
+		return
+	}
+	w.printf("By fold:\n\n| fold | training rows | validation rows | epochs | best epoch |%s\n|---|---|---|---|---|%s\n",
+		w.perTarget(" %s MAE | %[1]s RMSE | %[1]s R² | %[1]s rows |"), strings.Repeat("---|---|---|---|", len(w.Targets)))
+	for _, f := range w.Metrics.Folds {
+		w.printf("| %d | %d | %d | %d | %d |", f.Index, f.Train, f.Validate, f.Epochs, f.BestEpoch)
+		for _, t := range w.Targets {
+			s := f.OutOfFold[t.Name]
+			w.printf(" %s | %s | %s | %d |", figure(s.MAE), figure(s.RMSE), figure(s.R2), s.Rows)
+		}
+		w.printf("\n")
+	}
+	w.printf("\n")
+}
+
+// perTarget repeats text for each target's name.
+func (w *card) perTarget(format string) string {
+	var b strings.Builder
+	for _, t := range w.Targets {
+		fmt.Fprintf(&b, format, cell(t.Name))
+	}
+	return b.String()
+}
+
+// scores writes a table with a line for each target.
+func (w *card) scores(s Scores, coverage bool) {
+	w.printf("| property | units | MAE | RMSE | R² | MAE of the baseline | rows | polymers |")
+	if coverage {
+		w.printf(" within 90 %% |")
+	}
+	w.printf("\n|---|---|---|---|---|---|---|---|")
+	if coverage {
+		w.printf("---|")
+	}
+	w.printf("\n")
+	for _, t := range w.Targets {
+		x := s[t.Name]
+		w.printf("| %s | %s | %s | %s | %s | %s | %d | %d |", cell(t.Name), cell(x.Units), figure(x.MAE), figure(x.RMSE), figure(x.R2), figure(x.Baseline), x.Rows, x.Polymers)
+		if coverage && x.Coverage != nil {
+			w.printf(" %.0f %% |", 100**x.Coverage)
+		} else if coverage {
+			w.printf(" not known |")
+		}
+		w.printf("\n")
+	}
+	w.printf("\n")
+}
+
+func (w *card) training() {
+	w.printf("## Training\n\n| | |\n|---|---|\n")
+	n := w.Model
+	w.fact("Network", "%s: %d atom, %d bond and %d molecule features, %d rounds of messages, dropout %g", n.Name, n.AtomFeatures, n.BondFeatures, n.MolFeatures, n.NumMessages, n.Dropout)
+	w.fact("Features", "`%s`, `%s`", w.Features.WithDefaults().Atom, w.Features.WithDefaults().Bond)
+	w.fact("Chains", "stated as %s; %s; end groups: %s", notations(w.Chains.Notations), degree(w.Chains), cmp.Or(w.Chains.EndGroups, "not known"))
+	w.fact("Split", "%d folds; what may not be divided: %s", w.Config.Folds, cmp.Or(grouping(w.Data.GroupBy), "not known"))
+	if t := w.Training; t != nil {
+		w.fact("Settings", "%d epochs at most, batches of %d, learning rate %g (%s), decay %g", t.Epochs, t.BatchSize, t.LearningRate, t.Schedule.WithDefaults().Name, t.Decay)
+	}
+	if r := w.Run; r != nil {
+		if len(r.Hardware) > 0 {
+			w.fact("Hardware", "%s", strings.Join(r.Hardware, "; "))
+		}
+		w.fact("Time", "%s from start to end, %s of worker time", span(r.FinishedAt.Sub(r.StartedAt)), span(time.Duration(r.WorkerSeconds*float64(time.Second))))
+		if r.USD != nil {
+			w.fact("Cost", "%.2f USD, at the workers' stated price per hour", *r.USD)
+		} else {
+			w.fact("Cost", "not known: the workers had no price")
+		}
+		w.fact("Energy", "not measured")
+	}
+	w.printf("\n")
+}
+
+func (w *card) intervals() {
+	w.printf("## Intervals and domain of validity\n\n")
+	if reason := w.Absent[CalibrationPath]; reason != "" {
+		w.printf("There are no intervals: %s.\n\n", cell(reason))
+	} else {
+		w.printf("A %.0f %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). "+
+			"It speaks of polymers like those of the table.", 100*ensemble.Level)
+		if w.Metrics.Holdout == nil {
+			w.printf(" How often it holds was not measured here: there was no hold-out set.")
+		}
+		w.printf("\n\n")
+	}
+	if reason := w.Absent[DomainPath]; reason != "" {
+		w.printf("There is no domain of validity: %s.\n\n", cell(reason))
+	} else {
+		w.printf("A prediction counts the polymer's Morgan environments (radius 2) that no training polymer has (`domain_of_validity.json`). " +
+			"With any of them, or with an atom or bond the networks were never shown, the polymer is outside what was learned and no error given here applies.\n\n")
+	}
+}
+
+func (w *card) limitations() {
+	w.printf("## Limitations\n\n")
+	if !w.Features.SeesTacticity() {
+		w.printf("- The features do not see tacticity: polymers that differ only in it get the same prediction, whatever was measured of them.\n")
+	}
+	if g := w.Data.Graphs; g != nil && g.ValidationRows > 0 {
+		w.printf("- To the networks the %d polymers are %d different graphs. Of %d validation rows, %d (%.0f %%) have a graph that their fold also trained on.",
+			g.Polymers, g.Graphs, g.ValidationRows, g.ValidationKnown, 100*g.Share())
+		if g.ValidationKnown > 0 && w.Data.GroupBy != data.ByGraph {
+			w.printf(" A new chemistry should expect larger errors than those above; a training split by `graph` measures them.")
+		}
+		w.printf("\n")
+	}
+	if w.Training != nil {
+		w.printf("- Each network's published weights are those of its best epoch, chosen on the validation rows that also score it. Out-of-fold errors are too small by that choice")
+		if w.Metrics.Holdout != nil {
+			w.printf("; the hold-out set's are not")
+		}
+		w.printf(".\n")
+	}
+	if len(w.KernelPaths) > 1 {
+		w.printf("- It was trained on several kinds of processor (%s): training again gives these weights up to rounding, not to the bit.\n", strings.Join(w.KernelPaths, ", "))
+	}
+	w.printf("- A chain of other length or end groups than those trained on is another molecule to the networks.\n\n")
+}
+
+func (w *card) usage() {
+	server := cmp.Or(w.Server, "http://localhost:8080")
+	w.printf("## Use\n\nAsk a running service, which answers with intervals and the domain of validity:\n\n```sh\n"+
+		"curl -s %s/v1/predictions -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\\n"+
+		"  -d '{\"model\": {\"repo\": \"%s\", \"revision\": \"%s\"}, \"inputs\": [{\"smiles_repeat_unit\": \"*OC(C)C(=O)*\"}]}'\n```\n\n", server, w.Repo, w.revision())
+	if !w.Python {
+		return
+	}
+	endpoint := ""
+	if w.Endpoint != "" {
+		endpoint = fmt.Sprintf(", endpoint=%q", w.Endpoint)
+	}
+	w.printf("Or load it in Python with PolyID 0.1.2.3, TensorFlow 2.14.1 and huggingface_hub (a private repository needs a token):\n\n```python\n"+
+		"import pandas as pd\nfrom huggingface_hub import snapshot_download\nfrom polyid.polyid import MultiModel\n\n"+
+		"folder = snapshot_download(%q, revision=%q%s)\nmodel = MultiModel.load_models(folder)\n"+
+		"polymers = pd.DataFrame({\"smiles_polymer\": [\"OC(C)C(=O)\" * 18 + \"O\"]})\nprint(model.make_predictions(polymers))\n```\n\n",
+		w.Repo, w.revision(), endpoint)
+	w.printf("The `.h5` and `.pk` files are for PolyID alone. Load pickles only from people you trust; `model.safetensors` and the JSON files run no code.\n")
+}

@@ -1,0 +1,85 @@
+package revision
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"polyid-trainer/data"
+	"polyid-trainer/nn/train"
+)
+
+// How a card puts figures into words.
+
+// figure gives the digits that an error of some hundred rows has.
+func figure(x train.Measure) string {
+	if math.IsNaN(float64(x)) {
+		return "–"
+	}
+	if math.Abs(float64(x)) >= 1000 {
+		return fmt.Sprintf("%.0f", float64(x))
+	}
+	return fmt.Sprintf("%.3g", float64(x))
+}
+
+// span rounds a duration for reading.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+func parenthesis(units string) string {
+	if units == "" {
+		return ""
+	}
+	return "(" + units + ")"
+}
+
+func some(n int, format string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
+}
+
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func notations(ns []data.Notation) string {
+	words := make([]string, 0, len(ns))
+	for _, n := range ns {
+		words = append(words, "`"+string(n)+"`")
+	}
+	return cmp.Or(list(words), "not known")
+}
+
+func degree(c Chains) string {
+	switch {
+	case c.Periodic:
+		return "repeat units closed to rings"
+	case c.DP == 0:
+		return "degree of polymerization as the rows have it"
+	}
+	return fmt.Sprintf("degree of polymerization %d", c.DP)
+}
+
+func grouping(g data.Grouping) string {
+	switch g {
+	case data.ByPolymer:
+		return "rows of one polymer"
+	case data.ByGraph:
+		return "rows of one graph"
+	}
+	return string(g)
+}
