@@ -62,7 +62,8 @@ var allowed = map[string][]string{
 	"api/metrics": {"jobs"},
 
 	"api/datasets": {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
-	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train"},
+	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
+	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record"},
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},

@@ -141,10 +141,10 @@ func TestMendableDefects(t *testing.T) {
 	if len(d.Defects) != 1 || d.Defects[0].Code != data.TooFewValues || d.Defects[0].Column != "Density" {
 		t.Errorf("defects %v, want too few densities", d.Defects)
 	}
-	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{}, 0); jobs.ErrorCode(err) != jobs.Invalid {
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{}, Use{}); jobs.ErrorCode(err) != jobs.Invalid {
 		t.Errorf("opening all columns: %v, want invalid", err)
 	}
-	opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"glass transition"}}, 0)
+	opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"glass transition"}}, Use{})
 	if err != nil || opened.Rows() != 12 || opened.Targets[0].Units != "°C" {
 		t.Errorf("opening one column: %v", err)
 	}
@@ -152,7 +152,7 @@ func TestMendableDefects(t *testing.T) {
 	if len(other.Defects) == 0 || other.Rows != 2 {
 		t.Errorf("a table of unknown columns: %+v", other)
 	}
-	opened, err = l.Open(t.Context(), data.Names{other.ID}, data.Columns{Roles: data.Roles{RepeatUnit: "structure"}}, 2)
+	opened, err = l.Open(t.Context(), data.Names{other.ID}, data.Columns{Roles: data.Roles{RepeatUnit: "structure"}}, Use{MinValues: 2})
 	if err != nil || opened.Rows() != 2 {
 		t.Errorf("with its columns named: %v", err)
 	}
@@ -270,7 +270,7 @@ func TestShipped(t *testing.T) {
 	if err != nil || d.Rows != 229 || len(d.Targets) != 2 || d.Targets[0].Name != "Tg" || d.Targets[0].Units != "°C" || !d.Shipped || d.CreatedAt != nil {
 		t.Errorf("dataset %+v, %v", d, err)
 	}
-	both, err := l.Open(t.Context(), data.Names{"stereopolymer_input_nopush", "polymers_multiproperty"}, data.Columns{}, 0)
+	both, err := l.Open(t.Context(), data.Names{"stereopolymer_input_nopush", "polymers_multiproperty"}, data.Columns{}, Use{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestOpenProblems(t *testing.T) {
 		if strings.HasPrefix(name, "too few") {
 			min = 1000
 		}
-		_, err := l.Open(t.Context(), c.names, c.columns, min)
+		_, err := l.Open(t.Context(), c.names, c.columns, Use{MinValues: min})
 		var e *jobs.Error
 		if c.at == "" {
 			if err != nil {
@@ -315,12 +315,27 @@ func TestOpenProblems(t *testing.T) {
 	}
 }
 
+// A hold-out table need not have every target, but one, and whole rows.
+func TestOpenHoldout(t *testing.T) {
+	l, _ := library(t, Limits{})
+	d := add(t, l, table(3), "holdout")
+	columns := data.Columns{Targets: []string{"Tg", "Tm"}}
+	opened, err := l.Open(t.Context(), data.Names{d.ID}, columns, Use{Holdout: true})
+	if err != nil || opened.Rows() != 3 || len(opened.Targets) != 2 {
+		t.Errorf("one of two targets: %v", err)
+	}
+	columns.Targets = []string{"Tm"}
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, columns, Use{Holdout: true}); jobs.ErrorCode(err) != jobs.Invalid {
+		t.Errorf("none of the targets: %v, want invalid", err)
+	}
+}
+
 // A table is parsed once, whoever asks, and forgotten when others take its place.
 func TestCache(t *testing.T) {
 	l, _ := library(t, Limits{})
 	d := add(t, l, table(12), "mine")
 	open := func(target string) *Table {
-		opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{target}}, 2)
+		opened, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{target}}, Use{MinValues: 2})
 		if err != nil {
 			t.Error(err)
 		}
@@ -345,7 +360,7 @@ func TestCache(t *testing.T) {
 	if err := l.Delete(t.Context(), d.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"Tg"}}, 2); jobs.ErrorCode(err) != jobs.Invalid {
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{Targets: []string{"Tg"}}, Use{MinValues: 2}); jobs.ErrorCode(err) != jobs.Invalid {
 		t.Errorf("a deleted dataset opens: %v", err)
 	}
 }

@@ -22,25 +22,31 @@ type Table struct {
 	License  string // of the shipped ones among them, "" if there is none
 }
 
+// Use says what a job wants of a table.
+type Use struct {
+	MinValues int  // that a target needs; 0 is 10
+	Holdout   bool // to judge by alone: of the targets one will do
+}
+
 // Open reads the datasets of a job as one table, with the columns it asks for.
-// minValues is how many values a target needs; 0 is 10. What is wrong is
-// jobs.Invalid with every problem, by pointer into the job. An opened table is
-// kept, so that the next job like it costs a read of what describes it.
-func (l *Library) Open(ctx context.Context, names data.Names, c data.Columns, minValues int) (*Table, error) {
+// What is wrong is jobs.Invalid with every problem, by pointer into the job. An
+// opened table is kept, so that the next job like it costs a read of what
+// describes it.
+func (l *Library) Open(ctx context.Context, names data.Names, c data.Columns, u Use) (*Table, error) {
 	sources, err := l.find(ctx, names)
 	if err != nil {
 		return nil, err
 	}
 	key, err := json.Marshal(struct {
-		Sources   []source
-		Columns   data.Columns
-		MinValues int
-	}{sources, c, minValues})
+		Sources []source
+		Columns data.Columns
+		Use     Use
+	}{sources, c, u})
 	if err != nil {
 		return nil, fmt.Errorf("open datasets: %w", err)
 	}
 	return l.tables.table(ctx, string(key), func(ctx context.Context) (*Table, error) {
-		return l.parse(ctx, sources, c, minValues)
+		return l.parse(ctx, sources, c, u)
 	})
 }
 
@@ -90,7 +96,7 @@ func likeShipped(name string) string {
 	return fmt.Sprintf("; is it %s?", best)
 }
 
-func (l *Library) parse(ctx context.Context, sources []source, c data.Columns, minValues int) (*Table, error) {
+func (l *Library) parse(ctx context.Context, sources []source, c data.Columns, u Use) (*Table, error) {
 	select {
 	case l.reads <- struct{}{}:
 		defer func() { <-l.reads }()
@@ -100,7 +106,7 @@ func (l *Library) parse(ctx context.Context, sources []source, c data.Columns, m
 	t := &Table{}
 	check := &checker{limit: l.limits.HeavyAtoms}
 	o := l.options(check)
-	o.MinValues = minValues
+	o.MinValues, o.ForPrediction = u.MinValues, u.Holdout
 	var sheets []*data.Sheet
 	for _, s := range sources {
 		sheet, err := l.sheet(ctx, s.ID, o)
@@ -119,6 +125,9 @@ func (l *Library) parse(ctx context.Context, sources []source, c data.Columns, m
 	}
 	if table != nil {
 		report.Defects = append(report.Defects, check.oversize(table)...)
+	}
+	if u.Holdout && table != nil && !slices.ContainsFunc(table.N, func(n int32) bool { return n > 0 }) {
+		report.Defects = append(report.Defects, data.Defect{Code: data.NoRows, Reason: "no row has a value of any of the job's targets"})
 	}
 	if len(report.Defects) > 0 {
 		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset cannot be trained on as asked", Problems: jobProblems(report, c)}
