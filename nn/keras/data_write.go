@@ -1,6 +1,8 @@
 package keras
 
 import (
+	"strings"
+
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/keras/internal/pickle"
@@ -21,10 +23,7 @@ const sklearnVersion = "1.3.0"
 
 // class splits the constants of data.go.
 func class(name string) pickle.Class {
-	i := len(name) - 1
-	for name[i] != '.' {
-		i--
-	}
+	i := strings.LastIndexByte(name, '.')
 	return pickle.Class{Module: name[:i], Name: name[i+1:]}
 }
 

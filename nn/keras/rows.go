@@ -120,68 +120,71 @@ func (r *Rows) fold(i int) []pickle.Entry {
 // whatever else any row of the table fills, the targets and their units.
 func (r *Rows) frame(rows []int) *frame {
 	f := newFrame(rows)
-	f.add("smiles_polymer", texts(rows, func(row int) string {
-		if r.SMILES != nil {
-			return r.SMILES[row]
+	column := func(name string, of func(row int) any) {
+		l := &pickle.List{Items: make([]any, len(rows))}
+		for i, row := range rows {
+			l.Items[i] = of(row)
 		}
-		return r.Table.Structures[row].Polymer
-	}))
-	for _, name := range []string{"smiles_monomer", "mechanism", "distribution"} {
-		f.add(name, texts(rows, r.field(name)))
-	}
-	for _, name := range []string{"smiles_repeat_unit", "monomers"} {
-		if field := r.field(name); r.filled(field) {
-			f.add(name, texts(rows, field))
-		}
+		f.add(name, l)
 	}
 	s := r.Table.Structures
-	f.add("pm", numbers(rows, func(row int) float64 { return s[row].PM }))
-	f.add("replicate_structure", numbers(rows, func(row int) int64 { return int64(s[row].Replicate) }))
-	if r.filled(r.field("dp")) {
-		f.add("DP", numbers(rows, func(row int) int64 { return int64(s[row].DP) }))
+	column("smiles_polymer", func(row int) any {
+		if r.SMILES != nil {
+			return text(r.SMILES[row])
+		}
+		return text(s[row].Polymer)
+	})
+	for _, name := range []string{"smiles_monomer", "mechanism", "distribution"} {
+		column(name, r.field(name))
+	}
+	for _, name := range []string{"smiles_repeat_unit", "monomers"} {
+		if r.filled(r.field(name)) {
+			column(name, r.field(name))
+		}
+	}
+	column("pm", func(row int) any { return s[row].PM })
+	column("replicate_structure", func(row int) any { return int64(s[row].Replicate) })
+	dp := func(row int) any {
+		if n := s[row].DP; n != 0 {
+			return int64(n)
+		}
+		return nil
+	}
+	if r.filled(dp) {
+		column("DP", dp)
 	}
 	for t, target := range r.Table.Targets {
-		f.add(target.Name, numbers(rows, func(row int) float64 { return r.Table.Values(row)[t] }))
+		column(target.Name, func(row int) any { return r.Table.Values(row)[t] })
 		if target.Units != "" {
-			f.add(target.Name+"_units", texts(rows, func(int) string { return target.Units }))
+			column(target.Name+"_units", func(int) any { return target.Units })
 		}
 	}
 	return f
 }
 
-func (r *Rows) field(name string) func(row int) string {
-	return func(row int) string {
+// text is a text, or None.
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (r *Rows) field(name string) func(row int) any {
+	return func(row int) any {
 		v, _ := r.Table.Structures[row].Field(name)
-		return v
+		return text(v)
 	}
 }
 
 // filled reports whether any row of the table has a value.
-func (r *Rows) filled(field func(row int) string) bool {
+func (r *Rows) filled(column func(row int) any) bool {
 	for row := range r.Table.Structures {
-		if field(row) != "" {
+		if column(row) != nil {
 			return true
 		}
 	}
 	return false
-}
-
-func texts(rows []int, of func(row int) string) *pickle.List {
-	l := &pickle.List{Items: make([]any, len(rows))}
-	for i, row := range rows {
-		if v := of(row); v != "" {
-			l.Items[i] = v
-		}
-	}
-	return l
-}
-
-func numbers[T int64 | float64](rows []int, of func(row int) T) *pickle.List {
-	l := &pickle.List{Items: make([]any, len(rows))}
-	for i, row := range rows {
-		l.Items[i] = of(row)
-	}
-	return l
 }
 
 // lossLog is df_loss_log, whose epochs count from 0 as Keras' do.

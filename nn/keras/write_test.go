@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/keras/internal/pickle"
 	"polyid-trainer/nn/train"
 )
 
@@ -141,6 +143,86 @@ func TestWritesWhatItRead(t *testing.T) {
 		}
 		if !bytes.Equal(a.Bytes(), b.Bytes()) {
 			t.Errorf("fold %d came back as another model", i)
+		}
+	}
+}
+
+// TestTrainingRows finds the rows of a training in the files.
+func TestTrainingRows(t *testing.T) {
+	nan := math.NaN()
+	o := Options{Rows: &Rows{
+		Table: &data.Table{
+			Structures: []data.Structure{
+				{Polymer: "CCO", PM: 0.5, Replicate: 1},
+				{Monomers: []string{"C=C", "C=CC"}, PM: nan, Distribution: []float64{1, 2}, DP: 18},
+				{RepeatUnit: "*C*", PM: nan},
+			},
+			Targets: []data.Target{{Name: "Tg", Units: "°C"}, {Name: "Tm"}},
+			Y:       []float64{1, nan, 3, 4, 5, 6},
+		},
+		SMILES:    []string{"CCO", "CCCC", "CC"},
+		Folds:     []data.Fold{{Train: []int{0}, Validate: []int{1, 2}}},
+		Predicted: [][]float64{{2.5, 4.5, 5.5, 5}},
+		History:   [][]train.Epoch{{{Epoch: 1, Loss: 0.5, ValLoss: 0.25}}},
+	}}
+	r := rand.New(rand.NewPCG(6, 6))
+	model := madeUp(t, r, "Tg", "Tm")
+	model.Targets[1].Units = ""
+	folder := written(t, []*checkpoint.Model{model}, o)
+	if _, err := Read(folder); err != nil {
+		t.Fatal(err)
+	}
+	frame := func(path, name string) string {
+		d, err := readDict(folder[path].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ := d.Get(name)
+		var b strings.Builder
+		args := v.(*pickle.Object).Args.Items
+		fmt.Fprintln(&b, args[1].(*pickle.List).Items)
+		for _, e := range args[0].(*pickle.Dict).Entries {
+			fmt.Fprintln(&b, e.Key, e.Value.(*pickle.List).Items)
+		}
+		return b.String()
+	}
+	for _, x := range []struct{ path, name, want string }{
+		{"parameters.pk", "df_input", `[0 1 2]
+smiles_polymer [CCO CCCC CC]
+smiles_monomer [<nil> C=C.C=CC <nil>]
+mechanism [<nil> <nil> <nil>]
+distribution [[] [1, 2] []]
+smiles_repeat_unit [<nil> <nil> *C*]
+monomers [<nil> ('C=C', 'C=CC') <nil>]
+pm [0.5 NaN NaN]
+replicate_structure [1 0 0]
+DP [<nil> 18 <nil>]
+Tg [1 3 5]
+Tg_units [°C °C °C]
+Tm [NaN 4 6]
+`},
+		{"model_fold_0/model_fold_0_data.pk", "df_validate_results", `[1 2]
+smiles_polymer [CCCC CC]
+smiles_monomer [C=C.C=CC <nil>]
+mechanism [<nil> <nil>]
+distribution [[1, 2] []]
+smiles_repeat_unit [<nil> *C*]
+monomers [('C=C', 'C=CC') <nil>]
+pm [NaN NaN]
+replicate_structure [0 0]
+DP [18 <nil>]
+Tg [3 5]
+Tg_units [°C °C]
+Tm [4 6]
+Tg_pred [2.5 5.5]
+Tg_err [0.5 -0.5]
+Tm_pred [4.5 5]
+Tm_err [-0.5 1]
+`},
+		{"model_fold_0/model_fold_0_data.pk", "df_loss_log", "[0]\nepoch [0]\nloss [0.5]\nval_loss [0.25]\n"},
+	} {
+		if got := frame(x.path, x.name); got != x.want {
+			t.Errorf("%s is\n%swant\n%s", x.name, got, x.want)
 		}
 	}
 }
