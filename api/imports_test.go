@@ -63,7 +63,7 @@ var allowed = map[string][]string{
 
 	"api/datasets": {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
-	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record"},
+	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 
 	"nn/keras/internal/hdf5":   {},
 	"nn/keras/internal/pickle": {},

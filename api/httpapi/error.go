@@ -30,19 +30,20 @@ const (
 // statusOf is the one table of codes and statuses. What is not in it is
 // internal.
 var statusOf = map[jobs.Code]int{
-	Malformed:        http.StatusBadRequest,
-	Unauthorized:     http.StatusUnauthorized,
-	jobs.Forbidden:   http.StatusForbidden,
-	jobs.NotFound:    http.StatusNotFound,
-	MethodNotAllowed: http.StatusMethodNotAllowed,
-	Timeout:          http.StatusRequestTimeout,
-	jobs.Conflict:    http.StatusConflict,
-	jobs.TooLarge:    http.StatusRequestEntityTooLarge,
-	MediaType:        http.StatusUnsupportedMediaType,
-	jobs.Invalid:     http.StatusUnprocessableEntity,
-	RateLimited:      http.StatusTooManyRequests,
-	jobs.Unavailable: http.StatusServiceUnavailable,
-	Internal:         http.StatusInternalServerError,
+	Malformed:           http.StatusBadRequest,
+	Unauthorized:        http.StatusUnauthorized,
+	jobs.Forbidden:      http.StatusForbidden,
+	jobs.NotFound:       http.StatusNotFound,
+	MethodNotAllowed:    http.StatusMethodNotAllowed,
+	Timeout:             http.StatusRequestTimeout,
+	jobs.Conflict:       http.StatusConflict,
+	jobs.TooLarge:       http.StatusRequestEntityTooLarge,
+	MediaType:           http.StatusUnsupportedMediaType,
+	jobs.Invalid:        http.StatusUnprocessableEntity,
+	RateLimited:         http.StatusTooManyRequests,
+	jobs.Unavailable:    http.StatusServiceUnavailable,
+	jobs.ModelNotLoaded: http.StatusServiceUnavailable,
+	Internal:            http.StatusInternalServerError,
 }
 
 const problemJSON = "application/problem+json"

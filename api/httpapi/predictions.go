@@ -1,0 +1,368 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/worker/predict"
+)
+
+// Predictor is what predicts.
+type Predictor interface {
+	// Answer predicts at once, keeping nothing.
+	Answer(ctx context.Context, q *predict.Request) (*predict.Response, error)
+	// Handle works off the prediction that a task names; when ctx ends it hands
+	// it back.
+	Handle(ctx context.Context, t jobs.Task) error
+}
+
+// Serving is which models are there to predict with.
+type Serving interface {
+	// Ready is nil once the configured model is loaded.
+	Ready() error
+	// Use loads a revision, if need be; the caller calls done.
+	Use(ctx context.Context, ref jobs.Revision) (m *predict.Model, done func(), err error)
+	Status() []predict.Status
+	// Moved says that something was published.
+	Moved()
+}
+
+// Predictions serves /v1/predictions.
+type Predictions struct {
+	Predictor Predictor
+	Models    Serving
+	Default   jobs.Revision // what predicts unless a request says otherwise
+	Store     *predictions.Store
+	Queue     jobs.Queue
+	TempDir   string // for tables while they are received; "" is the system's
+
+	Poll func(time.Duration) <-chan time.Time // nil is time.After
+}
+
+const (
+	// maxWait bounds Prefer: wait, in seconds.
+	maxWait = 60
+	// pollEvery is how often a prediction is looked at that another works on.
+	pollEvery = 100 * time.Millisecond
+)
+
+type (
+	createPrediction struct {
+		Exchange
+		Prefer   string `header:"Prefer" doc:"wait=N: if the result is ready in N seconds, at most 60, answer with it."`
+		Repo     string `query:"repo" maxLength:"200" doc:"Of the model, for a text/csv body; the configured one if left out."`
+		Revision string `query:"revision" maxLength:"200" doc:"Of the model, for a text/csv body."`
+	}
+	getPrediction struct {
+		Exchange
+		ID string `path:"id" maxLength:"100"`
+	}
+)
+
+func (a *Predictions) routes(s *Server) {
+	if a.Poll == nil {
+		a.Poll = time.After
+	}
+	schemas := s.api.OpenAPI().Components.Schemas
+	shown := map[string]*huma.MediaType{
+		"application/json": {Schema: huma.SchemaFromType(schemas, reflect.TypeFor[predict.Response]())},
+		"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString, Description: "The input's columns and the predictions behind them."}},
+	}
+	tags := []string{"predictions"}
+	location := map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}}
+	route(s, huma.Operation{
+		OperationID: "create-prediction", Method: http.MethodPost, Path: "/v1/predictions", Tags: tags,
+		Summary:     "Predict properties of polymers",
+		Description: "Up to 1,000 polymers as JSON, or a table of them as CSV. One bad polymer never fails the others. 503 model_not_loaded while there is no model to predict with.",
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The result, if Prefer: wait=N asked for it and it was ready.", Content: shown, Headers: location},
+			"202": {Description: "Accepted: look at Location.", Content: map[string]*huma.MediaType{"application/json": shown["application/json"]}, Headers: location},
+		},
+	}, func(ctx context.Context, in *createPrediction) (*huma.StreamResponse, error) {
+		return a.create(ctx, s, in)
+	})
+	s.documentBody("/v1/predictions", &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: huma.SchemaFromType(schemas, reflect.TypeFor[predict.Request]())},
+		"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A header line and a polymer a row: smiles_polymer, smiles_repeat_unit, or smiles_monomer with mechanism and the like."}},
+	}})
+	route(s, huma.Operation{
+		OperationID: "get-prediction", Method: http.MethodGet, Path: "/v1/predictions/{id}", Tags: tags,
+		Summary:     "A prediction, with its results once there",
+		Description: "JSON, or CSV where Accept asks for it: 409 before the results are there. Kept for 7 days.",
+		Responses:   map[string]*huma.Response{"200": {Description: "The prediction.", Content: shown}},
+	}, func(ctx context.Context, in *getPrediction) (*huma.StreamResponse, error) {
+		p, err := a.Store.Prediction(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		format := predictions.JSON
+		if in.wants("text/csv") {
+			format = predictions.CSV
+		}
+		return a.show(ctx, p, format, http.StatusOK)
+	})
+}
+
+// create takes on a prediction.
+func (a *Predictions) create(ctx context.Context, s *Server, in *createPrediction) (*huma.StreamResponse, error) {
+	in.limit(s.Limits.Prediction)
+	order, err := a.receive(in, s.Limits.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	defer order.body.Close()
+	if err := a.loaded(ctx, order.model); err != nil {
+		return nil, err
+	}
+	p := predictions.New(s.Now(), Principal(ctx), predictions.Model{Repo: order.model.Repo, Revision: order.model.Revision}, order.format, order.total)
+	if err := a.Store.Create(ctx, p, order.body, order.size); err != nil {
+		return nil, err
+	}
+	location := "/v1/predictions/" + p.ID
+	if wait := waitOf(in.Prefer); wait > 0 {
+		if p, err = a.wait(ctx, p, wait); err != nil {
+			return nil, err
+		}
+		if p.Status.Ended() {
+			format := order.format
+			switch {
+			case p.Status == predictions.Failed || in.wants("application/json"):
+				format = predictions.JSON
+			case in.wants("text/csv"):
+				format = predictions.CSV
+			}
+			applied := "wait=" + strconv.Itoa(int(wait.Seconds()))
+			return a.show(ctx, p, format, http.StatusOK, header{"Location", location}, header{"Preference-Applied", applied})
+		}
+	}
+	if t, ok := predictions.Needed(s.Now(), p); ok {
+		// From here on the record sees to it: what the queue does not take now,
+		// the reconciler gives it.
+		if err := a.Queue.Enqueue(ctx, t); err != nil {
+			logOf(ctx).Warn("enqueuing a prediction, the reconciler will", "prediction", p.ID, "error", err)
+		}
+	}
+	return a.show(ctx, p, predictions.JSON, http.StatusAccepted, header{"Location", location})
+}
+
+// loaded reports why a model is not there to predict with.
+func (a *Predictions) loaded(ctx context.Context, ref jobs.Revision) error {
+	if ref == a.Default {
+		return a.Models.Ready()
+	}
+	_, done, err := a.Models.Use(ctx, ref)
+	if err == nil {
+		done()
+	}
+	return err
+}
+
+// wait has a prediction worked on here, or wherever it is worked on already, and
+// returns it as it is when it is over or the time is.
+func (a *Predictions) wait(ctx context.Context, p *predictions.Prediction, wait time.Duration) (*predictions.Prediction, error) {
+	held, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if err := a.Predictor.Handle(held, jobs.Task{Kind: jobs.Predict, Job: p.ID}); err != nil && held.Err() == nil {
+		logOf(ctx).Warn("predicting at once, the queue will try again", "prediction", p.ID, "error", err)
+	}
+	for {
+		latest, err := a.Store.Prediction(ctx, p.ID)
+		if err != nil || latest.Status.Ended() || latest.Status == predictions.Queued || held.Err() != nil {
+			return latest, err
+		}
+		select {
+		case <-held.Done():
+		case <-a.Poll(pollEvery):
+		}
+	}
+}
+
+// waitOf is how long a Prefer header asks to wait, as RFC 7240 has it; 0 if it
+// does not.
+func waitOf(prefer string) time.Duration {
+	for _, p := range strings.FieldsFunc(prefer, func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`)); err == nil && n > 0 {
+			return time.Duration(min(n, maxWait)) * time.Second
+		}
+	}
+	return 0
+}
+
+type header struct{ name, value string }
+
+// show answers with a prediction in a format: its results, or in JSON how it
+// stands.
+func (a *Predictions) show(ctx context.Context, p *predictions.Prediction, format predictions.Format, status int, headers ...header) (*huma.StreamResponse, error) {
+	var results io.ReadCloser
+	switch {
+	case p.Status == predictions.Succeeded:
+		var err error
+		if results, err = a.Store.Result(ctx, p, format); err != nil {
+			return nil, err
+		}
+	case format == predictions.CSV:
+		detail := fmt.Sprintf("the prediction is %s: there are no results yet", p.Status)
+		if p.Failure != nil {
+			detail = "the prediction failed: " + p.Failure.Detail
+		}
+		return nil, &jobs.Error{Code: jobs.Conflict, Detail: detail}
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		if results != nil {
+			defer results.Close()
+		}
+		c.SetHeader("Content-Type", string(format))
+		if format == predictions.CSV {
+			c.SetHeader("Content-Disposition", `attachment; filename="`+p.ID+`.csv"`)
+		}
+		for _, h := range headers {
+			c.SetHeader(h.name, h.value)
+		}
+		c.SetStatus(status)
+		var err error
+		if format == predictions.CSV {
+			_, err = io.Copy(c.BodyWriter(), results)
+		} else {
+			err = predict.WriteResponse(c.BodyWriter(), p, results)
+		}
+		if err != nil {
+			logOf(c.Context()).Warn("answering with a prediction", "prediction", p.ID, "error", err)
+		}
+	}}, nil
+}
+
+// order is a request, received.
+type order struct {
+	format predictions.Format
+	model  jobs.Revision
+	body   io.ReadSeekCloser // closing it forgets it
+	size   int64             // bytes
+	total  int               // polymers
+}
+
+// receive reads a request's body whole and refuses what is none.
+func (a *Predictions) receive(in *createPrediction, inputs int) (*order, error) {
+	o := &order{model: jobs.Revision{Repo: in.Repo, Revision: in.Revision}}
+	var err error
+	switch in.mediaType() {
+	case "application/json":
+		o.format = predictions.JSON
+		err = o.readJSON(in.echo.Request().Body, inputs)
+	case "text/csv":
+		o.format = predictions.CSV
+		err = o.readCSV(in.echo.Request().Body, a.TempDir)
+	default:
+		return nil, newProblem(http.StatusUnsupportedMediaType, MediaType, "predictions are asked for as application/json or text/csv")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.model.Repo == "" {
+		o.model.Repo = a.Default.Repo
+	}
+	if o.model.Revision == "" {
+		o.model.Revision = a.Default.Revision
+	}
+	return o, nil
+}
+
+func (o *order) readJSON(body io.Reader, inputs int) error {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return cutShort(err)
+	}
+	if !json.Valid(text) {
+		return newProblem(http.StatusBadRequest, Malformed, "the body is no JSON")
+	}
+	q, err := predict.ReadRequest(bytes.NewReader(text), inputs)
+	if err != nil {
+		return err
+	}
+	o.model, o.body, o.size, o.total = q.Model, inMemory{bytes.NewReader(text)}, int64(len(text)), len(q.Inputs)
+	return nil
+}
+
+// readCSV receives a table into a file, so that memory does not depend on its
+// size. What its columns mean is for the predictor to say.
+func (o *order) readCSV(body io.Reader, dir string) (err error) {
+	f, err := os.CreateTemp(dir, "polyid-inputs-*")
+	if err != nil {
+		return fmt.Errorf("receive a table: %w", err)
+	}
+	o.body = &temporary{f}
+	defer func() {
+		if err != nil {
+			o.body.Close()
+		}
+	}()
+	if o.size, err = io.Copy(f, body); err != nil {
+		return cutShort(err)
+	}
+	if _, err = f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("receive a table: %w", err)
+	}
+	if o.total, err = countRows(f); err != nil {
+		return err
+	}
+	if _, err = f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("receive a table: %w", err)
+	}
+	return nil
+}
+
+// countRows counts the rows of a table below its header.
+func countRows(r io.Reader) (int, error) {
+	rows := csv.NewReader(r)
+	rows.ReuseRecord, rows.FieldsPerRecord, rows.LazyQuotes = true, -1, true
+	for n := 0; ; n++ {
+		_, err := rows.Read()
+		switch {
+		case errors.Is(err, io.EOF) && n < 2:
+			return 0, &jobs.Error{Code: jobs.Invalid, Detail: "the table has no rows: a header line and a polymer a line are needed"}
+		case errors.Is(err, io.EOF):
+			return n - 1, nil
+		case errors.As(err, new(*csv.ParseError)):
+			return 0, newProblem(http.StatusBadRequest, Malformed, "the body is no CSV: "+err.Error())
+		case err != nil:
+			return 0, fmt.Errorf("receive a table: %w", err)
+		}
+	}
+}
+
+// inMemory is a body that needs no closing.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+// temporary is a file that is removed when closed.
+type temporary struct{ *os.File }
+
+func (t *temporary) Close() error { return errors.Join(t.File.Close(), os.Remove(t.Name())) }
+
+// cutShort is the error of a body that was not received whole: too large, which
+// it says itself, or the client went away.
+func cutShort(err error) error {
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return err
+	}
+	return newProblem(http.StatusBadRequest, Malformed, "the body ended early")
+}

@@ -1,0 +1,388 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/nn/cpu"
+	"polyid-trainer/nn/revision/revisiontest"
+	"polyid-trainer/storage/file"
+	"polyid-trainer/storage/hub"
+	"polyid-trainer/storage/hub/hubserver"
+	"polyid-trainer/worker/predict"
+)
+
+const testRepo = "polyid/polyid-models"
+
+// tasks is a jobs.Queue that remembers.
+type tasks struct {
+	sync.Mutex
+	held []jobs.Task
+	err  error
+}
+
+func (q *tasks) Enqueue(_ context.Context, t jobs.Task) error {
+	q.Lock()
+	defer q.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	q.held = append(q.held, t)
+	return nil
+}
+
+// inference is the inference side on a Hub of its own, behind a server.
+type inference struct {
+	t         *testing.T
+	url       string
+	hub       *hub.Client
+	models    *predict.Models
+	predictor *predict.Predictor
+	store     *predictions.Store
+	queue     *tasks
+	area      *Predictions
+}
+
+func newInference(t *testing.T, c Config) *inference {
+	t.Helper()
+	handler, err := hubserver.New(hubserver.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &inference{t: t, store: predictions.NewStore(b), queue: &tasks{}}
+	if in.hub, err = hub.New(hub.Config{Endpoint: server.URL, CacheDir: t.TempDir(), Client: server.Client(), Retries: -1}); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	standard := jobs.Revision{Repo: testRepo, Revision: "main"}
+	in.models = predict.NewModels(predict.ModelsConfig{Hub: in.hub, NewEngine: cpu.New, Default: standard, Log: log})
+	in.predictor = predict.New(predict.Config{Models: in.models, Store: in.store, Worker: "host:1", Log: log})
+	in.area = &Predictions{Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, TempDir: t.TempDir()}
+	in.url = serve(t, c, in.area, &Compat{Predictor: in.predictor, Models: in.models}, &Models{Serving: in.models, Hub: in.hub, Default: standard}).URL
+	return in
+}
+
+// publish commits a revision to main and loads it.
+func (in *inference) publish(seed uint64) (commit string) {
+	in.t.Helper()
+	ctx := in.t.Context()
+	if err := in.hub.EnsureRepo(ctx, testRepo, false); err != nil {
+		in.t.Fatal(err)
+	}
+	var add []hub.File
+	for path, body := range revisiontest.Files(in.t, revisiontest.Tiny(in.t, 2, seed)) {
+		add = append(add, hub.Bytes(path, body))
+	}
+	commit, err := in.hub.Commit(ctx, testRepo, "main", hub.Commit{Summary: "trained", Add: add})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.models.Refresh(ctx)
+	if err := in.models.Ready(); err != nil {
+		in.t.Fatal(err)
+	}
+	return commit
+}
+
+// work works off what is on the queue.
+func (in *inference) work() {
+	in.t.Helper()
+	for _, task := range in.queue.held {
+		if err := in.predictor.Handle(in.t.Context(), task); err != nil {
+			in.t.Fatal(err)
+		}
+	}
+	in.queue.held = nil
+}
+
+const (
+	chain  = "COC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)O"
+	inputs = `{"inputs": [{"smiles_polymer": "` + chain + `"}, {"smiles_repeat_unit": "*OC(=O)C(*)C", "dp": 5}, {"smiles_polymer": "C1CC"}]}`
+	table  = "name,smiles_polymer\na,\"" + chain + "\"\nb,C1CC\n"
+)
+
+func ask(body string, header ...string) request {
+	r := request{method: http.MethodPost, path: "/v1/predictions", body: body, header: map[string]string{"Content-Type": "application/json"}}
+	for i := 0; i < len(header); i += 2 {
+		r.header[header[i]] = header[i+1]
+	}
+	return r
+}
+
+func answerOf(t *testing.T, body []byte) (a struct {
+	ID, Object, Status string
+	Counts             predictions.Counts
+	Model              predictions.Model
+	Results            []map[string]json.RawMessage
+	Error              *jobs.Failure
+}) {
+	t.Helper()
+	if err := json.Unmarshal(body, &a); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return a
+}
+
+func TestPredictionQueued(t *testing.T) {
+	in := newInference(t, Config{})
+	commit := in.publish(1)
+	for _, c := range []struct {
+		ask   request
+		total int
+	}{
+		{ask(inputs), 3},
+		{ask(table, "Content-Type", "text/csv; charset=utf-8"), 2},
+	} {
+		resp, body := c.ask.send(t, in.url)
+		a := answerOf(t, body)
+		at := resp.Header.Get("Location")
+		if resp.StatusCode != http.StatusAccepted || at != "/v1/predictions/"+a.ID || a.Status != "queued" || a.Counts.Total != c.total || a.Results != nil ||
+			a.Object != "prediction" || a.Model.Repo != testRepo || a.Model.Revision != "main" {
+			t.Fatalf("%d %s at %q", resp.StatusCode, body, at)
+		}
+		if len(in.queue.held) != 1 || in.queue.held[0] != (jobs.Task{Kind: jobs.Predict, Job: a.ID}) {
+			t.Fatalf("the queue holds %v", in.queue.held)
+		}
+		asCSV := request{path: at, header: map[string]string{"Accept": "text/csv"}}
+		asCSV.problem(t, in.url, http.StatusConflict, "conflict")
+
+		in.work()
+		resp, body = request{path: at}.send(t, in.url)
+		a = answerOf(t, body)
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" || a.Status != "succeeded" || a.Counts.OK != c.total-1 ||
+			a.Counts.Failed != 1 || a.Model.Commit != commit || len(a.Results) != c.total || a.Results[0]["predictions"] == nil || a.Results[c.total-1]["error"] == nil {
+			t.Errorf("%d %s %s", resp.StatusCode, resp.Header.Get("Content-Type"), body)
+		}
+		resp, body = asCSV.send(t, in.url)
+		rows, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
+		if err != nil || resp.Header.Get("Content-Type") != "text/csv" || len(rows) != c.total+1 || !strings.Contains(string(body), "Tg_pred_mean") ||
+			!strings.Contains(resp.Header.Get("Content-Disposition"), a.ID+".csv") {
+			t.Errorf("as CSV: %v %v %s", resp.Header, err, body)
+		}
+	}
+}
+
+func TestPredictionWaited(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	resp, body := ask(inputs, "Prefer", "respond-async, wait=30").send(t, in.url)
+	a := answerOf(t, body)
+	if resp.StatusCode != http.StatusOK || a.Status != "succeeded" || len(a.Results) != 3 || resp.Header.Get("Preference-Applied") != "wait=30" ||
+		resp.Header.Get("Location") != "/v1/predictions/"+a.ID {
+		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
+	}
+	if len(in.queue.held) != 0 {
+		t.Errorf("the queue holds %v", in.queue.held)
+	}
+	if _, again := (request{path: resp.Header.Get("Location")}).send(t, in.url); string(again) != string(body) {
+		t.Errorf("asked for again: %s, first %s", again, body)
+	}
+	// A table is answered as one, unless JSON is asked for.
+	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30").send(t, in.url)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/csv" || !strings.HasPrefix(string(body), "name,smiles_polymer,Tg_pred_mean") {
+		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
+	}
+	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30", "Accept", "application/json").send(t, in.url)
+	if resp.StatusCode != http.StatusOK || answerOf(t, body).Counts.Total != 2 {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	// A table that has no polymers has no results, and says so.
+	resp, body = ask("x,y\n1,2\n", "Content-Type", "text/csv", "Prefer", "wait=30").send(t, in.url)
+	if a := answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "failed" || a.Error == nil || a.Error.Code != "invalid" {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// slow is a Predictor that does not come to an end before its time is over.
+type slow struct{ Predictor }
+
+func (slow) Handle(ctx context.Context, _ jobs.Task) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// What is not ready in time goes to the queue.
+func TestPredictionNotInTime(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	in.area.Predictor = slow{in.predictor}
+	resp, body := ask(inputs, "Prefer", "wait=1").send(t, in.url)
+	if a := answerOf(t, body); resp.StatusCode != http.StatusAccepted || a.Status != "queued" || len(in.queue.held) != 1 {
+		t.Errorf("%d %s, queue %v", resp.StatusCode, body, in.queue.held)
+	}
+}
+
+// A prediction that another works on is waited for.
+func TestPredictionOfAnother(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	in.area.Predictor = elsewhere{in}
+	resp, body := ask(inputs, "Prefer", "wait=30").send(t, in.url)
+	if a := answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "succeeded" {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// elsewhere is a Predictor that finds that another one has claimed the work, and
+// finishes it after the first look.
+type elsewhere struct{ in *inference }
+
+func (e elsewhere) Answer(context.Context, *predict.Request) (*predict.Response, error) {
+	return nil, nil
+}
+
+func (e elsewhere) Handle(ctx context.Context, t jobs.Task) error {
+	_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error { return p.Take(time.Now(), "another", "token") })
+	e.in.area.Poll = func(time.Duration) <-chan time.Time {
+		_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error {
+			return p.Succeed(time.Now(), "token", p.Model, predictions.Counts{})
+		})
+		for _, f := range []predictions.Format{predictions.JSON, predictions.CSV} {
+			err = errors.Join(err, e.in.store.PutResult(ctx, t.Job, 1, f, strings.NewReader(`{"results":[]}`), 14))
+		}
+		if err != nil {
+			panic(err)
+		}
+		done := make(chan time.Time, 1)
+		done <- time.Time{}
+		return done
+	}
+	return err
+}
+
+// With the queue away the prediction is taken on: the record is what counts.
+func TestPredictionWithoutQueue(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	in.queue.err = &jobs.Error{Code: jobs.Unavailable, Detail: "away"}
+	resp, body := ask(inputs).send(t, in.url)
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	in.queue.err = nil
+	if err := in.store.Reconcile(t.Context(), in.queue, time.Now()); err != nil || len(in.queue.held) != 1 {
+		t.Errorf("the reconciler enqueued %v, %v", in.queue.held, err)
+	}
+}
+
+func TestPredictionRefused(t *testing.T) {
+	in := newInference(t, Config{Limits: Limits{Prediction: 2000, Inputs: 3}})
+	in.models.Refresh(t.Context())
+	p := ask(inputs).problem(t, in.url, http.StatusServiceUnavailable, "model_not_loaded")
+	if !strings.Contains(p.Detail, "/v1/training-jobs") {
+		t.Errorf("how to get a model: %q", p.Detail)
+	}
+	in.publish(1)
+	many := `{"inputs": [{}, {}, {}, {}]}`
+	for name, c := range map[string]struct {
+		ask    request
+		status int
+		code   string
+	}{
+		"no JSON":            {ask("{"), 400, "malformed"},
+		"nothing":            {ask(""), 400, "malformed"},
+		"an array":           {ask("[]"), 422, "invalid"},
+		"no inputs":          {ask("{}"), 422, "invalid"},
+		"too many inputs":    {ask(many), 422, "invalid"},
+		"an unknown field":   {ask(`{"input": []}`), 422, "invalid"},
+		"a wrong type":       {ask(`{"inputs": [{"dp": "x"}]}`), 422, "invalid"},
+		"another type":       {ask(inputs, "Content-Type", "application/xml"), 415, "unsupported_media_type"},
+		"no type":            {ask(inputs, "Content-Type", ""), 415, "unsupported_media_type"},
+		"too large":          {ask(strings.Repeat(" ", 2001)), 413, "too_large"},
+		"a large table":      {ask(strings.Repeat("x\n", 1001), "Content-Type", "text/csv"), 413, "too_large"},
+		"a header":           {ask("smiles_polymer\n", "Content-Type", "text/csv"), 422, "invalid"},
+		"an empty table":     {ask("", "Content-Type", "text/csv"), 422, "invalid"},
+		"another repository": {ask(`{"model": {"repo": "evil/x", "revision": "main"}, "inputs": [{"smiles_polymer": "CC"}]}`), 403, "forbidden"},
+		"another revision":   {ask(`{"model": {"revision": "v9"}, "inputs": [{"smiles_polymer": "CC"}]}`), 404, "not_found"},
+		"PUT":                {request{method: http.MethodPut, path: "/v1/predictions"}, 405, "method_not_allowed"},
+		"no such id":         {request{path: "/v1/predictions/" + jobs.NewID("pj_")}, 404, "not_found"},
+		"no id":              {request{path: "/v1/predictions/..%2f..%2fx"}, 404, "not_found"},
+		"a job's id":         {request{path: "/v1/predictions/" + jobs.NewID("tj_")}, 404, "not_found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.ask.problem(t, in.url, c.status, c.code)
+			if len(in.queue.held) > 0 {
+				t.Errorf("the queue holds %v", in.queue.held)
+			}
+		})
+	}
+}
+
+func TestWaitOf(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"wait=5": 5 * time.Second, `respond-async; wait="7"`: 7 * time.Second, "Wait = 9, x": 9 * time.Second, "wait=999": time.Minute,
+		"": 0, "wait": 0, "wait=0": 0, "wait=-1": 0, "wait=x": 0, "respond-async": 0,
+	} {
+		if have := waitOf(header); have != want {
+			t.Errorf("Prefer: %s waits %s, want %s", header, have, want)
+		}
+	}
+}
+
+// Many at once, some waited for: each is answered for itself.
+func TestPredictionsConcurrent(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	var wg sync.WaitGroup
+	ids := make(chan string, 16)
+	for i := range cap(ids) {
+		wg.Go(func() {
+			header := []string{"Accept", "application/json"}
+			if i%2 == 0 {
+				header = append(header, "Prefer", "wait=60")
+			}
+			resp, err := post(in.url, inputs, header...)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			var a struct{ ID, Status string }
+			if err = errors.Join(err, json.Unmarshal(body, &a)); err != nil || (i%2 == 0) != (a.Status == "succeeded") {
+				t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+			}
+			ids <- a.ID
+		})
+	}
+	wg.Wait()
+	close(ids)
+	seen := map[string]bool{}
+	for id := range ids {
+		seen[id] = true
+	}
+	if len(seen) != cap(ids) || len(in.queue.held) != cap(ids)/2 {
+		t.Errorf("%d predictions, %d on the queue", len(seen), len(in.queue.held))
+	}
+}
+
+// post sends JSON from any goroutine.
+func post(url, body string, header ...string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/v1/predictions", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return http.DefaultClient.Do(req)
+}
