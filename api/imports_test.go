@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"jobs":             {"data", "featurize", "nn", "nn/train"},
 	"jobs/records":     {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs":   {"jobs"},
+	"jobs/localqueue":  {"jobs"},
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
 
@@ -58,6 +59,7 @@ var allowed = map[string][]string{
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "jobs", "jobs/predictions", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "worker/publish", "worker/webhook", "worker/runner"},
+	"api/backup":  {"storage"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},
 
