@@ -71,9 +71,10 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 		return nil, fmt.Errorf("PORT, HOST: %w: is another server running there? Choose another with PORT", err)
 	}
 	a.closing(func() error { return ignoreClosed(a.listener.Close()) })
-	if err := a.openStorage(ctx); err != nil {
+	if a.bucket, err = OpenStorage(ctx, c); err != nil {
 		return nil, err
 	}
+	a.patient = &storage.Retry{Bucket: a.bucket}
 	if c.Role != RoleInference {
 		if a.secret, err = webhookSecret(c.WebhookSecret, c.DataDir); err != nil {
 			return nil, err
@@ -96,17 +97,17 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 
 func (a *App) closing(f func() error) { a.opened = append(a.opened, f) }
 
-func (a *App) openStorage(ctx context.Context) (err error) {
-	if a.config.StorageURL == "" {
-		a.bucket, err = file.Open(filepath.Join(a.config.DataDir, "objects"))
+// OpenStorage opens the object storage that c names.
+func OpenStorage(ctx context.Context, c Config) (b storage.Bucket, err error) {
+	if c.StorageURL == "" {
+		b, err = file.Open(filepath.Join(c.DataDir, "objects"))
 	} else {
-		a.bucket, err = backend.Open(ctx, a.config.StorageURL)
+		b, err = backend.Open(ctx, c.StorageURL)
 	}
 	if err != nil {
-		return fmt.Errorf("STORAGE_URL: %w", err)
+		return nil, fmt.Errorf("STORAGE_URL: %w", err)
 	}
-	a.patient = &storage.Retry{Bucket: a.bucket}
-	return nil
+	return b, nil
 }
 
 func (a *App) openRedis(ctx context.Context) (err error) {
