@@ -54,9 +54,9 @@ var allowed = map[string][]string{
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
 
-	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "nn/checkpoint", "featurize/structure", "worker/pipeline"},
+	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "featurize/structure", "worker/pipeline"},
 	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
-	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
+	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "jobs", "jobs/predictions", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "worker/publish", "worker/webhook", "worker/runner"},
 	"api/backup":  {"storage"},

@@ -21,6 +21,7 @@ type Job struct {
 	Metrics    json.RawMessage `json:"metrics,omitempty"`    // once finalized
 	Published  *Publication    `json:"published,omitempty"`  // the newest
 	Committing bool            `json:"committing,omitempty"` // the Hub commit has begun: too late to cancel
+	Tries      int             `json:"tries,omitempty"`      // failed ones of publishing, since it was last asked for
 	Failure    *Failure        `json:"failure,omitempty"`
 
 	Events     []Event    `json:"events"`

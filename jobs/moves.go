@@ -87,6 +87,18 @@ func (j *Job) Finalize(now time.Time) error {
 	return j.record(now, EventFinalizing, nil)
 }
 
+// PublishedAs records that the revision is on the Hub, and ends the job.
+func (j *Job) PublishedAs(now time.Time, p Publication) error {
+	if j.State == Succeeded {
+		return nil
+	}
+	j.Published, j.Committing = &p, false
+	if err := j.record(now, EventPublished, p); err != nil {
+		return err
+	}
+	return j.Succeed(now)
+}
+
 // Succeed ends the job.
 func (j *Job) Succeed(now time.Time) error {
 	if j.State == Succeeded {
@@ -154,7 +166,7 @@ func (j *Job) Resume() error {
 	if err := j.Advance(j.Left, ""); err != nil {
 		return err
 	}
-	j.Left, j.Failure, j.FinishedAt = "", nil, time.Time{}
+	j.Left, j.Failure, j.FinishedAt, j.Tries = "", nil, time.Time{}, 0
 	j.Stage.Attempt++ // what the queue still holds of the last time is not this
 	return nil
 }
@@ -174,7 +186,7 @@ func (j *Job) Republish(to Destination) error {
 	if err := j.Advance(Publishing, ""); err != nil {
 		return err
 	}
-	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt = &to, "", nil, time.Time{}
+	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt, j.Tries = &to, "", nil, time.Time{}, 0
 	j.Stage.Attempt++ // what the queue still holds of the last time is not this
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"polyid-trainer/data"
@@ -27,6 +28,7 @@ const (
 	HistoryPath     = "history.csv"
 	CalibrationPath = "calibration.json"
 	DomainPath      = "domain_of_validity.json"
+	PlotsDir        = "plots" // images for the card
 )
 
 const (
@@ -49,6 +51,18 @@ func Wanted(p string) bool {
 	}
 	dir, file := path.Split(p)
 	return file == "model.safetensors" && strings.HasPrefix(dir, "model_fold_") && strings.Count(dir, "/") == 1
+}
+
+// Owns reports whether a path is one that a revision has or may have had, so
+// that the next one in its place takes it away: not what people put beside it.
+func Owns(p string) bool {
+	switch root, _, inside := strings.Cut(p, "/"); {
+	case inside:
+		return strings.HasPrefix(root, "model_") || root == PlotsDir
+	case strings.HasPrefix(p, "model_"), p == "parameters.pk":
+		return true
+	}
+	return slices.Contains([]string{CardPath, ConfigPath, MetricsPath, PredictionsPath, FoldsPath, HistoryPath, CalibrationPath, DomainPath}, p)
 }
 
 // Revision is a published ensemble.
