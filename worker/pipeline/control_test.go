@@ -1,10 +1,12 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"strings"
 	"sync"
@@ -14,8 +16,8 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn"
-	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/cpu"
+	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/storagetest"
 	"polyid-trainer/worker/pipeline"
@@ -348,17 +350,23 @@ func TestWarmStart(t *testing.T) {
 	p := newPlant(t)
 	first := p.ask(spec(), pipeline.DatasetKey, table(t, 40))
 	p.run(first.ID, 1)
-	r, _ := p.revision(first.ID)
+	r, dir := p.revision(first.ID)
+	give := func(id string) {
+		for i := range r.Models {
+			body, err := fs.ReadFile(dir, revision.ModelPath(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Bucket.Put(t.Context(), pipeline.InitPrefix(id)+revision.ModelPath(i), bytes.NewReader(body), int64(len(body)), storage.IfAbsent()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	s := spec()
 	s.InitFrom = &jobs.Revision{Repo: "polyid/polyid-models", Revision: "v1.0.0"}
 	s.LearningRate, s.Decay, s.Model.Dropout = 1e-12, 0, 0 // so that it stays where it begins
-	p.Warm = func(_ context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error) {
-		if from != *s.InitFrom {
-			t.Errorf("asked for %+v", from)
-		}
-		return r.Models[fold], nil
-	}
-	second := p.ask(s, pipeline.DatasetKey, table(t, 60)) // which has more words
+	second := p.ask(s, pipeline.DatasetKey, table(t, 60))  // which has more words
+	give(second.ID)
 	p.run(second.ID, 1)
 	warm, _ := p.revision(second.ID)
 	for name, w := range warm.Models[1].Weights.Tensors() {
@@ -372,10 +380,18 @@ func TestWarmStart(t *testing.T) {
 			}
 		}
 	}
-	s.Model.NumMessages = 3
-	third := p.ask(s, pipeline.DatasetKey, table(t, 40))
-	p.run(third.ID, 1)
-	if j := p.job(third.ID); j.State != jobs.Failed || j.Failure.Code != "init_from" {
-		t.Errorf("another network: the job is %s: %+v", j.State, j.Failure)
+	for _, c := range []struct {
+		blocks int
+		give   bool
+	}{{2, false}, {3, true}} {
+		s.Model.NumMessages = c.blocks
+		other := p.ask(s, pipeline.DatasetKey, table(t, 40))
+		if c.give {
+			give(other.ID)
+		}
+		p.run(other.ID, 1)
+		if j := p.job(other.ID); j.State != jobs.Failed || j.Failure.Code != "init_from" {
+			t.Errorf("%d blocks, models given %v: the job is %s: %+v", c.blocks, c.give, j.State, j.Failure)
+		}
 	}
 }

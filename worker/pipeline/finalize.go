@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/keras"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/train"
 	"polyid-trainer/storage"
@@ -76,7 +76,7 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 	r := &revision.Revision{Folds: prep.Folds}
 	var held [][]float64 // of each fold: its predictions of the hold-out rows
 	for i, f := range folds {
-		m, err := s.model(ctx, f.Result.Model)
+		m, err := readModel(ctx, s.Bucket, f.Result.Model)
 		if err != nil {
 			return nil, err
 		}
@@ -120,9 +120,9 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 	return r, nil
 }
 
-// model reads a fold's best weights.
-func (s *stage) model(ctx context.Context, key string) (*checkpoint.Model, error) {
-	o, err := s.Bucket.Get(ctx, key)
+// readModel reads a fold's best weights.
+func readModel(ctx context.Context, b storage.Bucket, key string) (*checkpoint.Model, error) {
+	o, err := b.Get(ctx, key)
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, failure("model_missing", "%s is gone", key)
 	}
@@ -253,18 +253,17 @@ func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, err
 	return d, nil
 }
 
-// write writes the revision's files.
+// write writes the revision's files, and those that PolyID loads.
 func (s *stage) write(ctx context.Context, r *revision.Revision) error {
-	return r.Write(func(path string, body []byte) error {
+	put := func(path string, body []byte) error {
 		if s.until.passed(s.now()) {
 			if err := unrenewed(s.renew(ctx)); err != nil {
 				return err
 			}
 		}
-		_, err := s.Bucket.Put(ctx, ModelPrefix(s.job.ID)+path, bytes.NewReader(body), int64(len(body)), storage.IfAbsent())
-		if errors.Is(err, storage.ErrConflict) {
-			return nil
-		}
-		return err
+		return putOnce(ctx, s.Bucket, ModelPrefix(s.job.ID)+path, body)
+	}
+	return r.Write(put, func(put revision.Put) error {
+		return keras.Write(r.Models, keras.Options{Train: r.Config.Training}, put)
 	})
 }

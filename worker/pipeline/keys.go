@@ -15,6 +15,11 @@ func DatasetKey(job string) string { return "jobs/" + job + "/dataset.csv" }
 // HoldoutKey is the hold-out table, in the same form, if that is another one.
 func HoldoutKey(job string) string { return "jobs/" + job + "/holdout.csv" }
 
+// InitPrefix is what the paths of the revision follow that a job starts from, if
+// it starts from one. Only its models are looked at. Whoever makes the job puts
+// them there, because workers know no Hub.
+func InitPrefix(job string) string { return "jobs/" + job + "/init/" }
+
 // PreparedKey is the Preparation.
 func PreparedKey(job string) string { return "jobs/" + job + "/prepared.json" }
 

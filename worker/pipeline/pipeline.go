@@ -12,7 +12,6 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
-	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/storage"
 )
 
@@ -46,9 +45,6 @@ type Pipeline struct {
 	Chains      structure.Defaults // what polymers get that do not say; Seed is the job's
 	Log         *slog.Logger
 	Now         func() time.Time // nil is time.Now
-
-	// Warm loads a fold of the revision that a job starts from; nil knows none.
-	Warm func(ctx context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error)
 
 	once   sync.Once
 	meter  *Meter

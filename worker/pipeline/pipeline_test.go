@@ -218,6 +218,11 @@ func TestPipeline(t *testing.T) {
 			t.Fatal(err)
 		}
 		models[i] = body
+		for _, path := range []string{"parameters.pk", "model_fold_1/model_fold_1.h5", "model_fold_0/scaler.pk"} { // Python's
+			if _, err := fs.Stat(dir, path); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 	if !bytes.Equal(models[0], models[1]) {
 		t.Error("delivering twice changed the weights")

@@ -123,7 +123,7 @@ func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *shelved, w *Work
 		Origin: checkpoint.Origin{Fold: w.Fold, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
 	}
 	if spec.InitFrom != nil {
-		w.Warm, err = p.warm(ctx, *spec.InitFrom, w.Fold, &w.Model)
+		w.Warm, err = p.warm(ctx, j.ID, *spec.InitFrom, &w.Model)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,17 +12,15 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/revision"
 )
 
 // warm gives the weights of another revision's fold that m begins with. Where
 // the two know different tokens, a token's row of the embedding goes by its
 // word; a word that is new starts as a fresh training's would. So do the heads
 // of targets that are new. Everything else must have one shape.
-func (p *Pipeline) warm(ctx context.Context, from jobs.Revision, fold int, m *checkpoint.Model) (*nn.Params, error) {
-	if p.Warm == nil {
-		return nil, failure("init_from", "this worker cannot load %s: it has no Hub", from.Repo)
-	}
-	old, err := p.Warm(ctx, from, fold)
+func (p *Pipeline) warm(ctx context.Context, job string, from jobs.Revision, m *checkpoint.Model) (*nn.Params, error) {
+	old, err := p.initial(ctx, job, from, m.Origin.Fold)
 	if err != nil {
 		return nil, err
 	}
@@ -86,4 +85,26 @@ func byWord(to, from nn.Tensor, words, others []string) {
 			copy(row(to, featurize.FirstWord+i), row(from, featurize.FirstWord+at))
 		}
 	}
+}
+
+// initial reads the model that a fold starts from: the revision's of the same
+// number, or counting round where it has fewer.
+func (p *Pipeline) initial(ctx context.Context, job string, from jobs.Revision, fold int) (*checkpoint.Model, error) {
+	var keys []string
+	for e, err := range p.Bucket.List(ctx, InitPrefix(job)) {
+		if err != nil {
+			return nil, fmt.Errorf("listing the models of %s: %w", from.Repo, err)
+		}
+		if path.Base(e.Key) == path.Base(revision.ModelPath(0)) {
+			keys = append(keys, e.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, failure("init_from", "the models of %s at %q are not there", from.Repo, from.Revision)
+	}
+	key := InitPrefix(job) + revision.ModelPath(fold%len(keys))
+	if !slices.Contains(keys, key) {
+		return nil, failure("init_from", "%s is not there, although other models of %s are", key, from.Repo)
+	}
+	return readModel(ctx, p.Bucket, key)
 }

@@ -20,7 +20,6 @@ import (
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
-	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/storage"
 	"polyid-trainer/worker/pipeline"
 )
@@ -36,8 +35,6 @@ type Runner struct {
 	Every       time.Duration // the longest time between checkpoints; 0 is a minute
 	CostPerHour float64       // USD of this process
 	Chains      structure.Defaults
-	// Warm loads a fold of the revision that a job starts from; nil knows none.
-	Warm func(ctx context.Context, from jobs.Revision, fold int) (*checkpoint.Model, error)
 
 	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
 	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
@@ -61,7 +58,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
 		Worker: name(), Hardware: hardware(), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
-		CostPerHour: r.CostPerHour, Chains: r.Chains, Warm: r.Warm, Log: r.Log,
+		CostPerHour: r.CostPerHour, Chains: r.Chains, Log: r.Log,
 	}
 	idle := newIdle(time.Now())
 	folds := r.Concurrency
