@@ -54,7 +54,7 @@ func (a *Datasets) routes(s *Server) {
 	route(s, huma.Operation{
 		OperationID: "list-datasets", Method: http.MethodGet, Path: "/v1/datasets", Tags: tags,
 		Summary: "List datasets, the shipped ones last",
-	}, func(ctx context.Context, in *paging) (*listedDatasets, error) {
+	}, func(ctx context.Context, in *Paging) (*listedDatasets, error) {
 		found, more, err := a.Library.List(ctx, in.After, in.Limit)
 		if err != nil {
 			return nil, err

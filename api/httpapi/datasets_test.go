@@ -28,7 +28,7 @@ func newBucket(t *testing.T) storage.Bucket {
 // polymers is a small table: n rows with Tg and, from the 10th on, a density.
 func polymers(n int) string {
 	var b strings.Builder
-	b.WriteString("smiles_repeat_unit,Tg,Density\n")
+	b.WriteString("smiles_repeat_unit,Tg (C),Density (g/cm3)\n")
 	for i := range n {
 		fmt.Fprintf(&b, "*C%sC*,%d,", strings.Repeat("C", i+1), 10*i)
 		if i >= 10 {

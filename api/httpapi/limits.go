@@ -15,7 +15,7 @@ type Limits struct {
 	Dataset     int64   // bytes of an uploaded dataset; 100 MB
 	Prediction  int64   // bytes of a CSV of inputs; 50 MB
 	Inputs      int     // of a JSON prediction; 1,000
-	TrainingJob int64   // bytes of a training job's JSON, folds and all; 16 MB
+	TrainingJob int64   // bytes of a training job's JSON, folds and all; 8 MB
 	JSON        int64   // bytes of any other body; 1 MB
 	Rate        float64 // requests a second of one token, or address without one; 200
 	Burst       int     // of them at once; 2,000
@@ -27,7 +27,7 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.Dataset, 100<<20)
 	def(&l.Prediction, 50<<20)
 	def(&l.Inputs, 1000)
-	def(&l.TrainingJob, 16<<20)
+	def(&l.TrainingJob, 8<<20)
 	def(&l.JSON, 1<<20)
 	def(&l.Rate, 200)
 	def(&l.Burst, 2000)

@@ -28,8 +28,8 @@ func newList[T any](data []T, more bool, last func(T) string) List[T] {
 	return l
 }
 
-// paging is which part of a list is asked for.
-type paging struct {
+// Paging is which part of a list is asked for.
+type Paging struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"At most so many."`
 	After string `query:"after" doc:"The id after which to go on: next_after of the page before."`
 }

@@ -94,3 +94,18 @@ func (foldsSchema) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// publishSchema is jobs.Destination as a request: all of it may be left out.
+func publishSchema(r huma.Registry) *huma.Schema {
+	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[jobs.Destination](), true, "").Ref)
+	schema.Required = nil
+	return &schema
+}
+
+// specSchema is jobs.Spec as a request: everything but the dataset has a
+// default.
+func specSchema(r huma.Registry) *huma.Schema {
+	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[jobs.Spec](), true, "").Ref)
+	schema.Required = []string{"dataset"}
+	return &schema
+}

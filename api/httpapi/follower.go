@@ -1,0 +1,192 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"polyid-trainer/jobs"
+)
+
+const (
+	// epochEvery is how often a fold's progress is sent at most.
+	epochEvery = time.Second
+	// beatEvery is how often a silent stream says that it lives, and reads the
+	// record in case a wake-up was lost.
+	beatEvery = 15 * time.Second
+	// writeWithin is how long a reader may take to take what it is sent.
+	writeWithin = 30 * time.Second
+)
+
+// follower streams one job to one reader.
+type follower struct {
+	*TrainingJobs
+	in   *eventList
+	job  *jobs.Job
+	seen int // seq of the last event sent
+
+	session *sse.Session
+	control *http.ResponseController
+	told    map[int]json.RawMessage // newest progress by fold, not yet sent
+}
+
+// run streams until the job is over, the reader goes, or ctx ends.
+func (f *follower) run(ctx context.Context) {
+	err := f.stream(ctx)
+	if err != nil && ctx.Err() == nil {
+		logOf(ctx).Debug("event stream", "job", f.job.ID, "error", err)
+	}
+}
+
+func (f *follower) stream(ctx context.Context) error {
+	w := f.in.echo.Response()
+	w.Header().Set("X-Accel-Buffering", "no") // proxies pass it on as it comes
+	var err error
+	if f.session, err = sse.Upgrade(w, f.in.echo.Request()); err != nil {
+		return err
+	}
+	f.control = http.NewResponseController(w)
+	f.told = map[int]json.RawMessage{}
+
+	// First listen, then read: nothing that happens in between is missed.
+	updates := f.Live.Subscribe(ctx, f.job.ID)
+	if err := f.read(ctx); err != nil {
+		return err
+	}
+	if err := f.snapshot(ctx); err != nil {
+		return err
+	}
+	if over, err := f.catchUp(); over || err != nil {
+		return err
+	}
+	send, beat := time.NewTicker(epochEvery), time.NewTicker(beatEvery)
+	defer send.Stop()
+	defer beat.Stop()
+	for {
+		changed := false
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u, open := <-updates:
+			if !open {
+				updates = nil // Redis is gone for good: what is left is the beat
+				continue
+			}
+			if changed = u.Changed; !changed {
+				f.told[u.Fold] = u.Progress
+			}
+		case <-send.C:
+			if err := f.epochs(ctx); err != nil {
+				return err
+			}
+		case <-beat.C:
+			changed = true
+			m := &sse.Message{}
+			m.AppendComment("alive")
+			if err := f.send(m); err != nil {
+				return err
+			}
+		}
+		if !changed {
+			continue
+		}
+		if err := f.read(ctx); err != nil {
+			return err
+		}
+		if over, err := f.catchUp(); over || err != nil {
+			return err
+		}
+	}
+}
+
+// read reads the record. While storage is away the stream stays.
+func (f *follower) read(ctx context.Context) error {
+	j, err := f.Store.Job(ctx, f.job.ID)
+	switch {
+	case err == nil:
+		f.job = j
+	case jobs.ErrorCode(err) == jobs.NotFound: // deleted
+		return err
+	case ctx.Err() == nil:
+		logOf(ctx).Warn("event stream", "job", f.job.ID, "error", err)
+	}
+	return nil
+}
+
+// snapshot sends the whole job. It has no id: the events it covers are sent too.
+func (f *follower) snapshot(ctx context.Context) error {
+	v, err := f.view(ctx, f.job)
+	if err != nil {
+		return err
+	}
+	return f.message("", "snapshot", v)
+}
+
+// catchUp sends the events that the reader has not seen, and reports whether the
+// job is over.
+func (f *follower) catchUp() (over bool, err error) {
+	for i := f.seen; i < len(f.job.Events); i++ {
+		e := newEvent(f.job, i)
+		if err := f.message(strconv.Itoa(e.Seq), string(e.Type), e); err != nil {
+			return false, err
+		}
+		f.seen = e.Seq
+	}
+	return f.job.State.Ended(), nil
+}
+
+// epochs sends the newest progress of every fold that has told some.
+func (f *follower) epochs(ctx context.Context) error {
+	if len(f.told) == 0 {
+		return nil
+	}
+	folds, err := f.Store.Folds(ctx, f.job.ID)
+	if err != nil {
+		return nil // the next one will do
+	}
+	live := make([]json.RawMessage, len(folds))
+	for i, progress := range f.told {
+		if i >= 0 && i < len(live) {
+			live[i] = progress
+		}
+	}
+	v := jobs.NewView(f.now(), f.job, folds, live, f.CostPerHour)
+	for i := range v.Folds {
+		if live[i] == nil {
+			continue
+		}
+		if err := f.message("", string(jobs.EventEpoch), v.Folds[i]); err != nil {
+			return err
+		}
+	}
+	clear(f.told)
+	return nil
+}
+
+// message sends data as JSON.
+func (f *follower) message(id, event string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("event %s: %w", event, err)
+	}
+	m := &sse.Message{Type: sse.Type(event)}
+	if id != "" {
+		m.ID = sse.ID(id)
+	}
+	m.AppendData(string(text))
+	return f.send(m)
+}
+
+func (f *follower) send(m *sse.Message) error {
+	// A writer without deadlines is one of a test.
+	_ = f.control.SetWriteDeadline(time.Now().Add(writeWithin))
+	if err := f.session.Send(m); err != nil {
+		return err
+	}
+	return f.session.Flush()
+}

@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"polyid-trainer/jobs"
+)
+
+// actions are what a user tells a job to do. Told again, a job does nothing more
+// and the answer is the same.
+func (a *TrainingJobs) actions(s *Server, base string, tags []string) {
+	action := func(name, summary, description string, c jobs.Control, move func(*jobs.Job) error) {
+		route(s, huma.Operation{
+			OperationID: name + "-training-job", Method: http.MethodPost, Path: base + "/{id}/" + name, Tags: tags,
+			Summary: summary, Description: description,
+		}, func(ctx context.Context, in *JobNamed) (*jobAnswer, error) {
+			j, err := a.move(ctx, in.ID, c, move)
+			if err != nil {
+				return nil, err
+			}
+			return a.answer(ctx, j, http.StatusOK)
+		})
+	}
+	action("cancel", "End a job for good", "Until the commit to the Hub begins; then 409.", jobs.Cancel,
+		func(j *jobs.Job) error { return j.Cancel(a.now()) })
+	action("pause", "Stop a job where it is", "Its folds are checkpointed. Until the commit to the Hub begins; then 409.", jobs.Pause,
+		func(j *jobs.Job) error { return j.Pause(a.now(), "requested") })
+	action("resume", "Go on where a paused or failed job was left", "", jobs.Continue, (*jobs.Job).Resume)
+	route(s, huma.Operation{
+		OperationID: "publish-training-job", Method: http.MethodPost, Path: base + "/{id}/publish", Tags: tags, DefaultStatus: http.StatusAccepted,
+		Summary:     "Publish a finished training",
+		Description: "Again, after a publication failed, or to another repository or tag. What the body leaves out is as the job has it.",
+	}, func(ctx context.Context, in *publishJob) (*jobAnswer, error) { return a.publish(ctx, s, in) })
+	s.documentBody(base+"/{id}/publish", &huma.RequestBody{Content: map[string]*huma.MediaType{
+		"application/json": {Schema: publishSchema(s.api.OpenAPI().Components.Schemas)},
+	}})
+}
+
+// move changes a job's record, then tells its folds and whoever watches, then
+// enqueues what the job needs now. What fails after the record is written is
+// made good: by the folds, which read the record at every checkpoint, and by the
+// reconciler.
+func (a *TrainingJobs) move(ctx context.Context, id string, c jobs.Control, move func(*jobs.Job) error) (*jobs.Job, error) {
+	j, err := a.Store.UpdateJob(ctx, id, move)
+	if err != nil {
+		return nil, err
+	}
+	log := logOf(ctx).With("job", id)
+	if err := a.Live.Tell(ctx, id, c); err != nil {
+		log.Warn("telling the folds", "error", err)
+	}
+	if !j.State.Active() {
+		return j, nil
+	}
+	var folds []*jobs.Fold
+	if j.State == jobs.Training {
+		if folds, err = a.Store.Folds(ctx, id); err != nil {
+			log.Warn("reading the folds", "error", err)
+		}
+	}
+	for _, t := range jobs.Needed(a.now(), j, folds) {
+		if err := a.Queue.Enqueue(ctx, t); err != nil {
+			log.Warn("enqueue", "task", t.ID(), "error", err)
+			break
+		}
+	}
+	return j, nil
+}
+
+type publishJob struct {
+	Exchange
+	JobNamed
+}
+
+// publish checks the destination like that of a new job, then moves.
+func (a *TrainingJobs) publish(ctx context.Context, s *Server, in *publishJob) (*jobAnswer, error) {
+	body, err := in.body(s.Limits.JSON)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.Store.Job(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	to := jobs.Destination{Repo: a.HubRepo}
+	if j.Spec.Publish != nil {
+		to = *j.Spec.Publish
+	}
+	if len(strings.TrimSpace(string(body))) > 0 {
+		given := to
+		if p, ok, err := readDestination(body, &given); err != nil {
+			return nil, err
+		} else if !ok {
+			return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the destination cannot be", Problems: []jobs.Problem{p}}
+		}
+		to = given
+	}
+	spec := jobs.Spec{Publish: &to}.WithDefaults()
+	p := &plan{spec: spec}
+	for _, q := range spec.Problems() {
+		if strings.HasPrefix(q.Pointer, "/publish/") {
+			p.problems = append(p.problems, q)
+		}
+	}
+	if j.State != jobs.Publishing { // then it is no new publication
+		if err := a.askHub(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.problems {
+		p.problems[i].Pointer = strings.TrimPrefix(p.problems[i].Pointer, "/publish")
+	}
+	if len(p.problems) > 0 {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the destination cannot be", Problems: p.problems}
+	}
+	to = *p.spec.Publish
+	if j, err = a.move(ctx, in.ID, jobs.Continue, func(j *jobs.Job) error { return j.Republish(to) }); err != nil {
+		return nil, err
+	}
+	return a.answer(ctx, j, http.StatusAccepted)
+}
+
+// readDestination reads a body over what is there, as the field of a job.
+func readDestination(body []byte, d *jobs.Destination) (jobs.Problem, bool, error) {
+	if !json.Valid(body) {
+		return jobs.Problem{}, false, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON")
+	}
+	if p, ok := readField("publish", body); !ok {
+		p.Pointer = strings.TrimPrefix(p.Pointer, "/publish")
+		return p, false, nil
+	}
+	if err := json.Unmarshal(body, d); err != nil {
+		return jobs.Problem{Detail: err.Error()}, false, nil
+	}
+	return jobs.Problem{}, true, nil
+}
