@@ -88,7 +88,7 @@ type (
 
 func (a *Compat) routes(s *Server) {
 	s.open("/health")
-	s.echo.GET("/health", func(c echo.Context) error { return a.health(c, s) })
+	s.echo.Match([]string{http.MethodGet, http.MethodHead}, "/health", func(c echo.Context) error { return a.health(c, s) })
 	s.echo.POST("/run/predict", func(c echo.Context) error { return a.single(c, s) })
 	s.echo.POST("/batch_predict", func(c echo.Context) error { return a.batch(c, s) })
 }

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"polyid-trainer/storage/hub"
+)
+
+func (in *inference) list() (models []ModelRevision) {
+	in.t.Helper()
+	resp, body := request{path: "/v1/models"}.send(in.t, in.url)
+	var l List[ModelRevision]
+	if err := json.Unmarshal(body, &l); err != nil || resp.StatusCode != http.StatusOK || l.Object != "list" || l.Data == nil || l.HasMore || l.NextAfter != nil {
+		in.t.Fatalf("%d %s, %v", resp.StatusCode, body, err)
+	}
+	return l.Data
+}
+
+func promotion(body string) request {
+	return request{method: http.MethodPost, path: "/v1/models/promote", body: body, header: map[string]string{"Content-Type": "application/json"}}
+}
+
+func TestModels(t *testing.T) {
+	in := newInference(t, Config{})
+	if models := in.list(); len(models) != 0 {
+		t.Errorf("before anything is published: %+v", models)
+	}
+	one := in.publish(1)
+	if err := in.hub.CreateTag(t.Context(), testRepo, one, "v1.0.0", ""); err != nil {
+		t.Fatal(err)
+	}
+	// A branch that predicts nothing is no model.
+	if err := in.hub.CreateBranch(t.Context(), testRepo, "notes", one); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.hub.Commit(t.Context(), testRepo, "notes", hub.Commit{Summary: "x", Delete: []string{"config.json"}}); err != nil {
+		t.Fatal(err)
+	}
+	two := in.publish(2)
+	models := in.list()
+	if len(models) != 2 {
+		t.Fatalf("models %+v", models)
+	}
+	main, tag := models[0], models[1]
+	if main.Revision != "main" || main.Type != "branch" || !main.Default || !main.Loaded || main.LoadedAt == nil || main.Commit != two || main.Error != nil {
+		t.Errorf("main is %+v", main)
+	}
+	if tag.Revision != "v1.0.0" || tag.Type != "tag" || tag.Default || tag.Loaded || tag.LoadedAt != nil || tag.Commit != one {
+		t.Errorf("the tag is %+v", tag)
+	}
+	for _, m := range models {
+		var metrics struct {
+			OutOfFold map[string]struct{ MAE float64 } `json:"out_of_fold"`
+		}
+		if err := json.Unmarshal(m.Metrics, &metrics); err != nil || metrics.OutOfFold["Tg"].MAE == 0 {
+			t.Errorf("metrics of %s: %s, %v", m.Revision, m.Metrics, err)
+		}
+		if len(m.Targets) != 2 || m.Targets[0].Name != "Tg" || m.CreatedAt == nil || m.Object != "model" || m.Repo != testRepo {
+			t.Errorf("%s is %+v", m.Revision, m)
+		}
+	}
+}
+
+func TestPromote(t *testing.T) {
+	in := newInference(t, Config{})
+	one, two := in.publish(1), in.publish(2)
+	promote := func(body string) (p Promotion) {
+		t.Helper()
+		resp, text := promotion(body).send(t, in.url)
+		if err := json.Unmarshal(text, &p); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s, %v", resp.StatusCode, text, err)
+		}
+		return p
+	}
+	for range 2 { // a tag that is there already is as good
+		if p := promote(`{"revision": "main", "to": "v2.0.0"}`); p != (Promotion{"promotion", testRepo, "v2.0.0", "tag", two}) {
+			t.Errorf("tagged %+v", p)
+		}
+	}
+	// Back to the first: a new commit on main, which then predicts.
+	p := promote(`{"repo": "` + testRepo + `", "revision": "` + one + `", "to": "main"}`)
+	if p.Type != "branch" || p.Commit == one || p.Commit == two {
+		t.Errorf("promoted %+v", p)
+	}
+	in.models.Refresh(t.Context())
+	if s := in.models.Status()[0]; s.Commit != p.Commit {
+		t.Errorf("%s predicts, not %s", s.Commit, p.Commit)
+	}
+
+	for body, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		`{"revision": "` + one + `", "to": "v2.0.0"}`:          {409, "conflict"},
+		`{"revision": "v9", "to": "main"}`:                     {404, "not_found"},
+		`{"revision": "v9", "to": "v10"}`:                      {404, "not_found"},
+		`{"repo": "evil/x", "revision": "main", "to": "main"}`: {403, "forbidden"},
+		`{"revision": "main"}`:                                 {422, "invalid"},
+		`{"revision": "main", "to": "../x y"}`:                 {422, "invalid"},
+		`{"revision": "main", "to": "v3", "force": true}`:      {422, "invalid"},
+		`{`: {400, "malformed"},
+	} {
+		promotion(body).problem(t, in.url, want.status, want.code)
+	}
+	request{path: "/v1/models/promote"}.problem(t, in.url, 405, "method_not_allowed")
+}
