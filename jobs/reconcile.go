@@ -104,8 +104,12 @@ func Needed(now time.Time, j *Job, folds []*Fold) []Task {
 	}
 	for _, d := range j.Deliveries {
 		if d.NextAttemptAt != nil && !now.Before(*d.NextAttemptAt) {
-			tasks = append(tasks, Task{Kind: Notify, Job: j.ID, Attempt: d.Event<<8 | len(d.Attempts)})
+			tasks = append(tasks, Task{Kind: Notify, Job: j.ID, Attempt: d.Event<<8 | len(d.Attempts)}) // see NotifyTask
 		}
 	}
 	return tasks
 }
+
+// NotifyTask says which event's delivery a task of kind Notify stands for, and
+// how many tries were made before it.
+func NotifyTask(t Task) (event, tries int) { return t.Attempt >> 8, t.Attempt & 0xff }
