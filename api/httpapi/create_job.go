@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
-	"time"
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
@@ -75,8 +75,12 @@ func (a *TrainingJobs) created(j *jobs.Job) (*createdJob, error) {
 	return &createdJob{Status: http.StatusAccepted, Location: "/v1/training-jobs/" + j.ID, Body: v}, nil
 }
 
-// tables are a job's own copies of its datasets.
-type tables struct{ dataset, holdout *data.Table }
+// tables are what a job has copies of: its datasets, and the models it starts
+// from.
+type tables struct {
+	dataset, holdout *data.Table
+	weights          fs.FS
+}
 
 // accept reads a request and looks at everything that could fail. It stores
 // nothing.
@@ -112,6 +116,9 @@ func (a *TrainingJobs) begin(ctx context.Context, j *jobs.Job, t *tables) (*crea
 			return nil, err
 		}
 	}
+	if err := a.putWeights(ctx, id, t.weights); err != nil {
+		return nil, err
+	}
 	if err := a.Store.Create(ctx, j); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return nil, err
 	}
@@ -133,5 +140,25 @@ func (a *TrainingJobs) putTable(ctx context.Context, key string, t *data.Table) 
 	return nil
 }
 
-// hubTimeout bounds what a POST waits for the Hub.
-const hubTimeout = 10 * time.Second
+// putWeights copies the models that a job starts from, since workers have no
+// access to the Hub.
+func (a *TrainingJobs) putWeights(ctx context.Context, id string, weights fs.FS) error {
+	if weights == nil {
+		return nil
+	}
+	paths, err := fs.Glob(weights, "model_fold_*/model.safetensors")
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		body, err := fs.ReadFile(weights, path)
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", path, err)
+		}
+		key := "jobs/" + id + "/init/" + path
+		if _, err := a.Bucket.Put(ctx, key, bytes.NewReader(body), int64(len(body)), storage.Condition{}); err != nil {
+			return fmt.Errorf("copy %s: %w", path, err)
+		}
+	}
+	return nil
+}

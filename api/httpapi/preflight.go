@@ -2,14 +2,18 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/checkpoint"
 )
 
 // plan is a job that was looked at: what it is in full, and all that is wrong
@@ -18,13 +22,14 @@ type plan struct {
 	spec     jobs.Spec
 	table    *datasets.Table // nil if it could not be opened
 	holdout  *datasets.Table // nil if it is none of its own
+	weights  fs.FS           // of the models to start from, nil if there are none
 	folds    data.Folds      // nil if they are dealt later
 	warnings []jobs.Warning
 	problems []jobs.Problem
 }
 
 func (p *plan) tables() *tables {
-	t := &tables{dataset: p.table.Table}
+	t := &tables{dataset: p.table.Table, weights: p.weights}
 	if p.holdout != nil {
 		t.holdout = p.holdout.Table
 	}
@@ -38,6 +43,12 @@ func (p *plan) problem(pointer, format string, args ...any) {
 // leastPerFold is how many values of a target a fold needs, on average, to be
 // judged by.
 const leastPerFold = 2
+
+// What a POST waits for the Hub, and for it to send what a job starts from.
+const (
+	hubTimeout     = 10 * time.Second
+	weightsTimeout = 5 * time.Minute
+)
 
 // dealtAtOnce bounds the rows that are dealt into folds in a request; larger
 // tables are dealt when the job is prepared.
@@ -59,6 +70,9 @@ func (a *TrainingJobs) preflight(ctx context.Context, spec jobs.Spec, problems [
 	}
 	a.deal(p)
 	if err := a.askHub(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := a.openWeights(ctx, p); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -177,4 +191,59 @@ func (a *TrainingJobs) askHub(ctx context.Context, p *plan) error {
 	problems, err := a.Hub.Preflight(ctx, p.spec.Publish, p.spec.InitFrom)
 	p.problems = append(p.problems, problems...)
 	return err
+}
+
+// openWeights fetches the models that the job starts from and sees whether its
+// network can.
+func (a *TrainingJobs) openWeights(ctx context.Context, p *plan) error {
+	from := p.spec.InitFrom
+	if from == nil || p.bad("/init_from") {
+		return nil
+	}
+	if a.Weights == nil {
+		p.problem("/init_from", "this server starts no job from a revision")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, weightsTimeout)
+	defer cancel()
+	files, err := a.Weights(ctx, *from)
+	if err != nil {
+		return err
+	}
+	f, err := files.Open(modelPath(0))
+	if errors.Is(err, fs.ErrNotExist) {
+		p.problem("/init_from", "%s at %q holds no model of this project", from.Repo, from.Revision)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", from.Repo, err)
+	}
+	defer f.Close()
+	m, err := checkpoint.Describe(f)
+	if err != nil {
+		p.problem("/init_from", "%s at %q: %s", from.Repo, from.Revision, err)
+		return nil
+	}
+	network := p.spec.Model
+	network.Dropout = m.Config.Dropout // shapes nothing
+	if network != m.Config {
+		p.problem("/model", "the network to start from is %s", compact(m.Config))
+	}
+	if p.spec.Features != m.Features.WithDefaults() {
+		p.problem("/features", "the network to start from has %s", compact(m.Features))
+	}
+	p.weights = files
+	return nil
+}
+
+// modelPath is where a revision holds a fold's model.
+func modelPath(fold int) string { return fmt.Sprintf("model_fold_%d/model.safetensors", fold) }
+
+// compact is a configuration as a job states it.
+func compact(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"time"
 
@@ -26,6 +27,9 @@ type TrainingJobs struct {
 	Keys    *Keys
 	// Hub asks the Hub before a job begins; nil asks nothing.
 	Hub Hub
+	// Weights opens the files of a revision that jobs start from,
+	// model_fold_<i>/model.safetensors; nil starts none from any.
+	Weights func(ctx context.Context, from jobs.Revision) (fs.FS, error)
 	// Estimator measures how fast a job will train; nil estimates no time.
 	Estimator Estimator
 

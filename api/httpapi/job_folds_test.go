@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/jobs"
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/train"
+	"polyid-trainer/storage"
+	"polyid-trainer/storage/storagetest"
+)
+
+// epochs is a history of two targets, of which the second is once missing.
+var epochs = []train.Epoch{
+	{Epoch: 1, Loss: 0.5, ValLoss: 0.75, ValMAE: []train.Measure{12, train.Measure(math.NaN())}, ValMAEScaled: []train.Measure{1, train.Measure(math.NaN())}, LearningRate: 1e-4, Seconds: 2},
+	{Epoch: 2, Loss: 0.25, ValLoss: 0.5, ValMAE: []train.Measure{9, 7}, ValMAEScaled: []train.Measure{0.8, 0.7}, LearningRate: 1e-4, Seconds: 1.5},
+}
+
+var tiny = nn.Config{Name: nn.Global100, AtomFeatures: 16, BondFeatures: 16, MolFeatures: 4, NumMessages: 2, Dropout: 0.05}
+
+// model is a network of two targets, with a history if it is a checkpoint.
+func model(t *testing.T, history []train.Epoch) []byte {
+	t.Helper()
+	words, err := featurize.NewTokenizer([]string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &checkpoint.Model{
+		Config: tiny, Features: featurize.Config{}.WithDefaults(), Vocab: &featurize.Vocab{Atom: words, Bond: words},
+		Targets: []checkpoint.Target{{Name: "Tg"}, {Name: "Tm"}}, Scaler: data.Scaler{Center: []float64{1, 2}, Scale: []float64{1, 1}},
+	}
+	m.Weights = nn.NewParams(tiny, m.Sizes())
+	if history != nil {
+		m.Keep(train.DefaultConfig(), &train.Snapshot{
+			Progress: train.Progress{History: history, Paths: []string{"generic"}},
+			State:    nn.State{Step: 9, Weights: m.Weights, M: m.Weights, V: m.Weights}, Best: m.Weights,
+		})
+	}
+	var b bytes.Buffer
+	if err := checkpoint.Write(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (b *bench) folds(id string, n int) {
+	b.Helper()
+	b.update(id, func(j *jobs.Job) error { j.State = jobs.Training; return nil })
+	if err := b.store.CreateFolds(b.Context(), id, n); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestDivision(t *testing.T) {
+	b := newBench(t, nil)
+	id := b.job()
+	path := "/v1/training-jobs/" + id + "/folds"
+	request{path: path}.problem(t, b.url, http.StatusConflict, "conflict")
+	b.put("jobs/"+id+"/prepared.json", `{"schema_version":1,"folds":{"0":{"train":[2,3],"validate":[0,1]},"1":{"train":[0,1],"validate":[2,3]}},"holdout":[4],"groups":[0,0,1,1,2],"chains":[null]}`)
+	resp, body := request{path: path}.send(t, b.url)
+	const want = `{"object":"split","folds":{"0":{"train":[2,3],"validate":[0,1]},"1":{"train":[0,1],"validate":[2,3]}},"holdout":[4],"groups":[0,0,1,1,2]}`
+	if resp.StatusCode != http.StatusOK || strings.TrimSpace(string(body)) != want {
+		t.Errorf("%d %s, want %s", resp.StatusCode, body, want)
+	}
+	request{path: "/v1/training-jobs/tj_nope/folds"}.problem(t, b.url, http.StatusNotFound, "not_found")
+}
+
+func TestHistory(t *testing.T) {
+	b := newBench(t, nil)
+	id := b.job()
+	path := func(fold any) string { return fmt.Sprintf("/v1/training-jobs/%s/folds/%v/history", id, fold) }
+	request{path: path(0)}.problem(t, b.url, http.StatusNotFound, "not_found")
+	b.folds(id, 3)
+	// Fold 0 has not been saved, fold 1 runs, fold 2 is done.
+	const key = "jobs/x/checkpoint"
+	b.put(key, string(model(t, epochs)))
+	if _, err := b.store.UpdateFold(t.Context(), id, 1, func(f *jobs.Fold) error {
+		f.Checkpoint = &jobs.Checkpoint{Key: key, Epoch: 2}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	done, err := json.Marshal(epochs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.put(fmt.Sprintf("jobs/%s/folds/2/history.json", id), string(done))
+
+	_, body := request{path: path(0)}.send(t, b.url)
+	if h := decode[History](t, body); h.Data == nil || len(h.Data) != 0 || len(h.Targets) != 2 {
+		t.Errorf("before the first checkpoint: %s", body)
+	}
+	_, body = request{path: path(1)}.send(t, b.url)
+	goldenJSON(t, "history", body)
+	for _, fold := range []int{1, 2} {
+		resp, body := request{path: path(fold), header: map[string]string{"Accept": "text/csv"}}.send(t, b.url)
+		const want = "epoch,loss,val_loss,val_mae_Tg,val_mae_Tm,learning_rate,seconds\n1,0.5,0.75,12,,0.0001,2\n2,0.25,0.5,9,7,0.0001,1.5\n"
+		if string(body) != want || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
+			t.Errorf("fold %d as %s:\n%s, want\n%s", fold, resp.Header.Get("Content-Type"), body, want)
+		}
+	}
+	request{path: path(3)}.problem(t, b.url, http.StatusNotFound, "not_found")
+	request{path: path(-1)}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+	request{path: path("x")}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+}
+
+// A checkpoint that another takes the place of while it is looked for.
+func TestHistoryOfReplacedCheckpoint(t *testing.T) {
+	var b *bench
+	var id string
+	replace := func(_ int, op, key string) storagetest.Fault {
+		if op == "get" && key == "old" {
+			b.put("new", string(model(t, epochs)))
+			if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { f.Checkpoint.Key = "new"; return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		return storagetest.None
+	}
+	b = newBench(t, func(a *TrainingJobs, _ *Config) { a.Bucket = &storagetest.Faulty{Bucket: a.Bucket, Fail: replace} })
+	id = b.job()
+	b.folds(id, 1)
+	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { f.Checkpoint = &jobs.Checkpoint{Key: "old"}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, body := request{path: "/v1/training-jobs/" + id + "/folds/0/history"}.send(t, b.url)
+	if h := decode[History](t, body); len(h.Data) != 2 {
+		t.Errorf("history %s", body)
+	}
+}
+
+// While storage is away the answer is 503, and says so.
+func TestStorageAway(t *testing.T) {
+	b := newBench(t, func(a *TrainingJobs, _ *Config) {
+		away := &storagetest.Faulty{Bucket: a.Bucket, Fail: func(int, string, string) storagetest.Fault { return storagetest.Refused }}
+		a.Keys = NewKeys(&storage.Retry{Bucket: away, Tries: 1}, nil)
+	})
+	b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`, "Idempotency-Key", "k").
+		problem(t, b.url, http.StatusServiceUnavailable, "unavailable")
+}
