@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -28,6 +30,7 @@ func TestLongKill(t *testing.T) {
 
 func killMany(t *testing.T, s jobs.Spec, deaths int, flags ...string) {
 	c := newCluster(t)
+	flags = append(flags, "--concurrency=2") // there is room for whatever is left behind
 	j := c.ask(s)
 	w := c.worker(flags...)
 	for range deaths {

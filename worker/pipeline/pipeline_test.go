@@ -259,7 +259,7 @@ func TestMonomers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := data.Read(t.Context(), strings.NewReader("smiles_polymer,Glass_Transition\nCCOC(=O)CCC(=O)OCCO,12\nCCOC(=O)CCCC(=O)OCCO,\n"),
+	other, _, err := data.Read(t.Context(), strings.NewReader("smiles_polymer,Glass_Transition\nCCOC(=O)CCC(=O)OCCO,12\nCCOC(=O)CCCC(=O)OCCO,\nCCOC(=O)CCCCC(=O)OCCO,17\n"),
 		"other", data.Columns{}, data.Options{MinValues: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -270,14 +270,19 @@ func TestMonomers(t *testing.T) {
 	if j = p.job(j.ID); j.State != jobs.Publishing {
 		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
 	}
+	if !slices.ContainsFunc(j.Warnings, func(w jobs.Warning) bool {
+		return w.Code == "holdout_overlaps" && strings.HasPrefix(w.Detail, "1 of 2")
+	}) {
+		t.Errorf("warnings: %+v", j.Warnings)
+	}
 	r, dir := p.revision(j.ID)
-	if m := r.Metrics; m.OutOfFold["Tg"].Rows != 13 || m.Holdout["Tg"].Rows != 1 || m.Folds[0].Validate+m.Folds[1].Validate != 13 {
+	if m := r.Metrics; m.OutOfFold["Tg"].Rows != 13 || m.Holdout["Tg"].Rows != 2 || m.Folds[0].Validate+m.Folds[1].Validate != 13 {
 		t.Errorf("metrics %+v", m)
 	}
 	if c := r.Config.Chains; c.Replicates != 3 || c.DP != 0 || !slices.Equal(c.Notations, []data.Notation{data.Monomers, data.Polymer}) {
 		t.Errorf("chains %+v", c)
 	}
-	if body, err := fs.ReadFile(dir, revision.PredictionsPath); err != nil || strings.Count(string(body), "\n") != 1+13+1 || !strings.Contains(string(body), "\n0,holdout,") {
+	if body, err := fs.ReadFile(dir, revision.PredictionsPath); err != nil || strings.Count(string(body), "\n") != 1+13+2 || !strings.Contains(string(body), "\n0,holdout,") {
 		t.Errorf("predictions: %v\n%s", err, body)
 	}
 }

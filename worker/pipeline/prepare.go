@@ -13,8 +13,8 @@ import (
 	"polyid-trainer/storage"
 )
 
-// prepare turns a job's tables into folds: it grows the chains, features them
-// once to see that they can be, and deals the rows.
+// prepare turns a job's tables into folds: it grows the chains, featurizes
+// them, which shows that they can be, and deals the rows.
 func (p *Pipeline) prepare(ctx context.Context, id string) error {
 	start := func(j *jobs.Job) error { return j.Start(p.now()) }
 	return p.stage(ctx, id, []jobs.State{jobs.Queued, jobs.Preparing}, start, func(ctx context.Context, s *stage) error {
@@ -55,7 +55,7 @@ func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
 	if err := putOnce(ctx, s.Bucket, PreparedKey(s.job.ID), body); err != nil {
 		return nil, err
 	}
-	return made, nil
+	return readPreparation(ctx, s.Bucket, s.job.ID) // perhaps another's: it is the one that folds read
 }
 
 // divide reads, grows, featurizes and deals.
@@ -94,13 +94,9 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 		Graphs: c.graphStats(part.Folds), Defaults: defaults, Chains: grown,
 		Data: jobs.Prepared{Name: datasetName(spec.Dataset), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
 	}
+	warned := part.Warnings
 	if holdout != nil {
-		prep.Groups = all.PolymerGroups() // across both tables
-		for r := c.rows; r < all.Rows(); r++ {
-			if all.Measured(r) {
-				prep.Holdout = append(prep.Holdout, r)
-			}
-		}
+		warned = append(warned, prep.holdOut(all, c.rows)...)
 	}
 	for i, n := range table.Counts(inFolds(part.Folds)) {
 		prep.Data.Targets = append(prep.Data.Targets, jobs.Target{Name: table.Targets[i].Name, Units: table.Targets[i].Units, Values: n})
@@ -108,8 +104,41 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	for _, f := range part.Folds {
 		prep.Data.Folds = append(prep.Data.Folds, jobs.Size{Train: len(f.Train), Validate: len(f.Validate)})
 	}
-	prep.Warnings = s.warnings(part.Warnings, prep.Graphs)
+	prep.Warnings = s.warnings(warned, prep.Graphs)
 	return c, prep, prep.name()
+}
+
+// holdOut takes the measured rows of another table, which begin at row from of
+// all, as the hold-out set. Their groups go on from those of the job's own rows.
+func (p *Preparation) holdOut(all *data.Table, from int) (warnings []data.Warning) {
+	next := int32(0)
+	for _, g := range p.Groups {
+		next = max(next, g+1)
+	}
+	for r := from; r < all.Rows(); r++ {
+		p.Groups = append(p.Groups, next)
+		next++
+	}
+	p.Groups = p.Groups.Merge(all.PolymerGroups())
+	known := map[int32]bool{}
+	for _, r := range inFolds(p.Folds) {
+		known[p.Groups[r]] = true
+	}
+	seen := 0
+	for r := from; r < all.Rows(); r++ {
+		if !all.Measured(r) {
+			continue
+		}
+		p.Holdout = append(p.Holdout, r)
+		if known[p.Groups[r]] {
+			seen++
+		}
+	}
+	if seen > 0 {
+		warnings = append(warnings, data.Warning{Code: "holdout_overlaps", Detail: fmt.Sprintf(
+			"%d of %d hold-out rows are of a polymer that folds train on, so the hold-out errors are too small", seen, len(p.Holdout))})
+	}
+	return warnings
 }
 
 // graphStats counts what the network can tell apart, by chains.
@@ -118,7 +147,9 @@ func (c *corpus) graphStats(folds data.Folds) data.GraphStats {
 	for i, f := range folds {
 		ofChains[i] = data.Fold{Train: c.chainsOf(f.Train), Validate: c.chainsOf(f.Validate)}
 	}
-	return c.chains.GraphStats(c.set.GraphKeys(), ofChains)
+	n := c.first[c.rows] // the job's own
+	own := &data.Table{Structures: c.chains.Structures[:n], Targets: c.chains.Targets, Y: c.chains.Y[:n*len(c.chains.Targets)]}
+	return own.GraphStats(c.set.GraphKeys()[:n], ofChains)
 }
 
 func (s *stage) warnings(split []data.Warning, graphs data.GraphStats) []jobs.Warning {

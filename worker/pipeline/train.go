@@ -237,7 +237,8 @@ func (w *watch) claimed(ctx context.Context, f *jobs.Fold) error {
 	if err != nil {
 		return gone(err)
 	}
-	w.log.Info("the fold is claimed", "attempt", f.Attempt, "worker", f.Worker, "epoch", f.ResumedFrom)
+	w.log = w.log.With("attempt", f.Attempt)
+	w.log.Info("the fold is claimed", "worker", f.Worker, "epoch", f.ResumedFrom)
 	w.changed(ctx, w.job.ID)
 	w.progress.claimed(f)
 	w.begin()
