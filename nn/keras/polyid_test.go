@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -141,15 +142,8 @@ func shipped(t *testing.T) []string {
 	return slices.Compact(smiles)
 }
 
-// TestPolyIDPredictsTheSame trains ensembles, writes them, has PolyID load them
-// with TensorFlow, and compares its predictions with this project's for every
-// shipped polymer.
-func TestPolyIDPredictsTheSame(t *testing.T) {
-	python := os.Getenv("POLYID_PYTHON")
-	if python == "" {
-		t.Skip("set POLYID_PYTHON to a python with polyid==0.1.2.3 and tensorflow==2.14.1, or run .ci/peers polyid")
-	}
-	var even, odd data.Fold
+// halves divides PolyID's table into two folds.
+func halves() (even, odd data.Fold) {
 	for i := range 229 {
 		if i%2 == 0 {
 			even.Train, odd.Validate = append(even.Train, i), append(odd.Validate, i)
@@ -157,7 +151,19 @@ func TestPolyIDPredictsTheSame(t *testing.T) {
 			odd.Train, even.Validate = append(odd.Train, i), append(even.Validate, i)
 		}
 	}
-	small := nn.Config{Name: nn.Global100, AtomFeatures: 16, BondFeatures: 16, MolFeatures: 4, NumMessages: 3, Dropout: 0.05}
+	return even, odd
+}
+
+var small = nn.Config{Name: nn.Global100, AtomFeatures: 16, BondFeatures: 16, MolFeatures: 4, NumMessages: 3, Dropout: 0.05}
+
+// TestPolyIDPredictsTheSame trains ensembles, writes them, has PolyID load them
+// with TensorFlow, and compares its predictions with this project's.
+func TestPolyIDPredictsTheSame(t *testing.T) {
+	python := os.Getenv("POLYID_PYTHON")
+	if python == "" {
+		t.Skip("set POLYID_PYTHON to a python with polyid==0.1.2.3 and tensorflow==2.14.1, or run .ci/peers polyid")
+	}
+	even, odd := halves()
 	one := nn.Config{Name: nn.Global100, AtomFeatures: 12, BondFeatures: 12, MolFeatures: 7, NumMessages: 1}
 	both := []string{"Tg", "Tm"}
 
@@ -166,94 +172,171 @@ func TestPolyIDPredictsTheSame(t *testing.T) {
 	tc := train.DefaultConfig()
 	tc.Epochs, tc.LearningRate = 3, 1e-3
 	rows := &Rows{Table: table, Folds: []data.Fold{even, odd}, History: [][]train.Epoch{firstRun.Progress.History, secondRun.Progress.History}}
+	for i, m := range []*checkpoint.Model{first, second} {
+		rows.Predicted = append(rows.Predicted, predictRows(t, m, table, rows.Folds[i].Validate))
+	}
 	single, _, _ := trained(t, one, []string{"Tm"}, even, 2)
 	single.Targets[0] = checkpoint.Target{Name: "melting point (°C)"} // no name of a layer
 	full, _, _ := trained(t, nn.DefaultConfig(), both, odd, 1)
 
-	ensembles := map[string][]*checkpoint.Model{"small": {first, second}, "single": {single}, "full": {full}}
+	ensembles := map[string][]*checkpoint.Model{
+		save(t, "small", []*checkpoint.Model{first, second}, Options{Train: &tc, Rows: rows}): {first, second},
+		save(t, "single", []*checkpoint.Model{single}, Options{}):                             {single},
+		save(t, "full", []*checkpoint.Model{full}, Options{}):                                 {full},
+	}
 	polymers := shipped(t)
-	for i, m := range ensembles["small"] {
-		e, err := ensemble.New([]*checkpoint.Model{m}, cpu.New, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var p []float64
-		for _, row := range rows.Folds[i].Validate {
-			for _, v := range predict(t, e, table.Structures[row].Polymer) {
-				p = append(p, v[0])
+	answers := ask(t, python, polymers, slices.Sorted(maps.Keys(ensembles))...)
+	for folder, models := range ensembles {
+		a := answers[folder]
+		compare(t, filepath.Base(folder), models, polymers, a)
+		switch filepath.Base(folder) {
+		case "small":
+			checkTraining(t, a, rows)
+			if a.Units["Tg"] == nil || a.Parameters["epochs"] != 3.0 || a.Models[1].Parameters["mol_features"] != 4.0 {
+				t.Errorf("units %v, parameters %v and %v", a.Units, a.Parameters, a.Models[1].Parameters)
+			}
+		case "full":
+			if got := a.Models[0].Layers; !slices.Contains(got, "Tg") || !slices.Contains(got, "global_update_12") {
+				t.Errorf("PolyID would not know the layers %q", got)
 			}
 		}
-		rows.Predicted = append(rows.Predicted, p)
-		e.Close()
 	}
+}
 
-	dir := t.TempDir()
-	var folders []string
-	for name, models := range ensembles {
-		o := Options{}
-		if name == "small" {
-			o = Options{Train: &tc, Rows: rows}
-		}
-		folder := filepath.Join(dir, name)
-		folders = append(folders, folder)
-		err := Write(models, o, func(path string, body []byte) error {
-			path = filepath.Join(folder, filepath.FromSlash(path))
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				return err
-			}
-			return os.WriteFile(path, body, 0o600)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Read(os.DirFS(folder)); err != nil {
-			t.Error(err)
-		}
+// TestShim has PolyID 0.1.2.4 load an ensemble with the help of Shim.
+func TestShim(t *testing.T) {
+	python := os.Getenv("POLYID4_PYTHON")
+	if python == "" {
+		t.Skip("set POLYID4_PYTHON to a python with polyid==0.1.2.4, tensorflow==2.21.0 and numpy==1.26.4, or run .ci/peers polyid4")
 	}
-	answers := ask(t, python, polymers, folders)
+	even, _ := halves()
+	m, _, table := trained(t, small, []string{"Tg", "Tm"}, even, 2)
+	var polymers []string
+	for i := 0; i < table.Rows(); i += 10 {
+		polymers = append(polymers, table.Structures[i].Polymer)
+	}
+	folder := save(t, "ensemble", []*checkpoint.Model{m}, Options{})
+	a := ask(t, python, polymers, "--shim", "polyid_0_1_2_4.py", folder)
+	compare(t, "PolyID 0.1.2.4", []*checkpoint.Model{m}, polymers, a[folder])
+}
 
-	for name, models := range ensembles {
-		a := answers[filepath.Join(dir, name)]
-		if len(a.Predictions) != len(models) || !slices.Equal(a.Columns, targetNames(models[0])) {
-			t.Fatalf("%s: PolyID loads %d models that predict %q", name, len(a.Predictions), a.Columns)
+// TestNewestPandas has the newest pandas, numpy and scikit-learn read the
+// pickles that need no PolyID.
+func TestNewestPandas(t *testing.T) {
+	python := os.Getenv("RDKIT_PYTHON")
+	if python == "" {
+		t.Skip("set RDKIT_PYTHON to a python with pandas and scikit-learn, or run .ci/peers")
+	}
+	even, odd := halves()
+	m, run, table := trained(t, small, []string{"Tg", "Tm"}, even, 1)
+	folder := save(t, "ensemble", []*checkpoint.Model{m}, Options{Rows: &Rows{
+		Table: table, Folds: []data.Fold{{Train: even.Train, Validate: odd.Train}},
+		Predicted: [][]float64{predictRows(t, m, table, odd.Train)}, History: [][]train.Epoch{run.Progress.History},
+	}})
+	const script = `
+import json, pickle, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore") # scikit-learn says that it is another version than the scaler's
+folder = Path(sys.argv[1])
+df = pickle.loads((folder / "parameters.pk").read_bytes())["df_input"]
+scaler = pickle.loads((folder / "model_fold_0" / "scaler.pk").read_bytes())
+print(json.dumps({"rows": len(df), "tg": df.Tg.sum(), "scaled": scaler.inverse_transform([[0, 0], [1, 1]]).tolist()}))
+`
+	out, err := exec.Command(python, "-c", script, folder).Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, err.(*exec.ExitError).Stderr)
+	}
+	var got struct {
+		Rows   int
+		Tg     float64
+		Scaled [][]float64
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for row := range table.Rows() {
+		if v := table.Values(row)[0]; !math.IsNaN(v) {
+			sum += v
 		}
-		for i, m := range models {
-			if want := nn.NumParams(m.Config, m.Sizes()); a.Models[i].Weights != want {
-				t.Errorf("%s: fold %d has %d weights in PolyID, want %d", name, i, a.Models[i].Weights, want)
+	}
+	if got.Rows != table.Rows() || math.Abs(got.Tg-sum) > 1e-6 || got.Scaled[0][1] != m.Scaler.Center[1] || got.Scaled[1][0] != m.Scaler.Center[0]+m.Scaler.Scale[0] {
+		t.Errorf("%+v, want %d rows, a sum of %v, scaler %+v", got, table.Rows(), sum, m.Scaler)
+	}
+}
+
+// save writes an ensemble to a folder of that name, which it returns.
+func save(t *testing.T, name string, models []*checkpoint.Model, o Options) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), name)
+	err := Write(models, o, func(path string, body []byte) error {
+		path = filepath.Join(folder, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(path, body, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(os.DirFS(folder)); err != nil {
+		t.Error(err)
+	}
+	return folder
+}
+
+// compare holds PolyID's predictions to the models' own, fold by fold and on
+// average.
+func compare(t *testing.T, name string, models []*checkpoint.Model, polymers []string, a *answer) {
+	t.Helper()
+	if len(a.Predictions) != len(models) || !slices.Equal(a.Columns, targetNames(models[0])) {
+		t.Fatalf("%s: PolyID loads %d models that predict %q", name, len(a.Predictions), a.Columns)
+	}
+	for i, m := range models {
+		if want := nn.NumParams(m.Config, m.Sizes()); a.Models[i].Weights != want {
+			t.Errorf("%s: fold %d has %d weights in PolyID, want %d", name, i, a.Models[i].Weights, want)
+		}
+	}
+	e, err := ensemble.New(models, cpu.New, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	worst, spread := 0.0, 0.0
+	for n, smiles := range polymers {
+		for target, perFold := range predict(t, e, smiles) {
+			mean := 0.0
+			for i, v := range perFold {
+				theirs := a.Predictions[i][n][target]
+				mean += v / float64(len(perFold))
+				worst = max(worst, math.Abs(v-theirs))
+				spread = max(spread, math.Abs(v-a.Predictions[i][0][target]))
+				if !(math.Abs(v-theirs) <= 1e-3) {
+					t.Fatalf("%s, fold %d, %s: %s is %v here and %v in PolyID", name, i, smiles, models[0].Targets[target].Name, v, theirs)
+				}
+			}
+			if d := math.Abs(mean - a.Aggregate[n][target]); !(d <= 1e-3) {
+				t.Fatalf("%s, %s: the mean is %v here and %v in PolyID", name, smiles, mean, a.Aggregate[n][target])
 			}
 		}
-		e, err := ensemble.New(models, cpu.New, nil)
-		if err != nil {
-			t.Fatal(err)
+	}
+	t.Logf("%s: %d polymers × %d folds × %d targets within %.1e of PolyID's, over a range of %.1f", name, len(polymers), len(models), len(models[0].Targets), worst, spread)
+}
+
+// predictRows is a model's predictions of some of a table's rows, [rows × targets].
+func predictRows(t *testing.T, m *checkpoint.Model, table *data.Table, rows []int) (out []float64) {
+	t.Helper()
+	e, err := ensemble.New([]*checkpoint.Model{m}, cpu.New, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, row := range rows {
+		for _, v := range predict(t, e, table.Structures[row].Polymer) {
+			out = append(out, v[0])
 		}
-		worst, spread := 0.0, 0.0
-		for n, smiles := range polymers {
-			for target, perFold := range predict(t, e, smiles) {
-				mean := 0.0
-				for i, v := range perFold {
-					mean += v / float64(len(perFold))
-					d := math.Abs(v - a.Predictions[i][n][target])
-					worst = max(worst, d)
-					spread = max(spread, math.Abs(v-a.Predictions[i][0][target]))
-					if !(d <= 1e-3) {
-						t.Fatalf("%s, fold %d, %s: %s is %v here and %v in PolyID", name, i, smiles, models[0].Targets[target].Name, v, a.Predictions[i][n][target])
-					}
-				}
-				if d := math.Abs(mean - a.Aggregate[n][target]); !(d <= 1e-3) {
-					t.Fatalf("%s, %s: the mean is %v here and %v in PolyID", name, smiles, mean, a.Aggregate[n][target])
-				}
-			}
-		}
-		e.Close()
-		t.Logf("%s: %d polymers × %d folds × %d targets within %.1e of PolyID's, over a range of %.1f", name, len(polymers), len(models), len(models[0].Targets), worst, spread)
 	}
-	checkTraining(t, answers[filepath.Join(dir, "small")], rows)
-	if a := answers[filepath.Join(dir, "small")]; a.Units["Tg"] == nil || a.Parameters["epochs"] != 3.0 || a.Models[1].Parameters["mol_features"] != 4.0 {
-		t.Errorf("units %v, parameters %v and %v", a.Units, a.Parameters, a.Models[1].Parameters)
-	}
-	if got := answers[filepath.Join(dir, "full")].Models[0].Layers; !slices.Contains(got, "Tg") || !slices.Contains(got, "global_update_12") {
-		t.Errorf("PolyID would not know the layers %q", got)
-	}
+	return out
 }
 
 // predict is each target's answers by each fold.
@@ -275,7 +358,7 @@ func predict(t *testing.T, e *ensemble.Ensemble, smiles string) [][]float64 {
 }
 
 // ask runs testdata/predict.py.
-func ask(t *testing.T, python string, polymers, folders []string) map[string]*answer {
+func ask(t *testing.T, python string, polymers []string, args ...string) map[string]*answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
@@ -283,7 +366,7 @@ func ask(t *testing.T, python string, polymers, folders []string) map[string]*an
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(ctx, python, append([]string{"testdata/predict.py"}, folders...)...)
+	c := exec.CommandContext(ctx, python, append([]string{"testdata/predict.py"}, args...)...)
 	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3", "CUDA_VISIBLE_DEVICES=")
 	c.Stdin = bytes.NewReader(in)
 	var out, log bytes.Buffer

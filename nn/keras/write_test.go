@@ -259,3 +259,17 @@ func TestWillNotWrite(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkWrite writes one fold at PolyID's full size.
+func BenchmarkWrite(b *testing.B) {
+	m := madeUp(b, rand.New(rand.NewPCG(1, 1)), "Tg", "Tm")
+	m.Config = nn.DefaultConfig()
+	m.Weights = nn.NewParams(m.Config, m.Sizes())
+	b.SetBytes(int64(4 * len(m.Weights.Slab)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write([]*checkpoint.Model{m}, Options{}, func(string, []byte) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,9 +1,12 @@
 """Loads folders with PolyID's own MultiModel and says what is in them and what
 they predict, for polyid_test.go:
 
-    $POLYID_PYTHON predict.py FOLDER... < polymers.json > answers.json
+    $POLYID_PYTHON predict.py [--shim FILE] FOLDER... < polymers.json > answers.json
+
+FILE is Python to run first.
 """
 
+import argparse
 import contextlib
 import json
 import pickle
@@ -11,10 +14,11 @@ import sys
 import warnings
 from pathlib import Path
 
-warnings.simplefilter("error", UserWarning)  # scikit-learn about a scaler of another version
-
 import pandas as pd
 from polyid.polyid import MultiModel
+from sklearn.exceptions import InconsistentVersionWarning
+
+warnings.simplefilter("error", InconsistentVersionWarning)
 
 
 def frame(df):
@@ -62,7 +66,13 @@ def describe(folder):
     return out
 
 
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--shim", type=Path)
+arguments.add_argument("folders", nargs="+")
+arguments = arguments.parse_args()
+if arguments.shim:
+    exec(arguments.shim.read_text())
 polymers = pd.DataFrame({"smiles_polymer": json.load(sys.stdin)})
 with contextlib.redirect_stdout(sys.stderr):
-    answers = {folder: describe(folder) for folder in sys.argv[1:]}
+    answers = {folder: describe(folder) for folder in arguments.folders}
 json.dump(answers, sys.stdout)
