@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"polyid-trainer/storage"
 )
@@ -34,20 +35,30 @@ const (
 	private = ".bucket"      // holds what is not an object: locks and files being written
 	stale   = 24 * time.Hour // age at which a file being written belongs to no living writer
 	shards  = 64             // locks; keys share them by hash, which costs only waiting
+
+	remembered = 4096 // directories known to be durable; forgetting one costs a sync
 )
 
 // Bucket stores objects under a directory. A key cannot be both an object and
 // the directory of another ("a" beside "a/b").
 type Bucket struct {
-	root  string
-	locks [shards]sync.Mutex // goroutines of this process; a flock keeps out the others
+	root    string
+	locks   [shards]sync.Mutex           // goroutines of this process; a flock keeps out the others
+	durable *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
 }
 
 var _ storage.Bucket = (*Bucket)(nil)
 
 // Open makes the directory where needed and clears what crashed writers left.
 func Open(root string) (*Bucket, error) {
-	b := &Bucket{root: root}
+	durable, err := lru.New[string, struct{}](remembered)
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	b := &Bucket{root: root, durable: durable}
 	for _, dir := range []string{b.temp(), b.lockDir()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("open storage: %w", err)
@@ -169,14 +180,23 @@ func (b *Bucket) place(temp, path string) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	// A directory made just now is an entry of its parent: sync up to the root.
-	for ; len(dir) >= len(b.root); dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
-			return err
-		}
-		if dir == b.root {
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	// A directory made just now, by us or another, is an entry of its parent. One
+	// that has been synced there once stays: directories are not removed.
+	var made []string
+	for ; len(dir) > len(b.root); dir = filepath.Dir(dir) {
+		if _, ok := b.durable.Get(dir); ok {
 			break
 		}
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		made = append(made, dir)
+	}
+	for _, dir := range made { // now that their parents are
+		b.durable.Add(dir, struct{}{})
 	}
 	return nil
 }
