@@ -76,7 +76,13 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	url, dir := startRedis(t), t.TempDir()
+	return onRedis(t, startRedis(t))
+}
+
+// onRedis is a cluster on a Redis that is there.
+func onRedis(t *testing.T, url string) *cluster {
+	t.Helper()
+	dir := t.TempDir()
 	r, err := redisjobs.Connect(url)
 	if err != nil {
 		t.Fatal(err)
@@ -92,37 +98,67 @@ func newCluster(t *testing.T) *cluster {
 // startRedis starts a redis-server if there is one, and miniredis otherwise.
 func startRedis(t *testing.T) (url string) {
 	t.Helper()
-	path, err := exec.LookPath("valkey-server")
-	if err != nil {
-		path, err = exec.LookPath("redis-server")
+	if path := redisPath(); path != "" {
+		return startServer(t, path).url
 	}
-	if err != nil {
-		m := miniredis.RunT(t)
-		m.ClockTTL(true)
-		return "redis://" + m.Addr()
+	m := miniredis.RunT(t)
+	m.ClockTTL(true)
+	return "redis://" + m.Addr()
+}
+
+// redisPath is a Redis server's program; "" if there is none.
+func redisPath() string {
+	for _, name := range []string{"valkey-server", "redis-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
 	}
+	return ""
+}
+
+// redisServer is a real Redis, that keeps nothing when it ends.
+type redisServer struct {
+	*testing.T
+	url    string
+	socket string
+	args   []string
+	cmd    *exec.Cmd
+}
+
+func startServer(t *testing.T, path string) *redisServer {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "redis") // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
-	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	r := &redisServer{T: t, url: "unix://" + socket, socket: socket, args: []string{path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir}}
+	r.start()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		r.kill()
 		os.RemoveAll(dir)
 	})
-	until(t, "redis-server to come up", func() bool {
-		c, err := net.Dial("unix", socket)
+	return r
+}
+
+func (r *redisServer) start() {
+	r.Helper()
+	r.cmd = exec.Command(r.args[0], r.args[1:]...)
+	if err := r.cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	until(r.T, "redis-server to come up", func() bool {
+		c, err := net.Dial("unix", r.socket)
 		if err != nil {
 			return false
 		}
 		return c.Close() == nil
 	})
-	return "unix://" + socket
+}
+
+func (r *redisServer) kill() {
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
 }
 
 // until waits for a condition, with patience.

@@ -180,6 +180,30 @@ func TestFlush(t *testing.T) {
 	}
 }
 
+// While Redis is away folds train on, and what it forgot is enqueued again.
+func TestRedisRestarts(t *testing.T) {
+	path := redisPath()
+	if path == "" {
+		t.Skip("neither valkey-server nor redis-server is on PATH: install one to test against it")
+	}
+	server := startServer(t, path)
+	c := onRedis(t, server.url)
+	j := c.ask(small())
+	w := c.worker(quick()...)
+	fold := c.training(j.ID, w)
+	server.kill()
+	before := c.folds(j.ID)[fold].Checkpoint
+	until(t, "a checkpoint while Redis is away", func() bool {
+		f := c.folds(j.ID)[fold]
+		return f.Checkpoint.Time.After(before.Time) || f.Status.Ended()
+	})
+	server.start()
+	c.same(small(), c.succeeded(j.ID))
+	if e := events(c.job(j.ID)); strings.Contains(e, "resumed") {
+		t.Errorf("events: %s", e)
+	}
+}
+
 // Pausing and cancelling reach a fold that trains in another process.
 func TestTold(t *testing.T) {
 	c := newCluster(t)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,6 +305,42 @@ func TestPipelineOnFaultyStorage(t *testing.T) {
 		t.Errorf("the job is %s (%+v)", j.State, j.Failure)
 	}
 	p.revision(j.ID)
+}
+
+// With storage full for anything but records the job fails in the end, saying
+// so; when there is room again, resuming it ends well.
+func TestFullStorage(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	var full atomic.Bool
+	full.Store(true)
+	sound := p.Bucket
+	p.Bucket = &storage.Retry{First: time.Nanosecond, Bucket: &storagetest.Faulty{Bucket: sound, Fail: func(_ int, op, key string) storagetest.Fault {
+		if op == "put" && full.Load() && strings.HasSuffix(key, ".safetensors") {
+			return storagetest.Refused
+		}
+		return storagetest.None
+	}}}
+	now := time.Now()
+	p.Now = func() time.Time { return now }
+	p.Every = time.Nanosecond
+	j := p.prepared(spec())
+	for range jobs.MaxFoldFailures {
+		if f := p.fold(j.ID, 0); f.Checkpoint != nil || f.Result != nil {
+			t.Fatalf("the fold names what is not there: %+v", f)
+		}
+		_ = p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: j.ID})
+		now = now.Add(jobs.Lease)
+	}
+	if j = p.job(j.ID); j.State != jobs.Failed || !strings.Contains(j.Failure.Detail, storagetest.ErrFault.Error()) {
+		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
+	}
+	full.Store(false)
+	p.change(j.ID, func(j *jobs.Job) error { return j.Resume() })
+	p.run(j.ID, 1)
+	if j = p.job(j.ID); j.State != jobs.Publishing {
+		t.Errorf("resumed, the job is %s: %+v", j.State, j.Failure)
+	}
 }
 
 // A stage that is told to stop hands its claim back, and one whose job is paused
