@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -24,7 +25,7 @@ func TestKill(t *testing.T) { killMany(t, small(), 2, quick()...) }
 func TestLongKill(t *testing.T) {
 	long(t)
 	s := small()
-	s.Epochs = 4000
+	s.Epochs = 800
 	killMany(t, s, 10)
 }
 
@@ -61,7 +62,9 @@ func killMany(t *testing.T, s jobs.Spec, deaths int, flags ...string) {
 // moment lets a random time go by, within a second or so, as told by the job's
 // updates or the clock.
 func (c *cluster) moment(id string) {
-	updates := c.live.Subscribe(c.Context(), id)
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	updates := c.live.Subscribe(ctx, id)
 	for range rand.IntN(5) {
 		select {
 		case <-updates:
