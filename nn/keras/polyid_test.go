@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"maps"
 	"math"
 	"os"
@@ -117,8 +118,11 @@ func only(t *data.Table, columns []string) *data.Table {
 	return &out
 }
 
+// every is for a machine with half an hour to spare.
+var every = flag.Bool("every", false, "ask PolyID about every shipped polymer, not only each tenth of the large ones")
+
 // shipped is a chain of every polymer of PolyID's table, and of each tenth of
-// the other, whose large ones take TensorFlow seconds.
+// the other, whose polymers are large; or with -every of all.
 func shipped(t *testing.T) []string {
 	t.Helper()
 	var smiles []string
@@ -128,7 +132,7 @@ func shipped(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		for i := range table.Structures {
-			if table.Structures[i].Notation() != data.Polymer && i%10 != 0 {
+			if table.Structures[i].Notation() != data.Polymer && i%10 != 0 && !*every {
 				continue
 			}
 			chains, err := structure.Defaults{}.Chains(&table.Structures[i])
@@ -360,7 +364,7 @@ func predict(t *testing.T, e *ensemble.Ensemble, smiles string) [][]float64 {
 // ask runs testdata/predict.py.
 func ask(t *testing.T, python string, polymers []string, args ...string) map[string]*answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 	defer cancel()
 	in, err := json.Marshal(polymers)
 	if err != nil {
