@@ -131,6 +131,19 @@ func (g *gitRepo) tree(c *object.Commit) (map[string]file, error) {
 	}
 }
 
+// find describes a file of a commit.
+func (g *gitRepo) find(c *object.Commit, name string) (file, error) {
+	tree, err := c.Tree()
+	if err != nil {
+		return file{}, fmt.Errorf("hubserver: %w", err)
+	}
+	entry, err := tree.FindEntry(name)
+	if err != nil || !entry.Mode.IsFile() {
+		return file{}, errNoEntry
+	}
+	return g.stat(entry.Hash)
+}
+
 // stat describes a blob.
 func (g *gitRepo) stat(h plumbing.Hash) (file, error) {
 	o, err := g.storage.EncodedObject(plumbing.BlobObject, h)

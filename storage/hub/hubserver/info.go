@@ -86,13 +86,46 @@ func (s *Server) modelInfo(w http.ResponseWriter, r *http.Request) error {
 		}
 		siblings = append(siblings, sibling)
 	}
+	out := p.describe(c)
+	out["siblings"] = siblings
+	return answer(w, out)
+}
+
+// listModels lists the repositories that may be seen, by name.
+func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || limit <= 0 {
+		limit = maxPaths
+	}
+	out := []map[string]any{}
+	err = s.each(r, func(p *repo) error {
+		namespace, _, _ := strings.Cut(p.id, "/")
+		if author := q.Get("author"); len(out) == limit || author != "" && author != namespace ||
+			!strings.Contains(strings.ToLower(p.id), strings.ToLower(q.Get("search"))) {
+			return nil
+		}
+		c, err := p.git.resolve("refs/heads/main")
+		if err != nil {
+			return err
+		}
+		out = append(out, p.describe(c))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return answer(w, out)
+}
+
+// describe is what every description of a repository at a commit holds.
+func (p *repo) describe(c *object.Commit) map[string]any {
 	namespace, _, _ := strings.Cut(p.id, "/")
-	return answer(w, map[string]any{
+	return map[string]any{
 		"_id": p.id, "id": p.id, "modelId": p.id, "author": namespace, "sha": c.Hash.String(),
 		"private": p.Private, "gated": false, "disabled": false, "downloads": 0, "likes": 0, "tags": []any{},
 		"createdAt": p.Created.UTC().Format(isoTime), "lastModified": c.Committer.When.UTC().Format(isoTime),
-		"siblings": siblings,
-	})
+	}
 }
 
 // tree lists the files and folders under a path, directly or at any depth.
@@ -195,29 +228,40 @@ func (s *Server) commits(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer done()
 	page, _ := strconv.Atoi(r.URL.Query().Get("p")) // none is the first
-	skip := max(page, 0) * commitsPage
+	found, more, err := commitsFrom(c, max(page, 0)*commitsPage, commitsPage)
+	if err != nil {
+		return err
+	}
 	out := []map[string]any{}
-	more := false
-	err = object.NewCommitPreorderIter(c, nil, nil).ForEach(func(c *object.Commit) error {
-		if skip > 0 {
-			skip--
-			return nil
-		}
-		if more = len(out) == commitsPage; more {
-			return storer.ErrStop
-		}
+	for _, c := range found {
 		title, message, _ := strings.Cut(c.Message, "\n")
 		out = append(out, map[string]any{
 			"id": c.Hash.String(), "title": title, "message": strings.TrimSpace(message),
 			"date": c.Author.When.UTC().Format(time.RFC3339), "authors": []any{map[string]any{"user": c.Author.Name}},
 		})
-		return nil
-	})
-	if err != nil && !errors.Is(err, storer.ErrStop) {
-		return fmt.Errorf("hubserver: %w", err)
 	}
 	if more {
 		w.Header().Set("Link", fmt.Sprintf("<%s/api/models/%s/commits/%s?p=%d>; rel=\"next\"", s.base(r), p.id, c.Hash, max(page, 0)+1))
 	}
 	return answer(w, out)
+}
+
+// commitsFrom lists n commits of the history of c, after the first skip ones;
+// more says that there are others.
+func commitsFrom(c *object.Commit, skip, n int) (out []*object.Commit, more bool, err error) {
+	err = object.NewCommitPreorderIter(c, nil, nil).ForEach(func(c *object.Commit) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		if more = len(out) == n; more {
+			return storer.ErrStop
+		}
+		out = append(out, c)
+		return nil
+	})
+	if err != nil && !errors.Is(err, storer.ErrStop) {
+		return nil, false, fmt.Errorf("hubserver: %w", err)
+	}
+	return out, more, nil
 }

@@ -129,6 +129,36 @@ func (p *repo) saveSettings() error {
 	return replaceFile(p.dir, filepath.Join(p.dir, settingsFile), b)
 }
 
+// each calls visit with every repository that r may see, by name, under its lock.
+func (s *Server) each(r *http.Request, visit func(*repo) error) error {
+	names, err := filepath.Glob(filepath.Join(s.reposDir(), "*", "*.git", settingsFile))
+	if err != nil {
+		return fmt.Errorf("hubserver: %w", err)
+	}
+	for _, name := range names { // sorted
+		dir := filepath.Dir(name)
+		id := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(dir), ".git")
+		if err := s.one(r, id, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) one(r *http.Request, id string, visit func(*repo) error) error {
+	l := s.lock(id)
+	l.RLock()
+	defer l.RUnlock()
+	p, err := s.load(id)
+	if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+		return nil
+	}
+	if err != nil || p.Private && s.access(r) != full {
+		return err
+	}
+	return visit(p)
+}
+
 type repoRequest struct {
 	Name, Organization, Type, Visibility string
 	Private                              *bool

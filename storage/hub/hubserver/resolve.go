@@ -29,15 +29,7 @@ func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
 	}()
 	h := w.Header()
 	h.Set("X-Repo-Commit", c.Hash.String())
-	tree, err := c.Tree()
-	if err != nil {
-		return fmt.Errorf("hubserver: %w", err)
-	}
-	entry, err := tree.FindEntry(r.PathValue("path"))
-	if err != nil || !entry.Mode.IsFile() {
-		return errNoEntry
-	}
-	f, err := p.git.stat(entry.Hash)
+	f, err := p.git.find(c, r.PathValue("path"))
 	if err != nil {
 		return err
 	}
@@ -70,6 +62,9 @@ func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
 		kind = "application/octet-stream"
 	}
 	h.Set("Content-Type", kind)
+	if r.URL.Query().Get("download") != "" {
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(r.PathValue("path"))}))
+	}
 	// What was uploaded is shown, not run.
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")

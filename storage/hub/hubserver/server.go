@@ -18,6 +18,9 @@
 // Git itself reads: clone, also shallow, fetch and, with git-lfs, the large
 // files. It does not push.
 //
+// People find pages: the repositories, and of each its card, files, history,
+// branches and tags. They need no script.
+//
 // Not served: Xet, pull requests, gated repositories and
 // repositories of other types than model.
 package hubserver
@@ -43,7 +46,10 @@ type Config struct {
 	URL    string // the Hub's address as clients see it, prefix included; by default taken from each request
 	// Tokens may read private repositories and change all. With none, everyone
 	// who reaches the server may do everything.
-	Tokens  []string
+	Tokens []string
+	// Session says that a request which carries no token comes from a browser of
+	// someone who may read everything; nobody does if nil. It never allows changes.
+	Session func(*http.Request) bool
 	User    string // owner of the tokens and default namespace; "polyid" if empty
 	MaxFile int64  // bytes of one file; 512 MB if zero
 	Log     *slog.Logger
@@ -54,6 +60,7 @@ type Server struct {
 	config              Config
 	key                 []byte // signs upload addresses, for as long as the process lives
 	blobs               blobs
+	markdown            markdown
 	api, objects, files *http.ServeMux
 
 	// locks guard the repositories, each by the one its name hashes to.
@@ -77,7 +84,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.Prefix = strings.TrimRight(c.Prefix, "/")
 	c.URL = strings.TrimRight(c.URL, "/")
-	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed()}
+	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed(), markdown: newMarkdown()}
 	rand.Read(s.key) // never fails
 	s.blobs = blobs{dir: filepath.Join(c.Dir, "lfs")}
 	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
@@ -104,6 +111,7 @@ func (s *Server) routes() {
 		"DELETE /api/repos/delete":               s.deleteRepo,
 		"POST /api/repos/move":                   s.moveRepo,
 		"PUT " + model + "/settings":             s.updateSettings,
+		"GET /api/models":                        s.listModels,
 		"GET " + model:                           s.modelInfo,
 		"GET " + model + "/revision/{rev}":       s.modelInfo,
 		"GET " + model + "/refs":                 s.refs,
@@ -121,6 +129,7 @@ func (s *Server) routes() {
 		s.api.HandleFunc(pattern, s.handle(h))
 	}
 	for pattern, h := range map[string]handler{
+		"GET /_assets/{file}":                         s.asset,
 		"GET /_lfs/{ns}/{name}/objects/{oid}":         s.lfsGet,
 		"PUT /_lfs/{ns}/{name}/objects/{oid}":         s.lfsPut,
 		"POST /_lfs/{ns}/{name}/objects/{oid}/verify": s.lfsVerify,
@@ -132,6 +141,14 @@ func (s *Server) routes() {
 		"GET /{ns}/{name}/info/refs":               challenge(s.infoRefs),
 		"POST /{ns}/{name}/git-upload-pack":        challenge(s.uploadPack),
 		"POST /{ns}/{name}/info/lfs/objects/batch": challenge(s.lfsBatch),
+		"GET /{$}":                              s.page(s.indexPage),
+		"GET /{ns}/{name}":                      s.page(s.cardPage),
+		"GET /{ns}/{name}/tree/{rev}":           s.page(s.filesPage),
+		"GET /{ns}/{name}/tree/{rev}/{path...}": s.page(s.filesPage),
+		"GET /{ns}/{name}/blob/{rev}/{path...}": s.page(s.filePage),
+		"GET /{ns}/{name}/commits/{rev}":        s.page(s.historyPage),
+		"GET /{ns}/{name}/commit/{rev}":         s.page(s.commitPage),
+		"GET /{ns}/{name}/refs":                 s.page(s.refsPage),
 	} {
 		s.files.HandleFunc(pattern, s.handle(h))
 	}
@@ -146,6 +163,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	http.StripPrefix(s.config.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
+		case r.URL.Path == "":
+			http.Redirect(w, r, s.root(r)+"/", http.StatusFound)
 		case strings.HasPrefix(r.URL.Path, "/api/"):
 			serve(s.api, w, r)
 		case strings.HasPrefix(r.URL.Path, "/_"):
@@ -231,7 +250,7 @@ func (s *Server) access(r *http.Request) access {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		if _, token, ok = r.BasicAuth(); !ok { // git and git-lfs
-			return anonymous
+			return s.session(r)
 		}
 	}
 	for _, t := range s.config.Tokens {
@@ -240,6 +259,13 @@ func (s *Server) access(r *http.Request) access {
 		}
 	}
 	return refused
+}
+
+func (s *Server) session(r *http.Request) access {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.config.Session != nil && s.config.Session(r) {
+		return full
+	}
+	return anonymous
 }
 
 // mayWrite fails unless r carries a valid token.

@@ -1,0 +1,126 @@
+package hubserver
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/microcosm-cc/bluemonday"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+)
+
+// frontMatter matches the YAML that a model card begins with.
+var frontMatter = regexp.MustCompile(`\A---[ \t]*\r?\n((?s:.*?))(?:\r?\n)?---[ \t]*(?:\r?\n|\z)`)
+
+// cutFrontMatter splits a model card into its YAML, which may be empty, and its text.
+func cutFrontMatter(card []byte) (meta, body []byte) {
+	m := frontMatter.FindSubmatchIndex(card)
+	if m == nil {
+		return nil, card
+	}
+	return card[m[2]:m[3]], card[m[1]:]
+}
+
+// fact is a line of the front matter that is shown.
+type fact struct {
+	Name   string
+	Values []string
+}
+
+// facts reads what a card says of the model in its front matter; of YAML that
+// is none, nothing.
+func facts(meta []byte) []fact {
+	var m map[string]any
+	if yaml.Unmarshal(meta, &m) != nil {
+		return nil
+	}
+	var out []fact
+	for _, key := range []string{"license", "library_name", "pipeline_tag", "datasets", "metrics", "tags"} {
+		f := fact{Name: strings.ReplaceAll(strings.TrimSuffix(key, "_name"), "_", " ")}
+		switch v := m[key].(type) {
+		case string:
+			f.Values = []string{v}
+		case []any:
+			for _, e := range v {
+				if s, ok := e.(string); ok {
+					f.Values = append(f.Values, s)
+				}
+			}
+		}
+		if f.Values != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// markdown renders the Markdown of repositories, which may hold any HTML, to
+// HTML that may stand in a page.
+type markdown struct {
+	md     goldmark.Markdown
+	policy func(images string) *bluemonday.Policy
+}
+
+func newMarkdown() markdown {
+	return markdown{
+		md: goldmark.New(goldmark.WithExtensions(extension.Linkify, extension.Strikethrough,
+			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
+			goldmark.WithParserOptions(parser.WithAutoHeadingID()), goldmark.WithRendererOptions(html.WithUnsafe())),
+		policy: func(images string) *bluemonday.Policy {
+			p := bluemonday.UGCPolicy()
+			p.AllowAttrs("id").Matching(regexp.MustCompile(`^[\p{L}\p{N}_-]+$`)).OnElements("h1", "h2", "h3", "h4", "h5", "h6")
+			p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|right|center)$`)).OnElements("td", "th", "p", "div", "img")
+			p.RequireNoFollowOnLinks(true)
+			p.RewriteSrc(func(u *url.URL) { // only images of the repository itself are loaded
+				if u.Scheme == "" && u.Host == "" && u.Path != "" {
+					*u = *resolveLink(images, u)
+				}
+			})
+			return p
+		},
+	}
+}
+
+// render renders a file: what it links to relative to itself is below links,
+// its images are below images.
+func (m markdown) render(source []byte, links, images string) (template.HTML, error) {
+	doc := m.md.Parser().Parse(text.NewReader(source))
+	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		l, ok := n.(*ast.Link)
+		if !ok || !entering {
+			return ast.WalkContinue, nil
+		}
+		if u, err := url.Parse(string(l.Destination)); err == nil && u.Scheme == "" && u.Host == "" && u.Path != "" {
+			l.Destination = []byte(resolveLink(links, u).String())
+		}
+		return ast.WalkContinue, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("hubserver: markdown: %w", err)
+	}
+	var b bytes.Buffer
+	if err := m.md.Renderer().Render(&b, source, doc); err != nil {
+		return "", fmt.Errorf("hubserver: markdown: %w", err)
+	}
+	return template.HTML(m.policy(images).SanitizeReader(&b).String()), nil
+}
+
+// resolveLink is where a relative address leads from a folder, which it does
+// not leave upwards.
+func resolveLink(folder string, u *url.URL) *url.URL {
+	out := *u
+	p := path.Clean("/" + u.EscapedPath())
+	out.Path, _ = url.PathUnescape(folder + p) // of what EscapedPath made
+	out.RawPath = folder + p
+	return &out
+}

@@ -1,0 +1,163 @@
+package hubserver
+
+import (
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const testCard = `---
+license: mit
+tags: [polymers, <b>]
+---
+# Tg
+
+[config](config.json) [deep](a%20b/x.txt) [out](https://example.org/) [up](../../../etc/passwd)
+![plot](plots/p.png)
+
+<script>alert(1)</script><img src="plots/p.png" onerror="alert(2)"><a href="javascript:alert(3)">x</a>
+<img src="https://example.org/track.png"><style>body{}</style><iframe src="x"></iframe>
+`
+
+// newPages is a Hub under /hub with a public and a private repository.
+func newPages(t *testing.T, c Config) *Server {
+	c.Prefix, c.Tokens = "/hub", []string{"hf_local"}
+	s := newServer(t, c)
+	write := func(target, body string) {
+		t.Helper()
+		r := httptest.NewRequest("POST", "/hub"+target, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer hf_local")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != 200 {
+			t.Fatalf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+	write("/api/repos/create", `{"name":"acme/tg"}`)
+	write("/api/repos/create", `{"name":"acme/secret","private":true}`)
+	write("/api/models/acme/tg/commit/main", `{"key":"header","value":{"summary":"first <b>","description":"why"}}`+"\n"+
+		line("README.md", testCard)+line("config.json", "{}")+line("a b/x.txt", "text & <i>")+line("a b/#1.md", "[x](x.txt)")+
+		line("plots/p.png", "\x89PNG")+line("t.csv", "a,b\n1,<u>\n")+line("broken.csv", "a,\"b\n1")+line("empty.txt", "")+line("w.bin", "\x00\x01")+
+		line("large.csv", "a,b\n"+strings.Repeat("1,2\n", maxBlob/2)))
+	write("/api/models/acme/tg/tag/main", `{"tag":"v1.0.0"}`)
+	write("/api/models/acme/tg/branch/dev%2Fone", `{}`)
+	write("/api/models/acme/tg/commit/dev%2Fone", header+line("config.json", "{ }")+`{"key":"deletedFile","value":{"path":"t.csv"}}`)
+	return s
+}
+
+// TestPages follows every link there is from the first page on: each leads to a
+// page or a file, and no page runs or loads what it may not.
+func TestPages(t *testing.T) {
+	s := newPages(t, Config{})
+	links := regexp.MustCompile(`(?:href|src)="([^"]*)"`)
+	seen := map[string]bool{"/hub/": true}
+	for queue := []string{"/hub/"}; len(queue) > 0; queue = queue[1:] {
+		w := call(s, "GET", queue[0], nil)
+		if queue[0] == "/hub/acme/tg/blob/dev%2Fone/t.csv" { // the file is not on this branch
+			if !strings.Contains(w.Body.String(), "/hub/acme/tg/tree/dev%2Fone") {
+				t.Errorf("%s does not lead on", queue[0])
+			}
+			continue
+		}
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", queue[0], w.Code, w.Body)
+			continue
+		}
+		if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			continue
+		}
+		if got := w.Header().Get("Content-Security-Policy"); got != pagePolicy {
+			t.Errorf("%s: policy %q", queue[0], got)
+		}
+		body := w.Body.String()
+		for _, bad := range []string{"<script", "onerror", "javascript:", "<iframe", "<b>]", "<i>", "<u>", "secret", "first <b>"} {
+			if strings.Contains(body, bad) {
+				t.Errorf("%s holds %q", queue[0], bad)
+			}
+		}
+		for _, m := range links.FindAllStringSubmatch(body, -1) {
+			link, _, _ := strings.Cut(html.UnescapeString(m[1]), "#")
+			u, err := url.Parse(link)
+			switch {
+			case err != nil:
+				t.Errorf("%s links to %q: %v", queue[0], link, err)
+			case u.Scheme != "" || link == "" || strings.Contains(link, "etc/passwd"):
+			case !strings.HasPrefix(link, "/hub/"):
+				t.Errorf("%s links to %q", queue[0], link)
+			case !seen[link]:
+				seen[link] = true
+				queue = append(queue, link)
+			}
+		}
+	}
+	for _, want := range []string{
+		"/hub/acme/tg", "/hub/acme/tg?revision=v1.0.0", "/hub/acme/tg/tree/dev%2Fone", "/hub/acme/tg/blob/main/config.json",
+		"/hub/acme/tg/blob/main/a%20b/x.txt", "/hub/acme/tg/blob/main/a%20b/%231.md", "/hub/acme/tg/resolve/main/plots/p.png",
+		"/hub/acme/tg/resolve/main/w.bin?download=true", "/hub/acme/tg/commits/main", "/hub/acme/tg/refs", "/hub/_assets/style.css",
+	} {
+		if !seen[want] {
+			t.Errorf("no link leads to %s", want)
+		}
+	}
+}
+
+// TestPageContent holds that a file is shown as what it is.
+func TestPageContent(t *testing.T) {
+	s := newPages(t, Config{})
+	for target, want := range map[string]string{
+		"/hub/acme/tg":                            `<h1 id="tg">Tg</h1>`,
+		"/hub/acme/tg?revision=dev/one":           "Revision <b>dev/one</b>",
+		"/hub/acme/tg/blob/main/a%20b/x.txt":      "text &amp; &lt;i&gt;",
+		"/hub/acme/tg/blob/main/a%20b/%231.md":    `href="/hub/acme/tg/blob/main/a%20b/x.txt"`,
+		"/hub/acme/tg/blob/main/t.csv":            "<td>1</td><td>&lt;u&gt;</td>",
+		"/hub/acme/tg/blob/main/broken.csv":       "a,&#34;b",
+		"/hub/acme/tg/blob/main/large.csv":        "The beginning only",
+		"/hub/acme/tg/blob/main/empty.txt":        "The file is empty.",
+		"/hub/acme/tg/blob/main/w.bin":            "This file is not text.",
+		"/hub/acme/tg/commits/dev%2Fone":          "first &lt;b&gt;",
+		"/hub/acme/tg/commit/dev%2Fone":           "<td>deleted</td>",
+		"/hub/acme/tg/tree/main/a%20b":            "x.txt",
+		"/hub/models/acme/tg/tree/main":           "config.json", // as clients are told
+		"/hub/api/models?search=TG":               `"id":"acme/tg"`,
+		"/hub/acme/tg/resolve/main/t.csv?x=large": "1,<u>",
+	} {
+		if w := call(s, "GET", target, nil); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d, without %q:\n%s", target, w.Code, want, w.Body)
+		}
+	}
+	if w := call(s, "GET", "/hub/acme/tg/resolve/main/t.csv?download=true", nil); !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("a download says %q", w.Header().Get("Content-Disposition"))
+	}
+	for target, status := range map[string]int{
+		"/hub/acme/none": 401, "/hub/acme/secret": 401, "/hub/acme/tg/tree/v9": 404, "/hub/acme/tg/blob/main/nope": 404,
+		"/hub/acme/tg/tree/main/nope": 404, "/hub/acme/tg/blob/main/..%2f..%2fHEAD": 404, "/hub/_assets/layout.html": 404,
+	} {
+		if w := call(s, "GET", target, nil); w.Code != status {
+			t.Errorf("%s: %d, want %d", target, w.Code, status)
+		}
+	}
+}
+
+// TestSession holds that a browser's session reads all and changes nothing.
+func TestSession(t *testing.T) {
+	s := newPages(t, Config{Session: func(r *http.Request) bool { _, err := r.Cookie("session"); return err == nil }})
+	do := func(method, target, body string) int {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		r.AddCookie(&http.Cookie{Name: "session", Value: "x"})
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := do("GET", "/hub/acme/secret", ""); got != 200 {
+		t.Errorf("a private page: %d", got)
+	}
+	if got := do("POST", "/hub/api/models/acme/secret/tag/main", `{"tag":"x"}`); got != 401 {
+		t.Errorf("a change: %d", got)
+	}
+	if got := do("DELETE", "/hub/api/repos/delete", `{"name":"acme/tg"}`); got != 401 {
+		t.Errorf("a deletion: %d", got)
+	}
+}
