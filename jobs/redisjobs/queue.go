@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -26,8 +27,10 @@ func NewQueue(r redis.UniversalClient) *Queue {
 
 // Enqueue adds t, or does nothing while a task of its ID waits or is worked on.
 // One that is done or archived gives way: whoever enqueues again has found a
-// record that still needs the work. An error is of code Unavailable unless t is
-// no task at all.
+// record that still needs the work. One whose worker Redis has not heard of for
+// longer than its lease gets a second beside it, since asynq itself may take two
+// minutes to see that. An error is of code Unavailable unless t is no task at
+// all.
 func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
 	task, opts, err := encode(t)
 	if err != nil {
@@ -41,6 +44,10 @@ func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
 		return unavailable(t, err)
 	}
 	given, err := q.giveWay(t)
+	if err == nil && !given {
+		given, err = q.lost(ctx, t)
+		opts = append(opts, asynq.TaskID(t.ID()+":again")) // the last one counts
+	}
 	if err != nil || !given {
 		return unavailable(t, err)
 	}
@@ -69,6 +76,15 @@ func (q *Queue) giveWay(t jobs.Task) (bool, error) {
 		err = nil
 	}
 	return err == nil, err
+}
+
+// lost reports whether the task of t's ID is active and its worker's lease over.
+func (q *Queue) lost(ctx context.Context, t jobs.Task) (bool, error) {
+	until, err := q.redis.ZScore(ctx, leaseKey(queueOf(t.Kind)), t.ID()).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, nil // not active
+	}
+	return err == nil && int64(until) < time.Now().Unix(), err
 }
 
 // Depth counts the tasks of each kind that wait to be worked on: pending,

@@ -81,3 +81,43 @@ func TestEnqueueFails(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// A task whose worker has not been heard of for longer than its lease does not
+// keep another one from doing the work.
+func TestEnqueueBesideTheLost(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
+		task := fold("tj_1", 0)
+		enqueue(t, r, task)
+		started, release := make(chan struct{}, 2), make(chan struct{})
+		defer close(release)
+		serve(t, r, patience, func(context.Context, jobs.Task) error {
+			started <- struct{}{}
+			<-release
+			return nil
+		})
+		receive(t, started, "the task")
+		depth := func() int {
+			t.Helper()
+			n, err := redisjobs.NewQueue(r).Depth()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n[jobs.TrainFold]
+		}
+		if enqueue(t, r, task); depth() != 0 {
+			t.Fatal("a task that is worked on was enqueued again")
+		}
+		// As if the worker had been silent for long.
+		if err := r.ZAdd(t.Context(), "asynq:{fold}:lease", redis.Z{Score: 1, Member: task.ID()}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		enqueue(t, r, task)
+		if err := r.ZAdd(t.Context(), "asynq:{fold}:lease", redis.Z{Score: 1, Member: task.ID()}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		enqueue(t, r, task)
+		if n := depth(); n != 1 {
+			t.Errorf("%d tasks wait beside the lost one, want one", n)
+		}
+	})
+}
