@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +23,9 @@ import (
 	"polyid-trainer/storage/file"
 	"polyid-trainer/storage/hub"
 )
+
+// scratchDir, in DATA_DIR, holds what a crash may leave behind.
+const scratchDir = "tmp"
 
 // App is the process, put together. Make one with New, then Run it.
 type App struct {
@@ -36,15 +40,10 @@ type App struct {
 	secret   string // signs webhooks
 
 	ready    map[string]func(context.Context) error // what the service depends on
+	around   []echo.MiddlewareFunc
 	handler  http.Handler
 	services []service
 	opened   []func() error // what Close closes, last first
-}
-
-// service is something that runs beside the HTTP server until ctx ends.
-type service struct {
-	name string
-	run  func(ctx context.Context) error
 }
 
 // New opens what c names and binds the address; nothing is served yet. The
@@ -83,6 +82,9 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 			return nil, err
 		}
 	}
+	if err := a.makeScratch(); err != nil {
+		return nil, err
+	}
 	areas, err := a.openHub()
 	if err != nil {
 		return nil, err
@@ -93,6 +95,15 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	}
 	a.handler = a.newHandler(append(areas, more...))
 	return a, nil
+}
+
+// makeScratch empties the directory for what is being received or computed.
+func (a *App) makeScratch() error {
+	dir := filepath.Join(a.config.DataDir, scratchDir)
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return fmt.Errorf("DATA_DIR: %w", err)
+	}
+	return nil
 }
 
 func (a *App) closing(f func() error) { a.opened = append(a.opened, f) }
@@ -137,13 +148,17 @@ func (a *App) mayPublish(repo string) bool {
 	return false
 }
 
+// mayUse reports whether predictions may load models from a repository: those
+// that jobs publish to, and the one that is served.
+func (a *App) mayUse(repo string) bool { return repo == a.config.HubRepo || a.mayPublish(repo) }
+
 // newHandler serves areas over HTTP.
 func (a *App) newHandler(areas []httpapi.Area) http.Handler {
 	tokens := make([]httpapi.Token, len(a.config.APITokens))
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Ready: a.ready, Version: version(), Log: a.log}, areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Ready: a.ready, Around: a.around, Version: version(), Log: a.log}, areas...)
 }
 
 // storageReady asks for an object that is not there, and is told so.

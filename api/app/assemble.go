@@ -3,19 +3,24 @@ package app
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"time"
 
+	"polyid-trainer/api/datasets"
+	"polyid-trainer/api/estimate"
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/metrics"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/localqueue"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
-	"polyid-trainer/jobs/retention"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/worker/predict"
+	"polyid-trainer/worker/publish"
 	"polyid-trainer/worker/runner"
+	"polyid-trainer/worker/webhook"
 )
 
 const (
@@ -28,86 +33,150 @@ const (
 	spareThreads = 4
 )
 
-// assemble makes the services that the role calls for, and the areas of the
-// HTTP interface that show them.
-func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
-	var shared *metrics.Sources
-	if a.redis != nil {
-		store, queue, live := records.New(a.patient), redisjobs.NewQueue(a.redis), redisjobs.Live{Redis: a.redis}
-		shared = &metrics.Sources{Queue: queue, Jobs: store, Live: live, Now: time.Now, Log: a.log}
-	}
-	m := metrics.New(version(), shared)
-	areas = append(areas, &httpapi.Metrics{Handler: m.Handler()})
-
-	var predictor *predict.Predictor
-	var results *predictions.Store
-	if a.redis != nil {
-		results = predictions.NewStore(a.patient)
-	}
-	if a.config.Role != RoleJobs {
-		predictor = a.newPredictor(m, results)
-	}
-	if a.redis == nil {
-		a.ready["model"] = func(context.Context) error { return predictor.Models.Ready() } // there is nothing else to do
-		return areas, nil
-	}
-	a.ready["redis"] = func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }
-	store, queue := records.New(a.patient), redisjobs.NewQueue(a.redis)
-	areas = append(areas, &httpapi.Queues{Redis: a.redis}, &httpapi.Usage{Store: store})
-	tasks := map[jobs.Kind]func(context.Context, jobs.Task) error{}
-	var pools []redisjobs.Pool
-	handle := func(kind jobs.Kind, concurrency int, f func(context.Context, jobs.Task) error) {
-		tasks[kind] = f
-		pools = append(pools, redisjobs.Pool{Kinds: []jobs.Kind{kind}, Concurrency: concurrency})
-	}
-	if predictor != nil {
-		handle(jobs.Predict, predictTasks, predictor.Handle)
-	}
-	if len(pools) > 0 {
-		server := &redisjobs.Server{Redis: a.redis, Pools: pools, Grace: grace, Log: a.log,
-			Handler: m.Tasks(func(ctx context.Context, t jobs.Task) error {
-				f, ok := tasks[t.Kind]
-				if !ok {
-					return jobs.Permanent(fmt.Errorf("this process does not %s", t.Kind))
-				}
-				return f(ctx, t)
-			})}
-		a.serve("tasks", server.Serve)
-	}
-	if a.config.embeddedRedis() {
-		if err := a.embedWorker(ctx, store); err != nil {
-			return nil, err
-		}
-	} else { // workers reconcile too; but what this process does must not wait for one
-		a.serve("reconcile", a.inTurn("reconcile", jobs.Every, (&jobs.Reconciler{Store: store, Queue: queue, Now: time.Now, Log: a.log}).Reconcile))
-	}
-	a.serve("predictions", a.inTurn("predictions", jobs.Every, func(ctx context.Context) error {
-		return results.Reconcile(ctx, queue, time.Now())
-	}))
-	sweeper := &retention.Service{Jobs: store, Bucket: a.patient, Predictions: results, Now: time.Now, Log: a.log}
-	a.serve("retention", a.inTurn("retention", retention.Every, sweeper.Sweep))
-	return areas, nil
+// service is something that runs beside the HTTP server until ctx ends.
+type service struct {
+	name string
+	run  func(ctx context.Context) error
 }
 
 func (a *App) serve(name string, run func(context.Context) error) {
 	a.services = append(a.services, service{name, run})
 }
 
-// newPredictor answers predictions, with the models it loads from the Hub.
-func (a *App) newPredictor(m *metrics.Metrics, results *predictions.Store) *predict.Predictor {
-	models := predict.NewModels(predict.ModelsConfig{
-		Hub: a.hub, NewEngine: cpu.New, Default: jobs.Revision{Repo: a.config.HubRepo, Revision: "main"},
-		Allow: a.mayPublish, Log: a.log,
+// parts are what the areas of the HTTP interface and the services share.
+type parts struct {
+	store   *records.Store // nil with RoleInference, as what follows
+	queue   *redisjobs.Queue
+	live    redisjobs.Live
+	metrics *metrics.Metrics
+
+	results   *predictions.Store
+	models    *predict.Models // nil with RoleJobs, as what follows
+	predictor *predict.Predictor
+}
+
+// assemble makes the services that the role calls for, and the areas of the
+// HTTP interface that show them.
+func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
+	p := &parts{results: predictions.NewStore(a.patient)}
+	var shared *metrics.Sources
+	if a.redis != nil {
+		p.store, p.queue, p.live = records.New(a.patient), redisjobs.NewQueue(a.redis), redisjobs.Live{Redis: a.redis}
+		shared = &metrics.Sources{Queue: p.queue, Jobs: p.store, Live: p.live, Now: time.Now, Log: a.log}
+	}
+	p.metrics = metrics.New(version(), shared)
+	a.around = append(a.around, p.metrics.HTTP)
+	areas = append(areas, &httpapi.Metrics{Handler: p.metrics.Handler()})
+	if a.config.Role != RoleJobs {
+		areas = append(areas, a.inference(p)...)
+	}
+	if a.config.Role != RoleInference {
+		more, err := a.training(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		areas = append(areas, more...)
+	}
+	return areas, nil
+}
+
+// inference makes what predicts.
+func (a *App) inference(p *parts) []httpapi.Area {
+	served := jobs.Revision{Repo: a.config.HubRepo, Revision: "main"}
+	p.models = predict.NewModels(predict.ModelsConfig{
+		Hub: a.hub, NewEngine: cpu.New, Default: served, Allow: a.mayUse, Log: a.log,
 	})
 	a.serve("models", func(ctx context.Context) error {
 		tick := time.NewTicker(predict.DefaultPoll)
 		defer tick.Stop()
-		models.Run(ctx, tick.C)
+		p.models.Run(ctx, tick.C)
 		return nil
 	})
-	return predict.New(predict.Config{
-		Models: models, Store: results, Worker: worker(), Log: a.log, Observe: m.Predicted,
+	scratch := filepath.Join(a.config.DataDir, scratchDir)
+	p.predictor = predict.New(predict.Config{
+		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch,
 	})
+	var queue jobs.Queue = p.queue
+	if a.redis == nil {
+		local := localqueue.New(p.metrics.Tasks(p.predictor.Handle), a.log)
+		a.serve("predictions", func(ctx context.Context) error { local.Run(ctx, predictTasks); return nil })
+		a.ready["model"] = func(context.Context) error { return p.models.Ready() } // there is nothing else to do
+		a.serve("reconcile", a.every(jobs.Every, "predictions", a.alone, func(ctx context.Context) error {
+			return p.results.Reconcile(ctx, local, time.Now())
+		}))
+		queue = local
+	}
+	return []httpapi.Area{
+		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, TempDir: scratch},
+		&httpapi.Compat{Predictor: p.predictor, Models: p.models},
+		&httpapi.Models{Serving: p.models, Hub: a.hub, Default: served, Allow: a.mayPublish},
+	}
+}
+
+// training makes what takes jobs, and carries out what must not leave this
+// process: publications, webhooks, predictions.
+func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
+	a.ready["redis"] = func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }
+	publisher := &publish.Publisher{
+		Store: p.store, Queue: p.queue, Bucket: a.patient, Hub: a.hub, Repo: a.config.HubRepo, Allow: a.mayPublish,
+		Server: a.URL(), Worker: worker(), Log: a.log,
+		Published: func(string) {
+			if p.models != nil {
+				p.models.Moved()
+			}
+		},
+	}
+	notifier, err := webhook.New(webhook.Config{
+		Store: p.store, Secret: a.secret, AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: p.metrics.Webhook,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.tasks(p, publisher, notifier)
+	keys := httpapi.NewKeys(a.patient, time.Now)
+	a.housekeeping(p, keys)
+	if a.config.embeddedRedis() {
+		if err := a.embedWorker(ctx, p.store); err != nil {
+			return nil, err
+		}
+	}
+	ask := &preflight{publisher, a.hub}
+	library := datasets.New(a.patient, datasets.Limits{}, time.Now)
+	return []httpapi.Area{
+		&httpapi.Datasets{Library: library},
+		&httpapi.TrainingJobs{
+			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: keys,
+			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
+			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
+		},
+		&httpapi.Queues{Redis: a.redis},
+		&httpapi.Usage{Store: p.store},
+	}, nil
+}
+
+// tasks works off the queues that are this process': each kind has a pool of its
+// own, so that none waits for another.
+func (a *App) tasks(p *parts, publisher *publish.Publisher, notifier *webhook.Notifier) {
+	handlers := map[jobs.Kind]func(context.Context, jobs.Task) error{}
+	var pools []redisjobs.Pool
+	handle := func(kind jobs.Kind, concurrency int, f func(context.Context, jobs.Task) error) {
+		handlers[kind] = f
+		pools = append(pools, redisjobs.Pool{Kinds: []jobs.Kind{kind}, Concurrency: concurrency})
+	}
+	handle(jobs.Publish, publishTasks, publisher.Handle)
+	handle(jobs.Notify, notifyTasks, notifier.Handle)
+	if p.predictor != nil {
+		handle(jobs.Predict, predictTasks, p.predictor.Handle)
+	}
+	server := &redisjobs.Server{Redis: a.redis, Pools: pools, Grace: grace, Log: a.log,
+		Handler: p.metrics.Tasks(func(ctx context.Context, t jobs.Task) error {
+			f, ok := handlers[t.Kind]
+			if !ok {
+				return jobs.Permanent(fmt.Errorf("this process does not %s", t.Kind))
+			}
+			return f(ctx, t)
+		})}
+	a.serve("tasks", server.Serve)
 }
 
 // embedWorker makes the worker that trains in this process.
@@ -127,29 +196,4 @@ func (a *App) embedWorker(ctx context.Context, store *records.Store) error {
 		return worker.Run(ctx)
 	})
 	return nil
-}
-
-// inTurn does something at once and then every so often until ctx ends; of all
-// processes that share the Redis, one at a time does it. What fails is logged,
-// and tried again the next time.
-func (a *App) inTurn(what string, every time.Duration, do func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			// A little less than a period, or a turn would still be taken at the next.
-			mine, err := redisjobs.Turn(ctx, a.redis, what, every*9/10)
-			if err == nil && mine {
-				err = do(ctx)
-			}
-			if err != nil && ctx.Err() == nil {
-				a.log.Error("housekeeping failed, to be tried again", "what", what, "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-		}
-	}
 }
