@@ -21,8 +21,8 @@ const retryTurn = time.Second
 
 func turnKey(repo string) string { return "hub/turns/" + strings.ReplaceAll(repo, "/", "--") + ".json" }
 
-// enter waits for the publication's turn at a repository. leave ends it; lost
-// is closed if it was taken away, as it may be from one that has been asleep.
+// enter waits for the publication's turn at a repository. leave ends it; the
+// context ends if it was taken away, as it may be from one that has been asleep.
 func (a *attempt) enter(ctx context.Context, repo string) (_ context.Context, leave func(), err error) {
 	key := turnKey(repo)
 	take := func(t *turn) error { return t.Take(a.now(), a.Worker, a.token) }

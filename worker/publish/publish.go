@@ -191,18 +191,18 @@ func (a *attempt) settle(ctx context.Context, cause error, done *jobs.Publicatio
 	default:
 		a.log.Warn("publishing failed", "error", err, "state", j.State, "tries", j.Tries)
 	}
-	return a.next(ctx, j)
+	a.next(ctx, j)
+	return nil
 }
 
-// next enqueues what the job needs now: its webhooks. The reconciler would too,
-// later.
-func (a *attempt) next(ctx context.Context, j *jobs.Job) error {
+// next enqueues what the job needs now: its webhooks. What it cannot enqueue the
+// reconciler will.
+func (a *attempt) next(ctx context.Context, j *jobs.Job) {
 	for _, t := range jobs.Needed(a.now(), j, nil) {
 		if err := a.Queue.Enqueue(ctx, t); err != nil {
 			a.log.Warn("enqueuing, the reconciler will", "task", t.ID(), "error", err)
 		}
 	}
-	return nil
 }
 
 // wait is the time between the n-th failed try, from 1, and the next: 5 s,
