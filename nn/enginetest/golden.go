@@ -68,7 +68,13 @@ func Full(t testing.TB) *Golden {
 	if _, err := os.Stat(filepath.Join(dir, "full_weights.npz")); err != nil {
 		t.Skip("no full_weights.npz: set GOLDEN_DIR to a folder with PolyID's full case, or make one with testdata/gen_polyid.py")
 	}
-	return load(t, os.DirFS(dir), "full", nn.Config{MolFeatures: 128}, 3.9e-4)
+	g := load(t, os.DirFS(dir), "full", nn.Config{MolFeatures: 128}, 3.9e-4)
+	// One hidden unit of one atom gets 1.1e-6 in float64, with roundings of
+	// 1e-5 on the way: whether relu lets it pass is chance, and moves that block's
+	// gradients by 2 %. PolyID's passed, so it is moved off the edge to that side.
+	bias, _ := g.Params.Tensor("block9.node.dense1.bias")
+	bias.Data[29] += 3e-5
+	return g
 }
 
 // goldenDir is GOLDEN_DIR or its default.
