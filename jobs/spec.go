@@ -57,6 +57,9 @@ type Destination struct {
 	Tag     string  `json:"tag"`     // "" sets none
 	Private *bool   `json:"private"` // nil: a new repository is private, an existing one keeps its own
 	Promote Promote `json:"promote"`
+	// SaveTraining puts the training rows into Python's files, as PolyID's
+	// save_training does.
+	SaveTraining bool `json:"save_training,omitempty"`
 }
 
 // MarshalJSON writes no tag as null, as the API does.

@@ -190,6 +190,25 @@ func (c *corpus) chainsOf(rows []int) []int {
 	return out
 }
 
+// own is the chains of the job's own table, without those of another hold-out
+// table.
+func (c *corpus) own() *data.Table {
+	n := c.first[c.rows]
+	return &data.Table{
+		Structures: c.chains.Structures[:n], Targets: c.chains.Targets, Y: c.chains.Y[:n*len(c.chains.Targets)],
+		Origin: c.chains.Origin[:n], InputRows: c.chains.InputRows,
+	}
+}
+
+// folds are folds of rows as folds of chains.
+func (c *corpus) folds(rows data.Folds) data.Folds {
+	out := make(data.Folds, len(rows))
+	for i, f := range rows {
+		out[i] = data.Fold{Train: c.chainsOf(f.Train), Validate: c.chainsOf(f.Validate)}
+	}
+	return out
+}
+
 // groupKeys names what the network cannot tell apart: rows share one when they
 // have chains with equal graphs, or are connected by rows that do.
 func (c *corpus) groupKeys() []string {

@@ -41,11 +41,11 @@ func (p *Pipeline) finalize(ctx context.Context, id string) error {
 		return j.Finalize(p.now())
 	}
 	return p.stage(ctx, id, []jobs.State{jobs.Training, jobs.Finalizing}, enter, func(ctx context.Context, s *stage) error {
-		r, err := s.assemble(ctx, folds)
+		r, rows, err := s.assemble(ctx, folds)
 		if err != nil {
 			return err
 		}
-		if err := s.write(ctx, r); err != nil {
+		if err := s.write(ctx, r, rows); err != nil {
 			return err
 		}
 		metrics, err := json.Marshal(r.Metrics)
@@ -62,43 +62,47 @@ func (p *Pipeline) finalize(ctx context.Context, id string) error {
 	})
 }
 
-// assemble makes the revision.
-func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Revision, error) {
+// assemble makes the revision, and the training rows that Python's files hold if
+// the job asks for them.
+func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Revision, *keras.Rows, error) {
 	item, err := s.shared.borrow(ctx, s.job.ID, func() (*corpus, *Preparation, error) { return s.load(ctx, s.job) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer s.shared.giveBack(item)
 	c, prep := item.corpus, item.prep
 	if len(folds) != len(prep.Folds) {
-		return nil, failure("folds_missing", "there are %d fold records for %d folds", len(folds), len(prep.Folds))
+		return nil, nil, failure("folds_missing", "there are %d fold records for %d folds", len(folds), len(prep.Folds))
 	}
 	r := &revision.Revision{Folds: prep.Folds}
 	var held [][]float64 // of each fold: its predictions of the hold-out rows
+	rows := &keras.Rows{Table: c.own()}
 	for i, f := range folds {
 		m, err := readModel(ctx, s.Bucket, f.Result.Model)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		seen, unseen, err := s.predict(ctx, c, m, prep.Folds[i].Validate, prep.Holdout)
+		validated, unseen, err := s.predict(ctx, c, m, prep.Folds[i].Validate, prep.Holdout)
 		if err != nil {
-			return nil, fmt.Errorf("scoring fold %d: %w", i, err)
+			return nil, nil, fmt.Errorf("scoring fold %d: %w", i, err)
 		}
+		k := len(m.Targets)
+		rows.Predicted = append(rows.Predicted, validated)
+		seen := c.mean(prep.Folds[i].Validate, validated, k)
 		for n, row := range prep.Folds[i].Validate {
-			k := len(m.Targets)
 			r.Predictions = append(r.Predictions, revision.OutOfFold(row, i, prep.Groups[row], c.name(row), c.table.Values(row), seen[n*k:(n+1)*k]))
 		}
-		held = append(held, unseen)
+		held = append(held, c.mean(prep.Holdout, unseen, k))
 		r.Models = append(r.Models, m)
 		history, err := s.history(ctx, i)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.History = append(r.History, history)
 	}
 	r.Calibration, err = ensemble.Calibrate(r.Models[0].Targets, len(folds), revision.CalibrationRows(r.Predictions))
 	if err != nil {
-		return nil, failure("calibration", "%v", err)
+		return nil, nil, failure("calibration", "%v", err)
 	}
 	for n, row := range prep.Holdout {
 		at := row
@@ -109,7 +113,7 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 			revision.HeldOut(at, prep.Groups[row], c.name(row), c.table.Values(row), combine(r.Calibration, held, n, len(r.Models[0].Targets))))
 	}
 	if r.Domain, err = c.domain(ctx, inFolds(prep.Folds)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Metrics = revision.Measure(c.table, prep.Folds, r.Predictions)
 	for i, f := range folds {
@@ -117,7 +121,11 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 		m.Epochs, m.BestEpoch, m.BestValLoss = f.Result.Epochs, f.Result.BestEpoch, train.Measure(f.Result.BestValLoss)
 	}
 	r.Config = s.config(c, prep, folds)
-	return r, nil
+	if p := s.job.Spec.Publish; p == nil || !p.SaveTraining {
+		return r, nil, nil
+	}
+	rows.Folds, rows.History = c.folds(prep.Folds), r.History
+	return r, rows, nil
 }
 
 // readModel reads a fold's best weights.
@@ -152,9 +160,9 @@ func (s *stage) history(ctx context.Context, fold int) ([]train.Epoch, error) {
 // maxHistory bounds a fold's history in bytes: a million epochs of some targets.
 const maxHistory = 1 << 30
 
-// predict gives a model's predictions of rows, in the targets' units, [rows ×
-// targets]: those of a row's chains on average.
-func (s *stage) predict(ctx context.Context, c *corpus, m *checkpoint.Model, sets ...[]int) (seen, unseen []float64, err error) {
+// predict gives a model's predictions of the chains of rows, in the targets'
+// units, [chains × targets].
+func (s *stage) predict(ctx context.Context, c *corpus, m *checkpoint.Model, seen, unseen []int) (a, b []float64, err error) {
 	engine, err := s.NewEngine(m.Config, m.Sizes(), 0)
 	if err != nil {
 		return nil, nil, err
@@ -163,24 +171,20 @@ func (s *stage) predict(ctx context.Context, c *corpus, m *checkpoint.Model, set
 	if err := engine.SetState(&nn.State{Weights: m.Weights}); err != nil {
 		return nil, nil, err
 	}
-	out := make([][]float64, len(sets))
-	err = aside(func() error {
-		for i, rows := range sets {
-			if out[i], err = c.predict(ctx, engine, m, rows); err != nil {
-				return err
-			}
+	err = aside(func() (err error) {
+		if a, err = c.predict(ctx, engine, m, seen); err == nil {
+			b, err = c.predict(ctx, engine, m, unseen)
 		}
-		return nil
+		return err
 	})
-	return out[0], out[1], err
+	return a, b, err
 }
 
 func (c *corpus) predict(ctx context.Context, engine nn.Engine, m *checkpoint.Model, rows []int) ([]float64, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	k := len(m.Targets)
-	scaled, err := train.Predict(ctx, engine, c.set.Bind(m.Vocab, c.chainsOf(rows)), k)
+	scaled, err := train.Predict(ctx, engine, c.set.Bind(m.Vocab, c.chainsOf(rows)), len(m.Targets))
 	if err != nil {
 		return nil, err
 	}
@@ -188,20 +192,24 @@ func (c *corpus) predict(ctx context.Context, engine nn.Engine, m *checkpoint.Mo
 	for i, x := range scaled {
 		wide[i] = float64(x)
 	}
-	perChain := m.Scaler.Inverse(wide)
-	out := make([]float64, 0, len(rows)*k)
+	return m.Scaler.Inverse(wide), nil
+}
+
+// mean takes values of the chains of rows to the rows, [rows × targets].
+func (c *corpus) mean(rows []int, chains []float64, targets int) []float64 {
+	out := make([]float64, 0, len(rows)*targets)
 	for _, row := range rows {
 		n := c.first[row+1] - c.first[row]
-		for t := range k {
+		for t := range targets {
 			sum := 0.0
 			for i := range n {
-				sum += perChain[i*k+t]
+				sum += chains[i*targets+t]
 			}
 			out = append(out, sum/float64(n))
 		}
-		perChain = perChain[n*k:]
+		chains = chains[n*targets:]
 	}
-	return out, nil
+	return out
 }
 
 // combine is the ensemble's prediction of the n-th hold-out row, from those of
@@ -254,7 +262,7 @@ func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, err
 }
 
 // write writes the revision's files, and those that PolyID loads.
-func (s *stage) write(ctx context.Context, r *revision.Revision) error {
+func (s *stage) write(ctx context.Context, r *revision.Revision, rows *keras.Rows) error {
 	put := func(path string, body []byte) error {
 		if s.until.passed(s.now()) {
 			if err := unrenewed(s.renew(ctx)); err != nil {
@@ -264,6 +272,6 @@ func (s *stage) write(ctx context.Context, r *revision.Revision) error {
 		return putOnce(ctx, s.Bucket, ModelPrefix(s.job.ID)+path, body)
 	}
 	return r.Write(put, func(put revision.Put) error {
-		return keras.Write(r.Models, keras.Options{Train: r.Config.Training}, put)
+		return keras.Write(r.Models, keras.Options{Train: r.Config.Training, Rows: rows}, put)
 	})
 }

@@ -249,6 +249,7 @@ func TestMonomers(t *testing.T) {
 	p := newPlant(t)
 	p.Chains.Replicates, p.Chains.DP = 3, 4
 	s := spec()
+	s.Publish.SaveTraining = true
 	s.Dataset, s.Holdout = data.Names{"mine"}, &data.Holdout{Dataset: data.Names{"other"}}
 	rows := "smiles_polymer,monomers,mechanism,Tg\n"
 	for i := range 12 {
@@ -281,6 +282,9 @@ func TestMonomers(t *testing.T) {
 	}
 	if c := r.Config.Chains; c.Replicates != 3 || c.DP != 0 || !slices.Equal(c.Notations, []data.Notation{data.Monomers, data.Polymer}) {
 		t.Errorf("chains %+v", c)
+	}
+	if body, err := fs.ReadFile(dir, "parameters.pk"); err != nil || !bytes.Contains(body, []byte("df_input")) {
+		t.Errorf("parameters.pk does not hold the training rows: %v", err)
 	}
 	if body, err := fs.ReadFile(dir, revision.PredictionsPath); err != nil || strings.Count(string(body), "\n") != 1+13+2 || !strings.Contains(string(body), "\n0,holdout,") {
 		t.Errorf("predictions: %v\n%s", err, body)

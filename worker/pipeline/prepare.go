@@ -143,13 +143,8 @@ func (p *Preparation) holdOut(all *data.Table, from int) (warnings []data.Warnin
 
 // graphStats counts what the network can tell apart, by chains.
 func (c *corpus) graphStats(folds data.Folds) data.GraphStats {
-	ofChains := make(data.Folds, len(folds))
-	for i, f := range folds {
-		ofChains[i] = data.Fold{Train: c.chainsOf(f.Train), Validate: c.chainsOf(f.Validate)}
-	}
-	n := c.first[c.rows] // the job's own
-	own := &data.Table{Structures: c.chains.Structures[:n], Targets: c.chains.Targets, Y: c.chains.Y[:n*len(c.chains.Targets)]}
-	return own.GraphStats(c.set.GraphKeys()[:n], ofChains)
+	own := c.own()
+	return own.GraphStats(c.set.GraphKeys()[:own.Rows()], c.folds(folds))
 }
 
 func (s *stage) warnings(split []data.Warning, graphs data.GraphStats) []jobs.Warning {
