@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 )
 
 var (
@@ -17,7 +18,10 @@ var (
 )
 
 // blobs stores content under its SHA-256. Content appears whole or not at all.
-type blobs struct{ dir string }
+type blobs struct {
+	dir   string
+	sweep *sweep
+}
 
 const spoolPattern = ".spool-*"
 
@@ -48,6 +52,14 @@ func (b blobs) size(oid string) (n int64, ok bool) {
 	return info.Size(), true
 }
 
+// keep is size for content that is about to be used: it is not collected soon.
+func (b blobs) keep(oid string) (n int64, ok bool) {
+	if !oidPattern.MatchString(oid) || !b.sweep.freshen(b.path(oid)) {
+		return 0, false
+	}
+	return b.size(oid)
+}
+
 // errDigest means that content is not what its name says.
 var errDigest = errors.New("content does not match its oid")
 
@@ -75,6 +87,12 @@ func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
 		return "", 0, errDigest
 	}
 	name := b.path(oid)
+	b.sweep.RLock() // the file is as old as its first byte until its name says that it is used
+	defer b.sweep.RUnlock()
+	now := time.Now()
+	if err = os.Chtimes(f.Name(), now, now); err != nil {
+		return "", 0, fmt.Errorf("hubserver: %w", err)
+	}
 	if err = os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}

@@ -302,7 +302,7 @@ func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
 		return g.addPointer(*got.large)
 	}
 	if p, ok := parsePointer(got.small); ok {
-		if n, stored := s.blobs.size(p.oid); !stored || n != p.size {
+		if n, stored := s.blobs.keep(p.oid); !stored || n != p.size {
 			return file{}, badRequest("%s points to an object that is not stored", name)
 		}
 	}
@@ -312,7 +312,7 @@ func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
 // lfsFile makes the file of an object uploaded before.
 func (s *Server) lfsFile(g *gitRepo, op *operation) (file, error) {
 	v := op.Value
-	if n, ok := s.blobs.size(v.OID); !ok || v.Algo != "sha256" || n != v.Size {
+	if n, ok := s.blobs.keep(v.OID); !ok || v.Algo != "sha256" || n != v.Size {
 		return file{}, badRequest("%s", fmt.Sprintf("%s: LFS object %.64s is not stored", v.Path, v.OID))
 	}
 	return g.addPointer(pointer{v.OID, v.Size})

@@ -26,6 +26,7 @@ import (
 type gitRepo struct {
 	dir     string
 	storage *filesystem.Storage
+	sweep   *sweep
 }
 
 // file is a file of a tree: a blob, which is a pointer if lfs is set.
@@ -35,15 +36,12 @@ type file struct {
 	lfs  *pointer
 }
 
-func openGit(dir string) (*gitRepo, error) {
-	return &gitRepo{dir, filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte))}, nil
+func openGit(dir string, s *sweep) *gitRepo {
+	return &gitRepo{dir, filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte)), s}
 }
 
-func initGit(dir string) (*gitRepo, error) {
-	g, err := openGit(dir)
-	if err != nil {
-		return nil, err
-	}
+func initGit(dir string, s *sweep) (*gitRepo, error) {
+	g := openGit(dir, s)
 	if err := g.storage.Init(); err != nil {
 		return nil, err
 	}
@@ -202,8 +200,9 @@ func (g *gitRepo) addPointer(p pointer) (file, error) {
 }
 
 func (g *gitRepo) put(o plumbing.EncodedObject) (plumbing.Hash, error) {
-	if h := o.Hash(); g.storage.HasEncodedObject(h) == nil {
-		return h, nil
+	id := o.Hash().String()
+	if g.sweep.freshen(filepath.Join(g.dir, "objects", id[:2], id[2:])) || g.storage.HasEncodedObject(o.Hash()) == nil {
+		return o.Hash(), nil
 	}
 	h, err := g.storage.SetEncodedObject(o)
 	if err != nil {

@@ -70,7 +70,7 @@ type lfsError struct {
 }
 
 func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any) {
-	size, stored := s.blobs.size(o.OID)
+	size, stored := s.blobs.keep(o.OID)
 	switch {
 	case stored && size != o.Size:
 		out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}

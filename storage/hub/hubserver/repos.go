@@ -115,9 +115,7 @@ func (s *Server) load(id string) (*repo, error) {
 	if err := json.Unmarshal(b, &p.settings); err != nil {
 		return nil, fmt.Errorf("hubserver: %s: settings: %w", id, err)
 	}
-	if p.git, err = openGit(p.dir); err != nil {
-		return nil, fmt.Errorf("hubserver: %s: %w", id, err)
-	}
+	p.git = openGit(p.dir, &s.sweep)
 	return p, nil
 }
 
@@ -224,7 +222,7 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	if err := os.RemoveAll(p.dir); err != nil { // what a creation that was killed left
 		return fmt.Errorf("hubserver: %w", err)
 	}
-	if p.git, err = initGit(p.dir); err != nil {
+	if p.git, err = initGit(p.dir, &s.sweep); err != nil {
 		return fmt.Errorf("hubserver: create %s: %w", id, err)
 	}
 	initial := map[string]file{}
@@ -285,6 +283,8 @@ func (s *Server) moveRepo(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(checkName(in.FromRepo), checkName(in.ToRepo)); err != nil {
 		return err
 	}
+	s.names.RLock()
+	defer s.names.RUnlock()
 	defer s.lockBoth(in.FromRepo, in.ToRepo)()
 	p, err := s.load(in.FromRepo)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -66,6 +66,8 @@ type Server struct {
 	// locks guard the repositories, each by the one its name hashes to.
 	locks [64]sync.RWMutex
 	seed  maphash.Seed
+	names sync.RWMutex // held for writing, no repository gets another name
+	sweep sweep
 }
 
 // New opens the Hub in c.Dir.
@@ -86,7 +88,7 @@ func New(c Config) (*Server, error) {
 	c.URL = strings.TrimRight(c.URL, "/")
 	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed(), markdown: newMarkdown()}
 	rand.Read(s.key) // never fails
-	s.blobs = blobs{dir: filepath.Join(c.Dir, "lfs")}
+	s.blobs = blobs{filepath.Join(c.Dir, "lfs"), &s.sweep}
 	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("hubserver: %w", err)
