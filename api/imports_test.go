@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
 	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
-	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "featurize", "data"},
+	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision/internal/plot", "featurize", "data"},
 	"storage/file":          {"storage"},
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},
@@ -69,8 +69,9 @@ var allowed = map[string][]string{
 	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
 	"api/httpapi":  {"api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 
-	"nn/keras/internal/hdf5":   {},
-	"nn/keras/internal/pickle": {},
+	"nn/revision/internal/plot": {},
+	"nn/keras/internal/hdf5":    {},
+	"nn/keras/internal/pickle":  {},
 
 	"nn/revision/revisiontest": {"nn", "nn/train", "nn/checkpoint", "nn/cpu", "nn/dataset", "nn/ensemble", "nn/revision", "featurize", "featurize/smiles", "data"},
 

@@ -7,6 +7,7 @@
 //	predictions.csv                   the predictions those scores are of
 //	folds.json                        the split, in PolyID's form, by row of predictions.csv
 //	history.csv                       losses by fold and epoch, where they were kept
+//	plots/                            predicted against measured values by target, losses by epoch
 //	calibration.json                  residuals that intervals come from
 //	domain_of_validity.json           the training set's Morgan hashes
 //	model_fold_i/model.safetensors    weights, tokenizers and scaler of fold i

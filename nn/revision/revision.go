@@ -117,6 +117,9 @@ func (r *Revision) Write(put Put, more ...func(Put) error) error {
 	if err := r.writeTables(once); err != nil {
 		return err
 	}
+	if err := r.writeFigures(once); err != nil {
+		return err
+	}
 	for _, f := range more {
 		if err := f(once); err != nil {
 			return err

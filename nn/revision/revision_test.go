@@ -32,7 +32,7 @@ func TestWriteOpen(t *testing.T) {
 	r := revisiontest.Tiny(t, 2, 1)
 	files := revisiontest.Files(t, r)
 	want := []string{"calibration.json", "config.json", "domain_of_validity.json", "folds.json", "history.csv", "metrics.json",
-		"model_fold_0/model.safetensors", "model_fold_1/model.safetensors", "predictions.csv"}
+		"model_fold_0/model.safetensors", "model_fold_1/model.safetensors", "plots/loss.png", "plots/parity_0_Tg.png", "plots/parity_1_Tm.png", "predictions.csv"}
 	if got := slices.Sorted(maps.Keys(files)); !slices.Equal(got, want) {
 		t.Errorf("files %v, want %v", got, want)
 	}

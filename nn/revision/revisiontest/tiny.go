@@ -102,41 +102,47 @@ func tiny(ctx context.Context, folds int, seed uint64) (*revision.Revision, erro
 
 // measure predicts every row as a finalizer does and scores the predictions.
 func measure(r *revision.Revision, table *data.Table, part *data.Partition, set *dataset.Dataset) error {
-	predict := func(models []*checkpoint.Model, c *ensemble.Calibration, row int) (*ensemble.Prediction, error) {
+	// answer predicts rows by an ensemble of models.
+	answer := func(models []*checkpoint.Model, c *ensemble.Calibration, rows []int, hear func(row int, p *ensemble.Prediction)) error {
 		e, err := ensemble.New(models, cpu.New, c)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer e.Close()
-		g, err := e.Featurizer().Graph(table.Structures[row].Polymer)
-		if err != nil {
-			return nil, err
-		}
-		return e.Predict(e.Plan(g))
-	}
-	for k, fold := range part.Folds {
-		for _, row := range fold.Validate {
-			p, err := predict(r.Models[k:k+1], nil, row)
+		for _, row := range rows {
+			g, err := e.Featurizer().Graph(table.Structures[row].Polymer)
 			if err != nil {
 				return err
 			}
+			p, err := e.Predict(e.Plan(g))
+			if err != nil {
+				return err
+			}
+			hear(row, p)
+		}
+		return nil
+	}
+	for k, fold := range part.Folds {
+		err := answer(r.Models[k:k+1], nil, fold.Validate, func(row int, p *ensemble.Prediction) {
 			ys := make([]float64, len(p.Values))
 			for t, v := range p.Values {
 				ys[t] = v.Mean
 			}
 			r.Predictions = append(r.Predictions, revision.OutOfFold(row, k, part.Groups[row], table.Structures[row].Polymer, table.Values(row), ys))
+		})
+		if err != nil {
+			return err
 		}
 	}
 	var err error
 	if r.Calibration, err = ensemble.Calibrate(r.Config.Targets, len(r.Models), revision.CalibrationRows(r.Predictions)); err != nil {
 		return err
 	}
-	for _, row := range part.Holdout {
-		p, err := predict(r.Models, r.Calibration, row)
-		if err != nil {
-			return err
-		}
+	err = answer(r.Models, r.Calibration, part.Holdout, func(row int, p *ensemble.Prediction) {
 		r.Predictions = append(r.Predictions, revision.HeldOut(row, part.Groups[row], table.Structures[row].Polymer, table.Values(row), p))
+	})
+	if err != nil {
+		return err
 	}
 	r.Metrics = revision.Measure(table, part.Folds, r.Predictions)
 	for i := range r.Metrics.Folds {
