@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"nn/global100":          {"nn", "nn/plan"},
 	"nn/internal/dropout":   {},
 	"nn/cpu":                {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
+	"nn/cuda":               {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
 	"nn/train":              {"nn", "nn/plan"},
 	"nn/dataset":            {"nn", "nn/plan", "featurize", "data"},
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},

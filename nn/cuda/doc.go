@@ -1,0 +1,97 @@
+// Package cuda runs the network on NVIDIA GPUs: the seam, checkpoints and
+// results of nn/cpu, within float32 rounding, so that a fold may start on one
+// and finish on the other.
+//
+// # A step is one launch
+//
+// At batch 1 a step is some 215 small dependent computations: forward, a block
+// has nine, of a hundred rows by 128 or 256 columns each. Launched one by one,
+// as a framework does, they cost more in launches than in arithmetic. Here they
+// are a program in device memory, and one kernel (kernels/step.cu) whose blocks
+// stay on the device from the first computation to the last interprets it:
+//
+//   - A program is made once per plan and network, by running the network's
+//     Gorgonia graph (nn/global100) with operators that note what is to be done
+//     (forward.go, backward.go). It is a list of operations in phases. An
+//     operation is cut into tiles; blocks take a phase's tiles in turn; a
+//     barrier of the grid ends the phase. Programs name memory relative to a
+//     fold's own, so all folds of a network share them.
+//   - An operation is fused as far as it needs no barrier: products take bias,
+//     gathered rows, residuals, relu, relu's mask, segment sums and the way back
+//     through the pooling in their last lines. Σ p·dp of softmax's gradient is
+//     mean·dMean, so the way back through the pooling needs no sum over rows.
+//   - Gradients of weights are nobody's input, so all of them are the last phase:
+//     a few thousand tiles that fill any device, each of which spends its
+//     gradient on Adam at once. With several examples in a batch they are
+//     summed in memory instead, and the last example applies them.
+//
+// A host's part in a step: one copy of the tokens, targets, Adam's coefficients
+// and dropout's seed (some 200 bytes), one launch, one copy of the predictions,
+// from which it computes the loss. Weights, moments and plans stay on the
+// device. CUDA graphs were the alternative: one per plan and fold, some 215
+// nodes each, with the same drain and refill between nodes that the barrier
+// costs here; gorgonia.org/cu has no calls for them either.
+//
+// Several folds train side by side, each on a stream of its own with its share
+// of the device's multiprocessors (Options.Folds): the launches are
+// cooperative, so a grid starts when all its blocks fit.
+//
+// # Same numbers
+//
+// Each number is summed by fixed threads in a fixed order, whichever block takes
+// the tile: results are the same to the bit on one device model, and do not
+// depend on how many blocks there are. There are no float atomics; the barrier
+// counts in integers. Dropout draws what nn/cpu draws: a thread skips to its
+// place in the same stream (nn/internal/dropout).
+//
+// Weights and moments are in nn.Layout's order, row-major. Of nn/cpu's host
+// code the checks and dropout's tables are shared; its packed layout, arena and
+// plan views are not, because nothing here packs.
+//
+// # Memory
+//
+// One block of device memory is reserved when a device is opened, and dealt out
+// first fit: see Options.Memory and ErrOutOfMemory. A fold of the default
+// network takes 12 bytes a parameter (41 MB) and up to 14 MB of states on the shipped
+// polymers; a plan with its program, shared by the folds, 0.2 MB.
+//
+// # What has been tried, and what not
+//
+// No GPU was at hand when this was written: nothing here has run on one. What
+// stands in for it:
+//
+//   - The kernels' source, compiled by the host's C++ compiler with a header that
+//     emulates blocks, threads, shared memory and barriers (shim), run by this
+//     package's own orchestration as a child process: the whole of enginetest,
+//     and nn/cpu on all shipped polymers, forward, backward and ten Adam steps.
+//     Threads are run in several orders, which must not change a bit.
+//
+// Not known until a device is at hand: whether the barrier's fences are enough
+// in practice (they are what CUDA's own grid barrier does), and all times.
+//
+// # How long a step should take
+//
+// The model, computed from the programs themselves by TestModel, for the default
+// network and the shipped rows at batch 1:
+//
+//   - a phase costs 3 µs: the barrier, the operation's fetch, the first loads;
+//   - a multiprocessor takes 1000 cycles for 32 summed indices of one 32×32 tile,
+//     800 when it has two (bound by shared memory, not by arithmetic), and a
+//     pooling 4000;
+//   - the update moves 24 bytes a parameter at 70 % of the memory's bandwidth;
+//   - copies and the launch cost 30 µs, which other folds hide;
+//   - several folds share multiprocessors and bandwidth without loss.
+//
+// The job is 5 folds × 500 epochs × 183 rows, validation included, all folds at
+// once on one device. The estimate this project began with, for PolyID on
+// TensorFlow, was 42 hours on an A10G.
+//
+//	              ms a step, 1 fold   5 folds at once, each   limit, any number of folds   hours for the job
+//	A10G                       1.60                    1.72                         0.34                0.05
+//	A100                       1.61                    1.61                         0.21                0.05
+//	H100                       1.32                    1.32                         0.11                0.04
+//	H200                       1.31                    1.31                         0.10                0.04
+//
+// These are a model's numbers, not measurements: were it off by a factor of
+// five, the job would still take a quarter of an hour.
+package cuda

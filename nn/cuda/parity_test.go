@@ -1,0 +1,215 @@
+package cuda
+
+import (
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"polyid-trainer/nn"
+	"polyid-trainer/nn/cpu"
+	"polyid-trainer/nn/enginetest"
+	"polyid-trainer/nn/plan"
+)
+
+// small is a network every test can afford; its sizes fill no tile.
+var small = nn.Config{AtomFeatures: 16, MolFeatures: 4, NumMessages: 3, Dropout: 0.1}.WithDefaults()
+
+func newEngine(t testing.TB, make nn.NewEngine, c nn.Config, s nn.Sizes) nn.Engine {
+	t.Helper()
+	e, err := make(c, s, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func step(t testing.TB, e nn.Engine, b *nn.Batch, o nn.Adam) float64 {
+	t.Helper()
+	loss, err := e.Step(b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loss
+}
+
+func state(t testing.TB, e nn.Engine) *nn.State {
+	t.Helper()
+	s := new(nn.State)
+	if err := e.State(s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// polymers is every distinct shipped polymer, with targets.
+func polymers(t testing.TB, c nn.Config) []nn.Example {
+	t.Helper()
+	plans := plan.NewCache(c.NumMessages)
+	var examples []nn.Example
+	for i, p := range enginetest.ReadShipped(t).Distinct {
+		p.Target = []float64{math.Sin(float64(i)), math.Cos(float64(i))}
+		examples = append(examples, p.Example(plans.Plan(p.Graph()), i))
+	}
+	return examples
+}
+
+// distance is how far two engines are apart, each number over the largest
+// element it is about.
+type distance struct{ prediction, gradient, loss, weight float64 }
+
+func (d distance) max(e distance) distance {
+	return distance{max(d.prediction, e.prediction), max(d.gradient, e.gradient), max(d.loss, e.loss), max(d.weight, e.weight)}
+}
+
+// measure runs two engines on one polymer, from b's state: forward, backward,
+// and some Adam steps.
+func measure(t *testing.T, a, b nn.Engine, s nn.Sizes, ex nn.Example, steps int, rate float64) (d distance) {
+	t.Helper()
+	in := &nn.Batch{Examples: []nn.Example{ex}, Epoch: 5}
+	before := state(t, b)
+	restart := func() {
+		for _, e := range []nn.Engine{a, b} {
+			if err := e.SetState(before); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	restart()
+	var predictions [2][]float64
+	for i, e := range []nn.Engine{a, b} {
+		dst := make([]float32, s.Targets)
+		if err := e.Predict(in, dst); err != nil {
+			t.Fatal(err)
+		}
+		predictions[i] = wide(dst)
+	}
+	d.prediction = enginetest.Apart(predictions[0], predictions[1])
+
+	train := func(o nn.Adam, epoch int) {
+		in.Epoch = epoch
+		x, y := step(t, a, in, o), step(t, b, in, o)
+		d.loss = max(d.loss, math.Abs(x-y)/max(1, y))
+	}
+	// With β1 = 0, Adam's first moment is the gradient.
+	train(nn.Adam{Beta2: 0.5, Epsilon: 1}, 5)
+	gradient := state(t, b).M
+	for name, g := range state(t, a).M.Tensors() {
+		if w, _ := gradient.Tensor(name); !enginetest.Undetermined(name) {
+			d.gradient = max(d.gradient, enginetest.Apart(wide(g.Data), wide(w.Data)))
+		}
+	}
+
+	restart()
+	o := enginetest.DefaultAdam
+	o.LearningRate = rate
+	for i := range steps {
+		train(o, i)
+	}
+	// Adam divides by the gradient's size, so rounding moves a weight whose
+	// gradient is near zero by up to the learning rate a step: hence the mean.
+	x, y := state(t, a).Weights.Slab, state(t, b).Weights.Slab
+	for i := range x {
+		d.weight += math.Abs(float64(x[i])-float64(y[i])) / float64(len(x)) / rate
+	}
+	restart()
+	return d
+}
+
+func wide(v []float32) []float64 {
+	w := make([]float64, len(v))
+	for i, x := range v {
+		w[i] = float64(x)
+	}
+	return w
+}
+
+// Every shipped polymer, on a network of 16 features with dropout: the same
+// draws, or nothing would agree.
+func TestAgreesWithCPU(t *testing.T) {
+	t.Parallel()
+	agree(t, small, 35, 10, 1e-4)
+}
+
+// The default job's network. Fresh, it is not trained by steps of the default
+// rate, it jumps: within ten, the CPU's own paths are as far apart as they can
+// be. Smaller steps keep to one path.
+func TestAgreesWithCPUInFull(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a step of the full network takes a second as host code")
+	}
+	agree(t, nn.DefaultConfig(), 1, 10, 1e-7)
+}
+
+// All of them, on the default job's network: many minutes as host code.
+func TestLongAgreesWithCPUInFull(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("LONG") == "" {
+		t.Skip("set LONG=1 to run this")
+	}
+	agree(t, nn.DefaultConfig(), 35, 10, 1e-7)
+}
+
+// agree compares on some polymers, smallest first. What rounding amounts to is
+// what two of the CPU's own paths differ by, of which one sums in float64 and
+// thus has little of its own.
+func agree(t *testing.T, c nn.Config, n, steps int, rate float64) {
+	const allowed = 5 // times as much: float32 on both sides, and chance
+	s := enginetest.ShippedSizes
+	generic, err := cpu.NewPath("generic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := newEngine(t, cpu.New, c, s)
+	got, other := newEngine(t, openShim(t, 256).NewEngine, c, s), newEngine(t, generic, c, s)
+	examples := polymers(t, c)
+	slices.SortFunc(examples, func(a, b nn.Example) int { return a.Plan.Bytes() - b.Plan.Bytes() })
+	var d, noise distance
+	for _, ex := range examples[:n] {
+		d = d.max(measure(t, got, want, s, ex, steps, rate))
+		noise = noise.max(measure(t, other, want, s, ex, steps, rate))
+	}
+	t.Logf("%d polymers, %d steps: %.1e", n, steps, d)
+	t.Logf("two paths of the CPU:   %.1e", noise)
+	for what, pair := range map[string][2]float64{
+		"predictions": {d.prediction, noise.prediction},
+		"gradients":   {d.gradient, noise.gradient},
+		"losses":      {d.loss, noise.loss},
+		"weights":     {d.weight, noise.weight},
+	} {
+		if !(pair[0] <= allowed*pair[1]) {
+			t.Errorf("%s differ by %.1e, more than %d times the %.1e of rounding", what, pair[0], allowed, pair[1])
+		}
+	}
+}
+
+// Threads may run in any order between barriers: to the bit.
+func TestOrderOfThreads(t *testing.T) {
+	t.Parallel()
+	s := enginetest.ShippedSizes
+	examples := polymers(t, small)
+	var first *nn.State
+	for order := range uint64(3) {
+		for _, blocks := range []int{1, 5} {
+			drv := newShim(t)
+			drv.order, drv.blocks = order, blocks
+			e := newEngine(t, openOn(t, drv, 64).NewEngine, small, s)
+			for _, b := range []nn.Batch{{Examples: examples[4:5]}, {Examples: examples[1:3]}, {Examples: examples[4:5], Epoch: 1}} {
+				step(t, e, &b, enginetest.DefaultAdam)
+			}
+			got := state(t, e)
+			if first == nil {
+				first = got
+			}
+			if !slices.Equal(got.Weights.Slab, first.Weights.Slab) || !slices.Equal(got.V.Slab, first.V.Slab) {
+				t.Errorf("order %d on %d blocks gives other bits", order, blocks)
+			}
+		}
+	}
+}
