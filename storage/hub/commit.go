@@ -25,6 +25,9 @@ type File struct {
 	Path string // in the repository, slash-separated
 	Size int64  // bytes
 	Open func() (io.ReadCloser, error)
+	// SHA256 of the content, in hexadecimal, where it is known and the server
+	// may have it: the file travels by LFS, and is opened only if it travels.
+	SHA256 string
 }
 
 // Bytes is a File of content held in memory.
@@ -122,6 +125,9 @@ func (m *Commit) check(repo string) error {
 		if seen[f.Path] = true; f.Size < 0 {
 			return fmt.Errorf("hub: %q has a negative size", f.Path)
 		}
+		if f.SHA256 != "" && !sha256ID.MatchString(f.SHA256) {
+			return fmt.Errorf("hub: %q has no proper hash", f.Path)
+		}
 	}
 	return nil
 }
@@ -193,8 +199,15 @@ func (c *Client) preupload(ctx context.Context, repo, branch string, files []Fil
 		Size   int64  `json:"size"`
 		Sample []byte `json:"sample"` // the first 512 bytes
 	}
-	var byLFS []File
-	for len(files) > 0 {
+	var byLFS, unknown []File
+	for _, f := range files {
+		if f.SHA256 != "" {
+			byLFS = append(byLFS, f)
+		} else {
+			unknown = append(unknown, f)
+		}
+	}
+	for files = unknown; len(files) > 0; {
 		batch := files[:min(len(files), preuploadBatch)]
 		files = files[len(batch):]
 		in := struct {

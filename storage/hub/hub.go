@@ -9,8 +9,8 @@
 // it, continues where an interrupted one stopped, and is kept in a cache that
 // answers while the Hub is away.
 //
-// Large files travel by the LFS basic transfer. Xet is not spoken; servers that
-// have it serve the same files over plain HTTP.
+// Large files travel by LFS, whole or, where the server wants it, in parts. Xet
+// is not spoken; servers that have it serve the same files over plain HTTP.
 package hub
 
 import (

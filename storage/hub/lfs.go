@@ -23,8 +23,20 @@ type object struct {
 }
 
 type action struct {
-	Href   string            `json:"href"`
-	Header map[string]string `json:"header"`
+	Href   string          `json:"href"`
+	Header map[string]text `json:"header"`
+}
+
+// text is a string that a server may also write as a number.
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, (*string)(t))
+	}
+	*t = text(b)
+	return nil
 }
 
 // uploadLFS stores the files that the server does not have and returns the
@@ -37,9 +49,12 @@ func (c *Client) uploadLFS(ctx context.Context, repo, branch string, files []Fil
 		byOID := map[string]File{}
 		var asked []object
 		for _, f := range batch {
-			o, err := sum(ctx, f)
-			if err != nil {
-				return nil, err
+			o := object{f.SHA256, f.Size}
+			if o.OID == "" {
+				var err error
+				if o, err = sum(ctx, f); err != nil {
+					return nil, err
+				}
 			}
 			objects[f.Path] = o
 			if _, ok := byOID[o.OID]; !ok {
@@ -56,7 +71,7 @@ func (c *Client) uploadLFS(ctx context.Context, repo, branch string, files []Fil
 
 func (c *Client) uploadBatch(ctx context.Context, repo, branch string, asked []object, files map[string]File) error {
 	in, err := json.Marshal(map[string]any{
-		"operation": "upload", "transfers": []string{"basic"}, "objects": asked,
+		"operation": "upload", "transfers": []string{"basic", "multipart"}, "objects": asked,
 		"hash_algo": "sha256", "ref": map[string]string{"name": branch},
 	})
 	if err != nil {
@@ -85,7 +100,7 @@ func (c *Client) uploadBatch(ctx context.Context, repo, branch string, asked []o
 	if err := decode(resp, &out); err != nil {
 		return err
 	}
-	if out.Transfer != "" && out.Transfer != "basic" {
+	if out.Transfer != "" && out.Transfer != "basic" && out.Transfer != "multipart" {
 		return fmt.Errorf("hub: the server insists on LFS transfer %q", out.Transfer)
 	}
 	for _, o := range out.Objects {
@@ -98,7 +113,11 @@ func (c *Client) uploadBatch(ctx context.Context, repo, branch string, asked []o
 		case o.Actions.Upload == nil: // stored already
 			continue
 		}
-		if err := c.put(ctx, f, o.Actions.Upload); err != nil {
+		upload := c.put
+		if o.Actions.Upload.Header[chunkSize] != "" {
+			upload = c.putParts
+		}
+		if err := upload(ctx, o.OID, f, o.Actions.Upload); err != nil {
 			return fmt.Errorf("upload %s: %w", f.Path, err)
 		}
 		if v := o.Actions.Verify; v != nil {
@@ -112,10 +131,10 @@ func (c *Client) uploadBatch(ctx context.Context, repo, branch string, asked []o
 
 // put sends the content to the address the server gave for it, which carries
 // its own authorization.
-func (c *Client) put(ctx context.Context, f File, a *action) error {
+func (c *Client) put(ctx context.Context, _ string, f File, a *action) error {
 	header := http.Header{}
 	for k, v := range a.Header {
-		header.Set(k, v)
+		header.Set(k, string(v))
 	}
 	resp, err := c.do(ctx, request{
 		method: http.MethodPut, url: a.Href, header: header, anonymous: true,

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"path/filepath"
+	"os"
 	"slices"
 )
 
@@ -41,7 +42,8 @@ func (c *Client) Promote(ctx context.Context, repo, revision, branch string) (st
 }
 
 // difference is the change that makes a commit's files of another's, without
-// what git itself keeps beside them.
+// what git itself keeps beside them. Files that the server stores by LFS do not
+// travel.
 func (c *Client) difference(ctx context.Context, repo, want, have string) (Commit, error) {
 	there, err := c.Tree(ctx, repo, have)
 	if err != nil {
@@ -49,33 +51,29 @@ func (c *Client) difference(ctx context.Context, repo, want, have string) (Commi
 	}
 	blobs := make(map[string]string, len(there))
 	for _, e := range there {
-		if e.Path != ".gitattributes" {
-			blobs[e.Path] = e.Blob
-		}
+		blobs[e.Path] = e.Blob
 	}
-	changed := map[string]bool{}
-	snap, err := c.Snapshot(ctx, repo, want, func(e Entry) bool {
-		if e.Path == ".gitattributes" {
-			return false
-		}
-		changed[e.Path] = blobs[e.Path] != e.Blob
-		delete(blobs, e.Path)
-		return changed[e.Path]
-	}, nil)
+	files, err := c.Tree(ctx, repo, want)
 	if err != nil {
 		return Commit{}, err
 	}
 	var change Commit
-	for _, e := range snap.Files {
-		if !changed[e.Path] {
-			continue
+	for _, e := range files {
+		if e.Path != attributes && blobs[e.Path] != e.Blob {
+			change.Add = append(change.Add, File{Path: e.Path, Size: e.Size, SHA256: e.SHA256, Open: func() (io.ReadCloser, error) {
+				name, err := c.Download(ctx, repo, want, e.Path, nil)
+				if err != nil {
+					return nil, err
+				}
+				return os.Open(name)
+			}})
 		}
-		file, err := LocalFile(e.Path, filepath.Join(snap.Dir, filepath.FromSlash(e.Path)))
-		if err != nil {
-			return Commit{}, err
-		}
-		change.Add = append(change.Add, file)
+		delete(blobs, e.Path)
 	}
+	delete(blobs, attributes)
 	change.Delete = slices.Sorted(maps.Keys(blobs))
 	return change, nil
 }
+
+// attributes is git's list of what is stored by LFS. Servers keep it themselves.
+const attributes = ".gitattributes"

@@ -31,7 +31,8 @@ func (b blobs) clean() error {
 	for _, name := range names {
 		err = errors.Join(err, os.Remove(name))
 	}
-	if err != nil {
+	// The addresses of parts are void since.
+	if err = errors.Join(err, os.RemoveAll(filepath.Join(b.dir, partsDir))); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
 	return nil
@@ -63,40 +64,50 @@ func (b blobs) keep(oid string) (n int64, ok bool) {
 // errDigest means that content is not what its name says.
 var errDigest = errors.New("content does not match its oid")
 
-// add stores what r gives and returns its oid and size. With want set, other
-// content is refused with errDigest.
-func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
+// spool writes what r gives to a new file and returns its name, SHA-256 and size.
+func (b blobs) spool(r io.Reader) (name, hash string, n int64, err error) {
 	f, err := os.CreateTemp(b.dir, spoolPattern)
 	if err != nil {
-		return "", 0, fmt.Errorf("hubserver: %w", err)
+		return "", "", 0, fmt.Errorf("hubserver: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name()) // clean finds what stays
-		}
-	}()
 	h := sha256.New()
 	n, err = io.Copy(io.MultiWriter(f, h), r)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name()) // clean finds what stays
+		return "", "", 0, err
+	}
+	return f.Name(), hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+// add stores what r gives and returns its oid and size. With want set, other
+// content is refused with errDigest.
+func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
+	spool, oid, n, err := b.spool(r)
+	if err != nil {
 		return "", 0, err
 	}
-	if oid = hex.EncodeToString(h.Sum(nil)); want != "" && oid != want {
+	defer func() {
+		if err != nil {
+			os.Remove(spool)
+		}
+	}()
+	if want != "" && oid != want {
 		return "", 0, errDigest
 	}
 	name := b.path(oid)
-	b.sweep.RLock() // the file is as old as its first byte until its name says that it is used
+	b.sweep.RLock() // the file is as old as its last byte until its name says that it is used
 	defer b.sweep.RUnlock()
 	now := time.Now()
-	if err = os.Chtimes(f.Name(), now, now); err != nil {
+	if err = os.Chtimes(spool, now, now); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
 	if err = os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
-	if err = os.Rename(f.Name(), name); err != nil {
+	if err = os.Rename(spool, name); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
 	return oid, n, nil

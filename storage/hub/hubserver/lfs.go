@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -31,6 +32,7 @@ type lfsObject struct {
 func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Operation string
+		Transfers []string
 		Objects   []lfsObject
 	}
 	if err := read(w, r, &in); err != nil {
@@ -47,21 +49,25 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	one := s.offerUpload
-	if in.Operation == "download" {
-		one = s.offerDownload
-	}
+	// What is large goes in parts where the client can.
+	transfer, parts := "basic", slices.Contains(in.Transfers, "multipart")
 	objects := []map[string]any{}
 	for _, o := range in.Objects {
 		out := map[string]any{"oid": o.OID, "size": o.Size}
-		if !oidPattern.MatchString(o.OID) || o.Size < 0 {
+		switch {
+		case !oidPattern.MatchString(o.OID) || o.Size < 0:
 			out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
-		} else {
-			one(r, p, o, out)
+		case in.Operation == "download":
+			s.offerDownload(r, p, o, out)
+		case parts && o.Size > s.config.PartSize:
+			transfer = "multipart"
+			s.offerUpload(r, p, o, out, true)
+		default:
+			s.offerUpload(r, p, o, out, false)
 		}
 		objects = append(objects, out)
 	}
-	return answerStatus(w, http.StatusOK, lfsJSON, map[string]any{"transfer": "basic", "objects": objects})
+	return answerStatus(w, http.StatusOK, lfsJSON, map[string]any{"transfer": transfer, "objects": objects})
 }
 
 type lfsError struct {
@@ -69,7 +75,7 @@ type lfsError struct {
 	Message string `json:"message"`
 }
 
-func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any) {
+func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any, parts bool) {
 	size, stored := s.blobs.keep(o.OID)
 	switch {
 	case stored && size != o.Size:
@@ -79,10 +85,11 @@ func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[stri
 	case !stored:
 		address := s.objectURL(r, p.id, o.OID)
 		out["authenticated"] = true
-		out["actions"] = map[string]any{
-			"upload": map[string]any{"href": address + "?" + s.grant("upload", p.id, o, time.Now().Add(grantTime))},
-			"verify": map[string]any{"href": address + "/verify"},
+		upload := map[string]any{"href": address + "?" + s.grant("upload", p.id, o, time.Now().Add(grantTime))}
+		if parts {
+			upload = s.offerParts(r, p.id, o)
 		}
+		out["actions"] = map[string]any{"upload": upload, "verify": map[string]any{"href": address + "/verify"}}
 	}
 }
 

@@ -2,8 +2,8 @@
 // Hugging Face Hub protocol for model repositories, to package hub and to the
 // stock huggingface_hub alike.
 //
-// A repository is a bare git repository of real objects; large and binary files
-// are LFS pointers in it and stored once, by their SHA-256, beside all
+// A repository is a bare git repository of real objects; large files are LFS
+// pointers in it and stored once, by their SHA-256, beside all
 // repositories. References move by replacing one small file, under a lock of
 // this process, so a directory belongs to one Server at a time. A killed
 // process leaves whole commits only.
@@ -11,9 +11,9 @@
 // Every file is asked for inline ("regular"): clients with Xet installed would
 // otherwise insist on a Xet storage. Inline content is decoded as it streams
 // in, and the server itself turns what is large, or what .gitattributes names,
-// into LFS objects; what .gitattributes does not name is added to it.
-// Clients that use LFS regardless, as package hub does, find its basic
-// transfer.
+// into LFS objects; what .gitattributes does not name is added to it. Clients
+// that use LFS regardless, as package hub does, find its basic and multipart
+// transfers.
 //
 // Git itself reads: clone, also shallow, fetch and, with git-lfs, the large
 // files. It does not push.
@@ -21,8 +21,8 @@
 // People find pages: the repositories, and of each its card, files, history,
 // branches and tags. They need no script.
 //
-// Not served: Xet, pull requests, gated repositories and
-// repositories of other types than model.
+// Not served: Xet, pull requests, gated repositories and repositories of other
+// types than model.
 package hubserver
 
 import (
@@ -52,7 +52,10 @@ type Config struct {
 	Session func(*http.Request) bool
 	User    string // owner of the tokens and default namespace; "polyid" if empty
 	MaxFile int64  // bytes of one file; 512 MB if zero
-	Log     *slog.Logger
+	// PartSize is from which size on, in bytes, an object is uploaded in parts of
+	// that size by clients that can; 64 MB if zero.
+	PartSize int64
+	Log      *slog.Logger
 }
 
 // Server is the handler of a Hub.
@@ -80,6 +83,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.MaxFile == 0 {
 		c.MaxFile = 512 << 20
+	}
+	if c.PartSize <= 0 {
+		c.PartSize = 64 << 20
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -131,10 +137,12 @@ func (s *Server) routes() {
 		s.api.HandleFunc(pattern, s.handle(h))
 	}
 	for pattern, h := range map[string]handler{
-		"GET /_assets/{file}":                         s.asset,
-		"GET /_lfs/{ns}/{name}/objects/{oid}":         s.lfsGet,
-		"PUT /_lfs/{ns}/{name}/objects/{oid}":         s.lfsPut,
-		"POST /_lfs/{ns}/{name}/objects/{oid}/verify": s.lfsVerify,
+		"GET /_assets/{file}":                              s.asset,
+		"GET /_lfs/{ns}/{name}/objects/{oid}":              s.lfsGet,
+		"PUT /_lfs/{ns}/{name}/objects/{oid}":              s.lfsPut,
+		"POST /_lfs/{ns}/{name}/objects/{oid}/verify":      s.lfsVerify,
+		"PUT /_lfs/{ns}/{name}/objects/{oid}/parts/{part}": s.lfsPutPart,
+		"POST /_lfs/{ns}/{name}/objects/{oid}/parts":       s.lfsComplete,
 	} {
 		s.objects.HandleFunc(pattern, s.handle(h))
 	}

@@ -200,6 +200,66 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+// TestParts holds that parts make an object only if they are what they should be.
+func TestParts(t *testing.T) {
+	s := newServer(t, Config{PartSize: 2})
+	must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
+	const oid = "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5" // of "12345"
+	batch := `{"operation":"upload","transfers":["basic","multipart"],"objects":[{"oid":"` + oid + `","size":5}]}`
+	var out struct {
+		Transfer string
+		Objects  []struct {
+			Actions struct {
+				Upload struct {
+					Href   string
+					Header map[string]string
+				}
+			}
+		}
+	}
+	w := must(t, s, "POST", "/acme/tg.git/info/lfs/objects/batch", batch)
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || out.Transfer != "multipart" || len(out.Objects) != 1 {
+		t.Fatalf("%v: %s", err, w.Body)
+	}
+	upload := out.Objects[0].Actions.Upload
+	put := func(part, body string) int {
+		return call(s, "PUT", strings.TrimPrefix(upload.Header[part], "http://example.com"), strings.NewReader(body)).Code
+	}
+	complete := func(numbers ...int) int {
+		parts := []string{}
+		for _, n := range numbers {
+			parts = append(parts, fmt.Sprintf(`{"partNumber":%d,"etag":"x"}`, n))
+		}
+		body := fmt.Sprintf(`{"oid":%q,"parts":[%s]}`, oid, strings.Join(parts, ","))
+		return call(s, "POST", strings.TrimPrefix(upload.Href, "http://example.com"), strings.NewReader(body)).Code
+	}
+	if len(upload.Header) != 4 || upload.Header["chunk_size"] != "2" {
+		t.Fatalf("the parts offered are %v", upload.Header)
+	}
+	if put("00001", "12") != 200 || put("00002", "xx") != 200 || put("00001", "1") != 400 || put("00003", "56") != 413 || put("00003", "5") != 200 {
+		t.Error("parts are not taken by their length")
+	}
+	if complete(1, 2) != 400 || complete(1, 3, 2) != 400 || complete(1, 2, 3) != 400 {
+		t.Error("parts that are missing, out of order or wrong were taken")
+	}
+	forged := strings.Replace(strings.TrimPrefix(upload.Header["00002"], "http://example.com"), "/parts/2", "/parts/4", 1)
+	if w := call(s, "PUT", forged, strings.NewReader("x")); w.Code != 400 {
+		t.Errorf("a part too many: %d", w.Code)
+	}
+	if _, ok := s.blobs.size(oid); ok {
+		t.Error("something was stored")
+	}
+	if put("00002", "34") != 200 || complete(1, 2, 3) != 200 || complete(1, 2, 3) != 200 {
+		t.Error("the parts were not taken")
+	}
+	if n, ok := s.blobs.size(oid); !ok || n != 5 {
+		t.Errorf("stored %d bytes, %t", n, ok)
+	}
+	if left, err := filepath.Glob(filepath.Join(s.blobs.dir, partsDir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
 // TestDownload holds that an object is given out to those who may read a
 // repository that has it, at an address made for it.
 func TestDownload(t *testing.T) {
