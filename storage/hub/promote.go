@@ -14,6 +14,10 @@ import (
 // what it held, and returns the commit it is at. A branch that holds it already
 // stays as it is, one that does not exist is made. ErrConflict means that
 // another commit came between.
+//
+// The protocol has no call that points a branch elsewhere, and main can not be
+// deleted and made anew: a commit is what every Hub allows, and it keeps the
+// history of what main has served.
 func (c *Client) Promote(ctx context.Context, repo, revision, branch string) (string, error) {
 	from, err := c.Model(ctx, repo, revision)
 	if err != nil {

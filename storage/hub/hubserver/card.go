@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"net/http"
 	"net/url"
 	"path"
 	"regexp"
@@ -123,4 +124,23 @@ func resolveLink(folder string, u *url.URL) *url.URL {
 	out.Path, _ = url.PathUnescape(folder + p) // of what EscapedPath made
 	out.RawPath = folder + p
 	return &out
+}
+
+// validateYAML says whether a card's front matter is YAML. What it should hold
+// the public Hub alone decides.
+func (s *Server) validateYAML(w http.ResponseWriter, r *http.Request) error {
+	var in struct{ Content string }
+	if err := read(w, r, &in); err != nil {
+		return err
+	}
+	type message struct {
+		Message string `json:"message"`
+	}
+	errs := []message{}
+	meta, _ := cutFrontMatter([]byte(in.Content))
+	var m map[string]any
+	if err := yaml.Unmarshal(meta, &m); err != nil {
+		errs = append(errs, message{"The metadata is not YAML: " + yaml.FormatError(err, false, false)})
+	}
+	return answer(w, map[string]any{"errors": errs, "warnings": []message{}})
 }

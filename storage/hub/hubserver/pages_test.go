@@ -1,6 +1,7 @@
 package hubserver
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -137,6 +138,25 @@ func TestPageContent(t *testing.T) {
 	} {
 		if w := call(s, "GET", target, nil); w.Code != status {
 			t.Errorf("%s: %d, want %d", target, w.Code, status)
+		}
+	}
+}
+
+// TestValidateYAML holds that clients learn of a broken card before they commit it.
+func TestValidateYAML(t *testing.T) {
+	s := newServer(t, Config{})
+	for card, ok := range map[string]bool{
+		"---\nlicense: mit\n---\n# x": true, "# no metadata": true, "": true, "---\n---\n": true,
+		"---\ntags: [a\n---\n": false, "---\na: b: c\n---\n": false, "---\n- a\n---\n": false,
+	} {
+		body, err := json.Marshal(map[string]string{"content": card, "repoType": "model"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct{ Errors []struct{ Message string } }
+		w := must(t, s, "POST", "/api/validate-yaml", string(body))
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || (len(out.Errors) == 0) != ok {
+			t.Errorf("%q: %s", card, w.Body)
 		}
 	}
 }

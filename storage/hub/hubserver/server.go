@@ -298,9 +298,3 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
 		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": "local", "role": "write"}},
 	})
 }
-
-// validateYAML finds no fault: the check is a service of the public Hub, and
-// clients only need an answer.
-func (s *Server) validateYAML(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, map[string]any{"errors": []any{}, "warnings": []any{}})
-}
