@@ -3,7 +3,9 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/storage"
 	"polyid-trainer/worker/predict"
 )
 
@@ -49,6 +52,7 @@ type Predictions struct {
 	Default   jobs.Revision // what predicts unless a request says otherwise
 	Store     *predictions.Store
 	Queue     jobs.Queue
+	Keys      *Keys  // nil: an Idempotency-Key changes nothing
 	TempDir   string // for tables while they are received; "" is the system's
 
 	Poll func(time.Duration) <-chan time.Time // nil is time.After
@@ -64,6 +68,7 @@ const (
 type (
 	createPrediction struct {
 		Exchange
+		Key      string `header:"Idempotency-Key" doc:"Of the client's choice; its own for every prediction wanted. Kept for 24 hours."`
 		Prefer   string `header:"Prefer" doc:"wait=N: if the result is ready in N seconds, at most 60, answer with it."`
 		Repo     string `query:"repo" maxLength:"200" doc:"Of the model, for a text/csv body; the configured one if left out."`
 		Revision string `query:"revision" maxLength:"200" doc:"Of the model, for a text/csv body."`
@@ -130,13 +135,15 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 		return nil, err
 	}
 	p := predictions.New(s.Now(), Principal(ctx), predictions.Model{Repo: order.model.Repo, Revision: order.model.Revision}, order.format, order.total)
-	if err := a.Store.Create(ctx, p, order.body, order.size); err != nil {
+	if p, err = a.store(ctx, in.Key, p, order); err != nil {
 		return nil, err
 	}
 	location := "/v1/predictions/" + p.ID
-	if wait := waitOf(in.Prefer); wait > 0 {
-		if p, err = a.wait(ctx, p, wait); err != nil {
-			return nil, err
+	if wait := waitOf(in.Prefer); wait > 0 || p.Status.Ended() {
+		if !p.Status.Ended() {
+			if p, err = a.wait(ctx, p, wait); err != nil {
+				return nil, err
+			}
 		}
 		if p.Status.Ended() {
 			format := order.format
@@ -146,8 +153,11 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 			case in.wants("text/csv"):
 				format = predictions.CSV
 			}
-			applied := "wait=" + strconv.Itoa(int(wait.Seconds()))
-			return a.show(ctx, p, format, http.StatusOK, header{"Location", location}, header{"Preference-Applied", applied})
+			headers := []header{{"Location", location}}
+			if wait > 0 {
+				headers = append(headers, header{"Preference-Applied", "wait=" + strconv.Itoa(int(wait.Seconds()))})
+			}
+			return a.show(ctx, p, format, http.StatusOK, headers...)
 		}
 	}
 	if t, ok := predictions.Needed(s.Now(), p); ok {
@@ -158,6 +168,34 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 		}
 	}
 	return a.show(ctx, p, predictions.JSON, http.StatusAccepted, header{"Location", location})
+}
+
+// store stores a new prediction and gives it as it stands: with an idempotency
+// key, as it was made of the first request that came with it.
+func (a *Predictions) store(ctx context.Context, key string, p *predictions.Prediction, o *order) (*predictions.Prediction, error) {
+	if key == "" || a.Keys == nil {
+		return p, a.Store.Create(ctx, p, o.body, o.size)
+	}
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	name := scope(p.Owner, "POST /v1/predictions", key)
+	made, err := kept[predictions.Prediction](ctx, a.Keys, name, o.hash)
+	if made == nil && err == nil {
+		made, err = makePromise(ctx, a.Keys, name, o.hash, *p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !made.Done {
+		if err := a.Store.Create(ctx, &made.Made, o.body, o.size); err != nil && !errors.Is(err, storage.ErrConflict) {
+			return nil, err
+		}
+		if err := keep[predictions.Prediction](ctx, a.Keys, name); err != nil {
+			return nil, err
+		}
+	}
+	return a.Store.Prediction(ctx, made.Made.ID)
 }
 
 // loaded reports why a model is not there to predict with.
@@ -257,25 +295,30 @@ type order struct {
 	body   io.ReadSeekCloser // closing it forgets it
 	size   int64             // bytes
 	total  int               // polymers
+	hash   string            // of everything that the request says
 }
 
 // receive reads a request's body whole and refuses what is none.
 func (a *Predictions) receive(in *createPrediction, inputs int) (*order, error) {
 	o := &order{model: jobs.Revision{Repo: in.Repo, Revision: in.Revision}}
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s\x00%s\x00%s\x00", in.mediaType(), in.Repo, in.Revision)
+	body := io.TeeReader(in.echo.Request().Body, hash)
 	var err error
 	switch in.mediaType() {
 	case "application/json":
 		o.format = predictions.JSON
-		err = o.readJSON(in.echo.Request().Body, inputs)
+		err = o.readJSON(body, inputs)
 	case "text/csv":
 		o.format = predictions.CSV
-		err = o.readCSV(in.echo.Request().Body, a.TempDir)
+		err = o.readCSV(body, a.TempDir)
 	default:
 		return nil, newProblem(http.StatusUnsupportedMediaType, MediaType, "predictions are asked for as application/json or text/csv")
 	}
 	if err != nil {
 		return nil, err
 	}
+	o.hash = hex.EncodeToString(hash.Sum(nil))
 	if o.model.Repo == "" {
 		o.model.Repo = a.Default.Repo
 	}

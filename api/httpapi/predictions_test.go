@@ -75,7 +75,9 @@ func newInference(t *testing.T, c Config) *inference {
 	standard := jobs.Revision{Repo: testRepo, Revision: "main"}
 	in.models = predict.NewModels(predict.ModelsConfig{Hub: in.hub, NewEngine: cpu.New, Default: standard, Log: log})
 	in.predictor = predict.New(predict.Config{Models: in.models, Store: in.store, Worker: "host:1", Log: log})
-	in.area = &Predictions{Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, TempDir: t.TempDir()}
+	in.area = &Predictions{
+		Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, Keys: NewKeys(b, nil), TempDir: t.TempDir(),
+	}
 	in.url = serve(t, c, in.area, &Compat{Predictor: in.predictor, Models: in.models}, &Models{Serving: in.models, Hub: in.hub, Default: standard}).URL
 	return in
 }
@@ -324,6 +326,37 @@ func TestPredictionRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Sent again under the same key, a request is the same prediction.
+func TestPredictionSentAgain(t *testing.T) {
+	in := newInference(t, Config{})
+	in.publish(1)
+	csvType := []string{"Content-Type", "text/csv"}
+	first, body := ask(inputs, "Idempotency-Key", "k1").send(t, in.url)
+	if again, _ := ask(inputs, "Idempotency-Key", "k1").send(t, in.url); again.StatusCode != http.StatusAccepted || again.Header.Get("Location") != first.Header.Get("Location") {
+		t.Errorf("sent again: %d at %s, first at %s", again.StatusCode, again.Header.Get("Location"), first.Header.Get("Location"))
+	}
+	in.work()
+	again, done := ask(inputs, "Idempotency-Key", "k1").send(t, in.url)
+	if a := answerOf(t, done); again.StatusCode != http.StatusOK || a.ID != answerOf(t, body).ID || a.Status != "succeeded" {
+		t.Errorf("sent again after its end: %d %s", again.StatusCode, done)
+	}
+	if len(in.queue.held) > 0 {
+		t.Errorf("the queue holds %v", in.queue.held)
+	}
+	for _, other := range []request{
+		ask(`{"inputs": [{"smiles_polymer": "CCO"}]}`, "Idempotency-Key", "k1"),
+		ask(table, append(csvType, "Idempotency-Key", "k1")...),
+	} {
+		other.problem(t, in.url, http.StatusConflict, "conflict")
+	}
+	one, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).send(t, in.url)
+	two, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).send(t, in.url)
+	if at := one.Header.Get("Location"); at == "" || at != two.Header.Get("Location") || at == first.Header.Get("Location") {
+		t.Errorf("a table at %q and %q", at, two.Header.Get("Location"))
+	}
+	ask(inputs, "Idempotency-Key", strings.Repeat("k", 256)).problem(t, in.url, http.StatusBadRequest, "malformed")
 }
 
 func TestWaitOf(t *testing.T) {
