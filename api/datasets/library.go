@@ -128,6 +128,9 @@ func (l *Library) Add(ctx context.Context, r io.Reader, name string) (*Dataset, 
 	if table != nil {
 		report.Defects = append(report.Defects, c.oversize(table)...)
 	}
+	if report.Rows == 0 && !slices.ContainsFunc(report.Defects, hopeless) {
+		report.Defects = append(report.Defects, data.Defect{Code: data.NoRows, Reason: "there is no row below the header"})
+	}
 	if problems := problemsOf(report, hopeless); len(problems) > 0 {
 		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset has defects", Problems: problems}
 	}

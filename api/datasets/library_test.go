@@ -119,6 +119,7 @@ func TestDefects(t *testing.T) {
 	for name, csv := range map[string]string{
 		"no rows":        "smiles_polymer,Tg\n",
 		"nothing":        "",
+		"a word":         "x",
 		"a long chain":   "smiles_repeat_unit,DP,Tg\n*CCCCCCCCCC*,11,3\n*CC*,10,4\n",
 		"two names":      "smiles_polymer,Tg,Tg\nCC,1,2\n",
 		"broken quotes":  "smiles_polymer,Tg\n\"CC,1\n",

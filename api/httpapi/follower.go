@@ -33,6 +33,7 @@ type follower struct {
 	session *sse.Session
 	control *http.ResponseController
 	told    map[int]json.RawMessage // newest progress by fold, not yet sent
+	folds   []*jobs.Fold            // as last read
 }
 
 // run streams until the job is over, the reader goes, or ctx ends.
@@ -140,22 +141,36 @@ func (f *follower) catchUp() (over bool, err error) {
 	return f.job.State.Ended(), nil
 }
 
-// epochs sends the newest progress of every fold that has told some.
+// epochs sends the newest progress of every fold that has told some. The fold
+// records are read again only for a claim that is news: that a fold tells
+// something shows that its claim holds.
 func (f *follower) epochs(ctx context.Context) error {
 	if len(f.told) == 0 {
 		return nil
 	}
-	folds, err := f.Store.Folds(ctx, f.job.ID)
-	if err != nil {
-		return nil // the next one will do
-	}
-	live := make([]json.RawMessage, len(folds))
+	now, read := f.now(), false
+	live := make([]json.RawMessage, len(f.folds))
 	for i, progress := range f.told {
-		if i >= 0 && i < len(live) {
-			live[i] = progress
+		var b jobs.Beat
+		if json.Unmarshal(progress, &b) != nil {
+			continue
+		}
+		if !read && (i >= len(f.folds) || f.folds[i].Attempt != b.Attempt) {
+			folds, err := f.Store.Folds(ctx, f.job.ID)
+			if err != nil {
+				return nil // the next time will do
+			}
+			read, f.folds = true, folds
+			live = append(live, make([]json.RawMessage, max(0, len(folds)-len(live)))...)
+		}
+		if i >= 0 && i < len(f.folds) && f.folds[i].Attempt == b.Attempt && !f.folds[i].Status.Ended() {
+			running := *f.folds[i]
+			running.Status, running.Until = jobs.FoldRunning, now.Add(jobs.Lease)
+			f.folds[i], live[i] = &running, progress
 		}
 	}
-	v := jobs.NewView(f.now(), f.job, folds, live, f.CostPerHour)
+	clear(f.told)
+	v := jobs.NewView(now, f.job, f.folds, live, f.CostPerHour)
 	for i := range v.Folds {
 		if live[i] == nil {
 			continue
@@ -164,7 +179,6 @@ func (f *follower) epochs(ctx context.Context) error {
 			return err
 		}
 	}
-	clear(f.told)
 	return nil
 }
 

@@ -2,12 +2,15 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
@@ -146,4 +149,35 @@ func TestStorageAway(t *testing.T) {
 	})
 	b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`, "Idempotency-Key", "k").
 		problem(t, b.url, http.StatusServiceUnavailable, "unavailable")
+}
+
+// The models a job starts from are looked at, and copied beside it.
+func TestStartFrom(t *testing.T) {
+	files := fstest.MapFS{}
+	for i := range 2 {
+		files[modelPath(i)] = &fstest.MapFile{Data: model(t, nil)}
+	}
+	b := newBench(t, func(a *TrainingJobs, _ *Config) {
+		a.Weights = func(_ context.Context, from jobs.Revision) (fs.FS, error) {
+			if from.Repo == "a/none" {
+				return fstest.MapFS{}, nil
+			}
+			return files, nil
+		}
+	})
+	body := func(repo, features string) string {
+		return fmt.Sprintf(`{"dataset": "stereopolymer_input_nopush", "init_from": {"repo": %q, "revision": "main"},
+			"model": {"atom_features": %s, "bond_features": 16, "mol_features": 4, "num_messages": 2, "dropout": 0.5}}`, repo, features)
+	}
+	id := b.create(body("a/b", "16")).ID
+	for i := range 2 {
+		if all := b.keys("jobs/" + id + "/init/" + modelPath(i)); len(all) != 1 {
+			t.Errorf("model %d is not beside the job", i)
+		}
+	}
+	for at, request := range map[string]string{"/model": body("a/b", "32"), "/init_from": body("a/none", "16")} {
+		if p := b.post("/v1/training-jobs", request).problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
+			t.Errorf("problems %+v, want one at %s", p.Errors, at)
+		}
+	}
 }

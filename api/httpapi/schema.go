@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,6 +41,29 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 }
 
+// settle mends what huma does not know of Go's JSON: objects that are pointers
+// may be null, and what is left out when it is zero is not required.
+func settle(r huma.Registry) {
+	for name, schema := range r.Map() {
+		t := r.TypeFromRef("#/components/schemas/" + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for f := range fields(t) {
+			property := schema.Properties[tagName(f)]
+			if f.Type.Kind() == reflect.Pointer && property != nil && property.Ref != "" {
+				schema.Properties[tagName(f)] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: property.Description}
+			}
+			if strings.Contains(f.Tag.Get("json"), ",omitzero") {
+				schema.Required = slices.DeleteFunc(schema.Required, func(name string) bool { return name == tagName(f) })
+			}
+			if t == reflect.TypeFor[jobs.Destination]() && f.Name == "Tag" { // it writes its own JSON
+				property.Nullable = true
+			}
+		}
+	}
+}
+
 // aliases says what types that write their own JSON look like, which packages
 // below this one have no words for.
 func aliases(r huma.Registry) {
@@ -47,7 +71,7 @@ func aliases(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[train.Schedule](), reflect.TypeFor[scheduleSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Names](), reflect.TypeFor[namesSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Folds](), reflect.TypeFor[foldsSchema]())
-	r.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[anySchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[objectSchema]())
 }
 
 type (
@@ -55,7 +79,7 @@ type (
 	scheduleSchema struct{}
 	namesSchema    struct{}
 	foldsSchema    struct{}
-	anySchema      struct{}
+	objectSchema   struct{}
 )
 
 // Schema implements huma.SchemaProvider.
@@ -93,7 +117,9 @@ func (foldsSchema) Schema(huma.Registry) *huma.Schema {
 }
 
 // Schema implements huma.SchemaProvider.
-func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+func (objectSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Nullable: true}
+}
 
 // publishSchema is jobs.Destination as a request: all of it may be left out.
 func publishSchema(r huma.Registry) *huma.Schema {

@@ -40,6 +40,7 @@ type Area interface{ routes(*Server) }
 // New makes a server of areas.
 func New(c Config, areas ...Area) *Server {
 	c.Limits = c.Limits.WithDefaults()
+	def(&c.Version, "devel")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -60,6 +61,7 @@ func New(c Config, areas ...Area) *Server {
 	for _, a := range areas {
 		a.routes(s)
 	}
+	settle(s.api.OpenAPI().Components.Schemas)
 	return s
 }
 
