@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
@@ -38,11 +39,18 @@ func resultKey(id string, attempt int, f Format) string {
 
 // Create stores a new prediction and its request, of size bytes.
 func (s *Store) Create(ctx context.Context, p *Prediction, request io.Reader, size int64) error {
-	if _, err := s.bucket.Put(ctx, requestKey(p.ID), request, size, storage.Condition{}); err != nil {
-		return fmt.Errorf("create prediction %s: %w", p.ID, err)
-	}
-	// The mark before the record: one without the other is found by Expire.
-	if _, err := s.bucket.Put(ctx, active+p.ID, strings.NewReader(""), 0, storage.Condition{}); err != nil {
+	// The request and the mark before the record: one without the other is found
+	// by Expire. Storage takes both in the time of one.
+	group, putting := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_, err := s.bucket.Put(putting, requestKey(p.ID), request, size, storage.Condition{})
+		return err
+	})
+	group.Go(func() error {
+		_, err := s.bucket.Put(putting, active+p.ID, strings.NewReader(""), 0, storage.Condition{})
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("create prediction %s: %w", p.ID, err)
 	}
 	if err := record.Create(ctx, s.bucket, recordKey(p.ID), p); err != nil {

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
 )
@@ -39,12 +41,13 @@ func foldKey(id string, i int) string { return fmt.Sprintf("jobs/%s/folds/%d.jso
 
 // Create implements jobs.Store.
 func (s *Store) Create(ctx context.Context, j *jobs.Job) error {
-	for _, key := range []string{byAge + inverted(j.ID), active + j.ID} {
-		if err := s.mark(ctx, key); err != nil {
-			return fmt.Errorf("create job %s: %w", j.ID, err)
-		}
-	}
-	if err := s.freeze(ctx, j, 0); err != nil {
+	// What goes before the record goes at once: storage takes all of it in the
+	// time of one.
+	group, putting := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.mark(putting, byAge+inverted(j.ID)) })
+	group.Go(func() error { return s.mark(putting, active+j.ID) })
+	group.Go(func() error { return s.freeze(putting, j, 0) })
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("create job %s: %w", j.ID, err)
 	}
 	if err := create(ctx, s.bucket, jobKey(j.ID), j); err != nil {
