@@ -55,6 +55,20 @@
 // network takes 12 bytes a parameter (41 MB) and up to 14 MB of states on the shipped
 // polymers; a plan with its program, shared by the folds, 0.2 MB.
 //
+// # Building
+//
+// Without the tag gpu the package needs no CUDA, has no devices, and says so
+// (ErrNotBuilt). With it, gorgonia.org/cu ends a program at its start on a
+// machine without a driver: that is another binary than the CPU's.
+//
+//	eval "$(.ci/peers cuda)"
+//	nn/cuda/build.sh go build -tags gpu -o worker/worker ./worker
+//	DEVICE=cuda:0 worker/worker
+//
+// On a machine with a GPU, the suite runs on it with
+//
+//	nn/cuda/build.sh go test -tags gpu ./nn/cuda -run OnDevice -v
+//
 // # What has been tried, and what not
 //
 // No GPU was at hand when this was written: nothing here has run on one. What
@@ -65,6 +79,14 @@
 //     package's own orchestration as a child process: the whole of enginetest,
 //     and nn/cpu on all shipped polymers, forward, backward and ten Adam steps.
 //     Threads are run in several orders, which must not change a bit.
+//   - PTX for sm_70, 80, 86 and 90 (gen_ptx.py), compiled by NVRTC and assembled
+//     by ptxas. Newer devices compile sm_90's when it is loaded. It says it is of
+//     the oldest version of PTX that will do, so drivers from CUDA 11.8 on take it.
+//   - The tag gpu, compiled, vetted and linked against a libcuda made of its
+//     header (build.sh).
+//   - The calls a step makes of a device, and every error of one, on a scripted
+//     driver: a lost device, damaged memory or memory that is too small are
+//     an *Error, which ends the attempt at a fold and not the job.
 //
 // Not known until a device is at hand: whether the barrier's fences are enough
 // in practice (they are what CUDA's own grid barrier does), and all times.

@@ -12,15 +12,15 @@ import (
 	"polyid-trainer/nn/plan"
 )
 
-// gpu is what the model knows of a device, from its data sheet.
-type gpu struct {
+// dataSheet is what the model knows of a device, from its data sheet.
+type dataSheet struct {
 	name            string
 	multiprocessors float64
 	clock           float64 // Hz, boost
 	bandwidth       float64 // bytes/s
 }
 
-var gpus = []gpu{
+var gpus = []dataSheet{
 	{"A10G", 80, 1.71e9, 600e9},
 	{"A100", 108, 1.41e9, 1555e9},
 	{"H100", 132, 1.98e9, 3350e9},
@@ -52,7 +52,7 @@ func cycles(o *op) float64 {
 
 // estimate is the latency of a run of some phases, and how long it would keep
 // all multiprocessors busy.
-func (g gpu) estimate(p *program, phases []phase, params int) (latency, work float64) {
+func (g dataSheet) estimate(p *program, phases []phase, params int) (latency, work float64) {
 	latency, work = perStep, 0.0
 	for i, ph := range phases {
 		longest, sum := 0.0, 0.0

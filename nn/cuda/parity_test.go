@@ -133,7 +133,7 @@ func wide(v []float32) []float64 {
 // draws, or nothing would agree.
 func TestAgreesWithCPU(t *testing.T) {
 	t.Parallel()
-	agree(t, small, 35, 10, 1e-4)
+	agree(t, openShim(t, 256), small, 35, 10, 1e-4)
 }
 
 // The default job's network. Fresh, it is not trained by steps of the default
@@ -144,7 +144,7 @@ func TestAgreesWithCPUInFull(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a step of the full network takes a second as host code")
 	}
-	agree(t, nn.DefaultConfig(), 1, 10, 1e-7)
+	agree(t, openShim(t, 256), nn.DefaultConfig(), 1, 10, 1e-7)
 }
 
 // All of them, on the default job's network: many minutes as host code.
@@ -153,13 +153,13 @@ func TestLongAgreesWithCPUInFull(t *testing.T) {
 	if os.Getenv("LONG") == "" {
 		t.Skip("set LONG=1 to run this")
 	}
-	agree(t, nn.DefaultConfig(), 35, 10, 1e-7)
+	agree(t, openShim(t, 256), nn.DefaultConfig(), 35, 10, 1e-7)
 }
 
 // agree compares on some polymers, smallest first. What rounding amounts to is
 // what two of the CPU's own paths differ by, of which one sums in float64 and
 // thus has little of its own.
-func agree(t *testing.T, c nn.Config, n, steps int, rate float64) {
+func agree(t *testing.T, d *Device, c nn.Config, n, steps int, rate float64) {
 	const allowed = 5 // times as much: float32 on both sides, and chance
 	s := enginetest.ShippedSizes
 	generic, err := cpu.NewPath("generic")
@@ -167,21 +167,21 @@ func agree(t *testing.T, c nn.Config, n, steps int, rate float64) {
 		t.Fatal(err)
 	}
 	want := newEngine(t, cpu.New, c, s)
-	got, other := newEngine(t, openShim(t, 256).NewEngine, c, s), newEngine(t, generic, c, s)
+	got, other := newEngine(t, d.NewEngine, c, s), newEngine(t, generic, c, s)
 	examples := polymers(t, c)
 	slices.SortFunc(examples, func(a, b nn.Example) int { return a.Plan.Bytes() - b.Plan.Bytes() })
-	var d, noise distance
+	var apart, noise distance
 	for _, ex := range examples[:n] {
-		d = d.max(measure(t, got, want, s, ex, steps, rate))
+		apart = apart.max(measure(t, got, want, s, ex, steps, rate))
 		noise = noise.max(measure(t, other, want, s, ex, steps, rate))
 	}
-	t.Logf("%d polymers, %d steps: %.1e", n, steps, d)
+	t.Logf("%d polymers, %d steps: %.1e", n, steps, apart)
 	t.Logf("two paths of the CPU:   %.1e", noise)
 	for what, pair := range map[string][2]float64{
-		"predictions": {d.prediction, noise.prediction},
-		"gradients":   {d.gradient, noise.gradient},
-		"losses":      {d.loss, noise.loss},
-		"weights":     {d.weight, noise.weight},
+		"predictions": {apart.prediction, noise.prediction},
+		"gradients":   {apart.gradient, noise.gradient},
+		"losses":      {apart.loss, noise.loss},
+		"weights":     {apart.weight, noise.weight},
 	} {
 		if !(pair[0] <= allowed*pair[1]) {
 			t.Errorf("%s differ by %.1e, more than %d times the %.1e of rounding", what, pair[0], allowed, pair[1])
