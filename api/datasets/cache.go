@@ -9,7 +9,7 @@ import (
 )
 
 // cachedRows bounds the tables that are kept parsed, in rows of all of them.
-// A row takes about 1 kB.
+// A row takes about 1 kB, and as much again once a job has a copy.
 const cachedRows = 400_000
 
 // cache keeps parsed tables, and parses none twice at once.

@@ -1,11 +1,13 @@
 package datasets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 
@@ -20,6 +22,21 @@ type Table struct {
 	*data.Table
 	Warnings []data.Warning
 	License  string // of the shipped ones among them, "" if there is none
+
+	once sync.Once
+	csv  []byte
+	err  error
+}
+
+// CSV is the table as data.Table.WriteCSV writes it, for a job's own copy. It is
+// written once for all jobs, as the table is read once.
+func (t *Table) CSV() ([]byte, error) {
+	t.once.Do(func() {
+		var b bytes.Buffer
+		t.err = t.WriteCSV(&b)
+		t.csv = b.Bytes()
+	})
+	return t.csv, t.err
 }
 
 // Use says what a job wants of a table.

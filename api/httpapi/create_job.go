@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 
-	"polyid-trainer/data"
+	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
 )
@@ -78,7 +78,7 @@ func (a *TrainingJobs) created(j *jobs.Job) (*createdJob, error) {
 // tables are what a job has copies of: its datasets, and the models it starts
 // from.
 type tables struct {
-	dataset, holdout *data.Table
+	dataset, holdout *datasets.Table
 	weights          fs.FS
 }
 
@@ -129,12 +129,12 @@ func (a *TrainingJobs) begin(ctx context.Context, j *jobs.Job, t *tables) (*crea
 	return a.created(j)
 }
 
-func (a *TrainingJobs) putTable(ctx context.Context, key string, t *data.Table) error {
-	var b bytes.Buffer
-	if err := t.WriteCSV(&b); err != nil {
+func (a *TrainingJobs) putTable(ctx context.Context, key string, t *datasets.Table) error {
+	csv, err := t.CSV()
+	if err != nil {
 		return err
 	}
-	if _, err := a.Bucket.Put(ctx, key, bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
+	if _, err := a.Bucket.Put(ctx, key, bytes.NewReader(csv), int64(len(csv)), storage.Condition{}); err != nil {
 		return fmt.Errorf("store table: %w", err)
 	}
 	return nil

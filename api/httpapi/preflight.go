@@ -29,11 +29,7 @@ type plan struct {
 }
 
 func (p *plan) tables() *tables {
-	t := &tables{dataset: p.table.Table, weights: p.weights}
-	if p.holdout != nil {
-		t.holdout = p.holdout.Table
-	}
-	return t
+	return &tables{dataset: p.table, holdout: p.holdout, weights: p.weights}
 }
 
 func (p *plan) problem(pointer, format string, args ...any) {
@@ -59,8 +55,10 @@ const dealtAtOnce = 20_000
 // of rights.
 func (a *TrainingJobs) preflight(ctx context.Context, spec jobs.Spec, problems []jobs.Problem) (*plan, error) {
 	p := &plan{spec: spec, problems: problems}
-	if len(spec.Split.Folds) > 0 {
-		p.spec.KFolds = len(spec.Split.Folds)
+	if n := len(spec.Split.Folds); n > jobs.MaxFolds {
+		p.problem("/split/folds", "are %d, more than %d", n, jobs.MaxFolds)
+	} else if n > 0 {
+		p.spec.KFolds = n
 	}
 	if spec.MaxUSD > 0 && a.CostPerHour == 0 {
 		p.problem("/max_cost_usd", "cannot be kept: the server has no COST_PER_HOUR to reckon with")

@@ -317,6 +317,7 @@ func TestJobProblems(t *testing.T) {
 		"dropout":            {`{` + shipped + `, "model": {"dropout": 1.5}}`, "/model/dropout", ""},
 		"schedule":           {`{` + shipped + `, "learning_rate_schedule": "linear"}`, "/learning_rate_schedule", ""},
 		"folds beyond":       {`{` + shipped + `, "split": {"folds": {"0": {"train": [0, 1], "validate": [2]}, "1": {"train": [1], "validate": [900]}}}}`, "/split", "900"},
+		"far too many folds": {`{` + shipped + `, "split": {"folds": {` + manyFolds(21) + `}}}`, "/split/folds", "more than 20"},
 		"budget":             {`{` + shipped + `, "max_cost_usd": 5}`, "/max_cost_usd", "COST_PER_HOUR"},
 		"tag":                {`{` + shipped + `, "publish": {"tag": "v1.0.0"}}`, "/publish/tag", "exists"},
 		"webhook":            {`{` + shipped + `, "webhook": {"url": "file:///etc/passwd"}}`, "/webhook/url", ""},
@@ -341,6 +342,15 @@ func TestJobProblems(t *testing.T) {
 	if after := b.keys(""); len(after) != before || len(b.queue.all()) != 0 {
 		t.Errorf("refused jobs left something: %v, tasks %v", after, b.queue.all())
 	}
+}
+
+// manyFolds is n folds of the same rows.
+func manyFolds(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"%d": {"train": [0], "validate": [1]}`, i))
+	}
+	return strings.Join(all, ", ")
 }
 
 func TestHostileJobs(t *testing.T) {
