@@ -18,7 +18,7 @@ const (
 	epochEvery = time.Second
 	// beatEvery is how often a silent stream says that it lives, and reads the
 	// record in case a wake-up was lost.
-	beatEvery = 15 * time.Second
+	beatEvery = 5 * time.Second
 	// writeWithin is how long a reader may take to take what it is sent.
 	writeWithin = 30 * time.Second
 )
