@@ -27,6 +27,7 @@ import (
 
 	"github.com/gofrs/flock"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/storage"
 )
@@ -180,23 +181,23 @@ func (b *Bucket) place(temp, path string) error {
 	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
-		return err
-	}
+	var syncing errgroup.Group
+	syncing.Go(func() error { return syncDir(dir) })
 	// A directory made just now, by us or another, is an entry of its parent. One
 	// that has been synced there once stays: directories are not removed.
 	var made []string
-	for ; len(dir) > len(b.root); dir = filepath.Dir(dir) {
-		if _, ok := b.durable.Get(dir); ok {
+	for d := dir; len(d) > len(b.root); d = filepath.Dir(d) {
+		if _, ok := b.durable.Get(d); ok {
 			break
 		}
-		if err := syncDir(filepath.Dir(dir)); err != nil {
-			return err
-		}
-		made = append(made, dir)
+		syncing.Go(func() error { return syncDir(filepath.Dir(d)) })
+		made = append(made, d)
 	}
-	for _, dir := range made { // now that their parents are
-		b.durable.Add(dir, struct{}{})
+	if err := syncing.Wait(); err != nil {
+		return err
+	}
+	for _, d := range made {
+		b.durable.Add(d, struct{}{})
 	}
 	return nil
 }
