@@ -12,9 +12,9 @@ import (
 
 // Options of a device. The zero value is the default.
 type Options struct {
-	// Folds is how many folds are trained on the device at once: each gets that
-	// part of its multiprocessors. 0 is 1. More folds than this run, but take
-	// turns.
+	// Folds is how many folds are trained at once, in all: a device's
+	// multiprocessors are shared out among its part of them. 0 is one on each
+	// device. More folds than this run, but take turns.
 	Folds int
 	// Memory is the size of the arena in bytes; 0 is three quarters of what is
 	// free when the device is opened.
@@ -33,6 +33,8 @@ type Device struct {
 	plans map[planKey]*resident
 	folds int
 	err   error // that made the device useless
+
+	lost func() // is called when err is set; may be nil
 }
 
 // planKey is what a program depends on.
@@ -108,10 +110,14 @@ func (d *Device) fail(op string, err error) error {
 	e := &Error{d.info.Name, op, err}
 	if broken(err) {
 		d.mu.Lock()
-		if d.err == nil {
+		first := d.err == nil
+		if first {
 			d.err = e
 		}
 		d.mu.Unlock()
+		if first && d.lost != nil {
+			d.lost()
+		}
 	}
 	return e
 }
@@ -172,6 +178,9 @@ func (d *Device) release(key planKey) {
 // bring copies a plan and its program to the device.
 func (d *Device) bring(key planKey, s stream) (*resident, error) {
 	image := newPlanImage(key.plan)
+	if len(image.words) > spaceWords {
+		return nil, fmt.Errorf("place a plan: that of %d atoms takes %.0f MB, more than a program can name", image.atoms, mb(4*len(image.words)))
+	}
 	p, err := assemble(key.config, key.sizes, image)
 	if err != nil {
 		return nil, err

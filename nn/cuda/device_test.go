@@ -194,11 +194,17 @@ func TestSet(t *testing.T) {
 		}
 		return nil
 	})}
-	drivers[1].info.Name = "cuda:1"
-	set, err := open(Selection{All: true}, Options{}, func() (int, error) { return 2, nil },
+	for i, drv := range drivers {
+		drv.info.Model = "NVIDIA A10G"
+		drv.info.Name = deviceName(i)
+	}
+	set, err := open(Selection{All: true}, Options{Folds: 7}, func() (int, error) { return 2, nil },
 		func(n int) (driver, error) { return drivers[n], nil })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if set.String() != "2 × NVIDIA A10G" || set.devices[0].blocks != 160/4 {
+		t.Errorf("%v, grids of %d blocks", set, set.devices[0].blocks)
 	}
 	var engines []nn.Engine
 	for range 4 {
@@ -222,6 +228,11 @@ func TestSet(t *testing.T) {
 	}
 	if err := set.Err(); err != nil {
 		t.Errorf("a set with a sound device: %v", err)
+	}
+	select {
+	case <-set.Done():
+		t.Error("a set with a sound device is done")
+	default:
 	}
 	if _, err := open(Selection{Devices: []int{0}}, Options{}, nil, func(int) (driver, error) { return nil, ErrNotBuilt }); !errors.Is(err, ErrNotBuilt) {
 		t.Errorf("without devices: %v", err)
@@ -270,8 +281,19 @@ func TestChoose(t *testing.T) {
 		if !errors.Is(err, tc.err) {
 			t.Errorf("%q: %v, want %v", tc.device, err, tc.err)
 		}
-		if set != nil && !errors.Is(set.Err(), tc.err) {
-			t.Errorf("%q: the set's error is %v, want %v", tc.device, set.Err(), tc.err)
+		if set != nil {
+			if !errors.Is(set.Err(), tc.err) {
+				t.Errorf("%q: the set's error is %v, want %v", tc.device, set.Err(), tc.err)
+			}
+			done := false
+			select {
+			case <-set.Done():
+				done = true
+			default:
+			}
+			if done != (tc.err != nil) {
+				t.Errorf("%q: done is %v", tc.device, done)
+			}
 		}
 		if fell := tc.device == "cuda:0,cpu" && len(tc.paths) == 2 && tc.paths[0] == "avx"; fell != strings.Contains(log.String(), ErrNotBuilt.Error()) {
 			t.Errorf("%q: logged %q", tc.device, log.String())

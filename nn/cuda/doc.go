@@ -30,7 +30,7 @@
 // from which it computes the loss. Weights, moments and plans stay on the
 // device. CUDA graphs were the alternative: one per plan and fold, some 215
 // nodes each, with the same drain and refill between nodes that the barrier
-// costs here; gorgonia.org/cu has no calls for them either.
+// costs here; gorgonia.org/cu can build one, not launch it.
 //
 // Several folds train side by side, each on a stream of its own with its share
 // of the device's multiprocessors (Options.Folds): the launches are
@@ -89,7 +89,8 @@
 //     an *Error, which ends the attempt at a fold and not the job.
 //
 // Not known until a device is at hand: whether the barrier's fences are enough
-// in practice (they are what CUDA's own grid barrier does), and all times.
+// in practice (they are what CUDA's own grid barrier does), whether the
+// cooperative grids of several folds do run side by side, and all times.
 //
 // # How long a step should take
 //

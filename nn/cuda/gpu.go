@@ -27,6 +27,9 @@ import (
 	"gorgonia.org/cu"
 )
 
+// Built reports whether this program was built with the tag gpu.
+const Built = true
+
 //go:embed ptx/*.ptx
 var ptx embed.FS
 

@@ -107,7 +107,7 @@ func measure(t *testing.T, a, b nn.Engine, s nn.Sizes, ex nn.Example, steps int,
 
 	restart()
 	o := enginetest.DefaultAdam
-	o.LearningRate = rate
+	o.LearningRate, o.Decay = rate, 0.1 // the default decay would be lost in rounding
 	for i := range steps {
 		train(o, i)
 	}

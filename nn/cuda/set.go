@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"polyid-trainer/nn"
@@ -40,8 +41,13 @@ type Set struct {
 	devices []*Device
 	cpu     nn.NewEngine // for want of a sound device; nil: that is an error
 
+	done chan struct{} // closed when nothing can be trained any more
+	once sync.Once
+
 	mu sync.Mutex // makes choosing a device and its engine one step
 }
+
+func newSet(cpu nn.NewEngine) *Set { return &Set{cpu: cpu, done: make(chan struct{})} }
 
 // Choose opens what a worker's DEVICE asks for (see ParseSelection), with the
 // engines of the CPU where it asks for them: its NewEngine is the worker's. If
@@ -56,7 +62,7 @@ func choose(device string, o Options, cpu nn.NewEngine, log *slog.Logger, open f
 		return nil, err
 	}
 	if !s.GPU() {
-		return &Set{cpu: cpu}, nil
+		return newSet(cpu), nil
 	}
 	set, err := open(s, o)
 	switch {
@@ -64,7 +70,7 @@ func choose(device string, o Options, cpu nn.NewEngine, log *slog.Logger, open f
 		set.cpu = cpu
 	case err != nil && s.CPU:
 		log.Warn("no GPU can be used, training on the CPU", "device", device, "error", err)
-		return &Set{cpu: cpu}, nil
+		return newSet(cpu), nil
 	}
 	return set, err
 }
@@ -89,7 +95,8 @@ func open(s Selection, o Options, count func() (int, error), openDriver func(int
 	if len(ordinals) == 0 {
 		return nil, errors.New("open devices: there are none")
 	}
-	set := new(Set)
+	set := newSet(nil)
+	o.Folds = (o.Folds + len(ordinals) - 1) / len(ordinals)
 	for _, n := range ordinals {
 		drv, err := openDriver(n)
 		if err != nil {
@@ -99,6 +106,7 @@ func open(s Selection, o Options, count func() (int, error), openDriver func(int
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", deviceName(n), err), set.Close())
 		}
+		d.lost = set.check
 		set.devices = append(set.devices, d)
 	}
 	return set, nil
@@ -125,7 +133,7 @@ func (s *Set) NewEngine(c nn.Config, sizes nn.Sizes, seed uint64) (nn.Engine, er
 }
 
 // Err is nil while one device is sound, or the CPU takes their place. Otherwise the process can train
-// nothing any more: it should end, and a new one look what is left.
+// nothing any more: it should end, and a new one look what is left; see Done.
 func (s *Set) Err() error {
 	if s.cpu != nil {
 		return nil
@@ -139,6 +147,33 @@ func (s *Set) Err() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// check closes done once all devices are lost.
+func (s *Set) check() {
+	if s.Err() != nil {
+		s.once.Do(func() { close(s.done) })
+	}
+}
+
+// Done is closed when Err is no longer nil, so that a worker stops taking folds
+// that it would only fail.
+func (s *Set) Done() <-chan struct{} { return s.done }
+
+// String names the devices, as a job and a model card do: "2 × NVIDIA A10G". It
+// is empty without any.
+func (s *Set) String() string {
+	var models []string
+	n := map[string]int{}
+	for _, d := range s.devices {
+		if n[d.info.Model]++; n[d.info.Model] == 1 {
+			models = append(models, d.info.Model)
+		}
+	}
+	for i, m := range models {
+		models[i] = fmt.Sprintf("%d × %s", n[m], m)
+	}
+	return strings.Join(models, ", ")
 }
 
 // Report is a device as /metrics and a job show it.

@@ -2,6 +2,9 @@
 
 package cuda
 
+// Built reports whether this program was built with the tag gpu.
+const Built = false
+
 // Without the tag there are no devices, and no need of CUDA to build.
 
 func count() (int, error) { return 0, ErrNotBuilt }
