@@ -17,6 +17,7 @@ func TestUsage(t *testing.T) {
 		"nothing":        {nil, 2, []string{"REDIS_URL", "STORAGE_URL"}},
 		"unknown":        {[]string{"--nope"}, 2, []string{"--nope"}},
 		"another device": {[]string{"--redis-url=redis://127.0.0.1:1", "--storage-url=file:///x", "--device=cuda:0"}, 2, []string{"cuda:0", "-tags gpu"}},
+		"no device":      {[]string{"--redis-url=redis://127.0.0.1:1", "--storage-url=file:///x", "--device=gpu"}, 2, []string{"DEVICE", "gpu", "cuda:0"}},
 		"bad numbers": {[]string{"--redis-url=redis://127.0.0.1:1", "--storage-url=file:///x", "--checkpoint-seconds=0", "--concurrency=-1", "--cost-per-hour=-1", "--exit-when-idle=-1s"},
 			2, []string{"CHECKPOINT_SECONDS", "CONCURRENCY", "COST_PER_HOUR", "EXIT_WHEN_IDLE"}},
 		"no Redis":        {[]string{"--redis-url=redis://127.0.0.1:1/?max_retries=-1", "--storage-url=file://" + t.TempDir()}, 1, []string{"reach Redis"}},

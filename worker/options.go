@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"polyid-trainer/jobs/redisjobs"
-	"polyid-trainer/nn/cpu"
+	"polyid-trainer/nn/cuda"
 	"polyid-trainer/storage/backend"
 	"polyid-trainer/worker/pipeline"
 	"polyid-trainer/worker/runner"
@@ -22,9 +22,9 @@ import (
 type options struct {
 	RedisURL          string        `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis of the queue: redis://, rediss://, redis-sentinel:// or redis-cluster://. Required. Put a URL that holds a password into the environment."`
 	StorageURL        string        `name:"storage-url" env:"STORAGE_URL" placeholder:"URL" help:"Object storage of the jobs: s3://bucket/prefix with the usual AWS_* variables, or file:///dir on one machine. Required."`
-	Device            string        `name:"device" env:"DEVICE" default:"cpu" help:"What to train on (${default})."`
+	Device            string        `name:"device" env:"DEVICE" default:"cpu" help:"What to train on (${default}): cpu, cuda (all GPUs), cuda:0,cuda:1; with ,cpu behind them, the CPU if they cannot be used."`
 	CheckpointSeconds float64       `name:"checkpoint-seconds" env:"CHECKPOINT_SECONDS" default:"60" placeholder:"N" help:"The longest time a fold trains between checkpoints (${default})."`
-	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores)."`
+	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores; 5 on GPUs)."`
 	ExitWhenIdle      time.Duration `name:"exit-when-idle" env:"EXIT_WHEN_IDLE" placeholder:"10m" help:"Exit after so long with nothing to do (never)."`
 	CostPerHour       float64       `name:"cost-per-hour" env:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of this process costs, for the jobs' accounts (0)."`
 	LogFormat         string        `name:"log-format" env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How to log: text or json (${default})."`
@@ -44,7 +44,9 @@ func (o *options) check() error {
 	if o.StorageURL == "" {
 		wrong("STORAGE_URL is required: the storage that api uses")
 	}
-	if o.Device != "cpu" {
+	if s, err := cuda.ParseSelection(o.Device); err != nil {
+		wrong("DEVICE: %w", err)
+	} else if s.GPU() && !s.CPU && !cuda.Built {
 		wrong("DEVICE: this build trains on cpu alone, not on %q; one made with `go build -tags gpu ./worker` knows cuda:0", o.Device)
 	}
 	if !(o.CheckpointSeconds > 0) {
@@ -82,12 +84,17 @@ func (o *options) work(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	set, folds, err := o.devices(log)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
 	r := &runner.Runner{
-		Redis: client, Bucket: bucket, NewEngine: cpu.New, Log: log,
-		Concurrency: o.Concurrency, Every: time.Duration(o.CheckpointSeconds * float64(time.Second)), CostPerHour: o.CostPerHour,
+		Redis: client, Bucket: bucket, NewEngine: set.NewEngine, GPUs: set.String(), Log: log,
+		Concurrency: folds, Every: time.Duration(o.CheckpointSeconds * float64(time.Second)), CostPerHour: o.CostPerHour,
 		ExitWhenIdle: o.ExitWhenIdle, Lease: pipeline.Lease{For: o.Lease, Renew: o.Lease / 4}, Reconcile: o.Reconcile,
 	}
-	return r.Run(ctx)
+	return runOn(ctx, set, r.Run)
 }
 
 // redisLog hands on what the Redis client says by itself: dials that failed.

@@ -8,13 +8,18 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// hardware is this machine as the model card names it.
-func hardware() string {
+// hardware is this machine as the model card names it, with the GPUs it trains
+// on.
+func hardware(gpus string) string {
 	brand := cpuid.CPU.BrandName
 	if brand == "" {
 		brand = "CPU"
 	}
-	return fmt.Sprintf("%d × %s, %s/%s", runtime.NumCPU(), brand, runtime.GOOS, runtime.GOARCH)
+	machine := fmt.Sprintf("%d × %s, %s/%s", runtime.NumCPU(), brand, runtime.GOOS, runtime.GOARCH)
+	if gpus != "" {
+		machine += ", " + gpus
+	}
+	return machine
 }
 
 // code is the version of this program: its module's, and the commit it was built

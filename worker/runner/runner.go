@@ -29,6 +29,7 @@ type Runner struct {
 	Redis     redis.UniversalClient
 	Bucket    storage.Bucket // calls that fail for no reason of their own are repeated
 	NewEngine nn.NewEngine
+	GPUs      string // that NewEngine's engines run on, for jobs and model cards; "" is none
 	Log       *slog.Logger
 
 	Concurrency int           // folds at once; 0 is as many as cores
@@ -57,7 +58,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	store, queue := records.New(bucket), redisjobs.NewQueue(r.Redis)
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
-		Worker: name(), Hardware: hardware(), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
+		Worker: name(), Hardware: hardware(r.GPUs), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
 		CostPerHour: r.CostPerHour, Chains: r.Chains, Log: r.Log,
 	}
 	idle := newIdle(time.Now())
