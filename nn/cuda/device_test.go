@@ -185,6 +185,33 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
+// With memory for a few plans only, plans make way for one another.
+func TestPlansMakeWay(t *testing.T) {
+	t.Parallel()
+	examples := polymers(t, small)
+	epoch := func(memory int) *Device {
+		t.Helper()
+		d, err := openDevice(newFake(nil), Options{Memory: memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := newEngine(t, d.NewEngine, small, enginetest.ShippedSizes)
+		for range 2 {
+			for i := range examples {
+				step(t, e, &nn.Batch{Examples: examples[i : i+1]}, enginetest.DefaultAdam)
+			}
+		}
+		return d
+	}
+	all := epoch(1 << 30).Usage()
+	if all.Plans != len(examples) {
+		t.Errorf("%d plans are resident, with room for all %d", all.Plans, len(examples))
+	}
+	if few := epoch(all.Used / 2).Usage(); few.Plans < 1 || few.Plans >= len(examples) {
+		t.Errorf("%d plans are resident in half the memory", few.Plans)
+	}
+}
+
 func TestSet(t *testing.T) {
 	t.Parallel()
 	lost := false

@@ -53,7 +53,8 @@
 // One block of device memory is reserved when a device is opened, and dealt out
 // first fit: see Options.Memory and ErrOutOfMemory. A fold of the default
 // network takes 12 bytes a parameter (41 MB) and up to 14 MB of states on the shipped
-// polymers; a plan with its program, shared by the folds, 0.2 MB.
+// polymers; a plan with its program, shared by the folds, 0.2 MB. Where not all
+// plans fit, those that a step does not need make way.
 //
 // # Building
 //

@@ -183,15 +183,11 @@ func (e *engine) run(b *nn.Batch, train bool, fill func(i int, h *header)) error
 	if e.broken != nil {
 		return e.broken
 	}
-	states := 0
-	for i := range b.Examples {
-		r, err := e.resident(b.Examples[i].Plan)
-		if err != nil {
+	if err := e.place(b); errors.Is(err, ErrOutOfMemory) && e.evict(b) {
+		if err := e.place(b); err != nil {
 			return err
 		}
-		states = max(states, r.program.states)
-	}
-	if err := e.room("place the states of a polymer", &e.states, 4*states); err != nil {
+	} else if err != nil {
 		return err
 	}
 	if train && e.config.Dropout > 0 {
@@ -225,6 +221,34 @@ func (e *engine) run(b *nn.Batch, train bool, fill func(i int, h *header)) error
 	}
 	e.out = slices.Grow(e.out[:0], n*len(b.Examples))[:n*len(b.Examples)]
 	return e.fail("run", e.stream.read(bytesOf(e.out), e.output.at))
+}
+
+// place brings the plans of a batch to the device, and makes room for the
+// states of any of them.
+func (e *engine) place(b *nn.Batch) error {
+	states := 0
+	for i := range b.Examples {
+		r, err := e.resident(b.Examples[i].Plan)
+		if err != nil {
+			return err
+		}
+		states = max(states, r.program.states)
+	}
+	return e.room("place the states of a polymer", &e.states, 4*states)
+}
+
+// evict gives up the plans that a batch does not need, and reports whether
+// there were any. They are brought again when they are needed: with memory for
+// a few plans only, a fold is slower, not impossible.
+func (e *engine) evict(b *nn.Batch) bool {
+	before := len(e.plans)
+	for p := range e.plans {
+		if !slices.ContainsFunc(b.Examples, func(ex nn.Example) bool { return ex.Plan == p }) {
+			e.dev.release(e.key(p))
+			delete(e.plans, p)
+		}
+	}
+	return len(e.plans) < before
 }
 
 // inputs writes the inputs of a batch into e.in, each from a multiple of 4

@@ -189,6 +189,34 @@ func agree(t *testing.T, d *Device, c nn.Config, n, steps int, rate float64) {
 	}
 }
 
+// A fold that moves to another engine and back, moments and all, goes on as if
+// it had stayed.
+func TestFoldMoves(t *testing.T) {
+	t.Parallel()
+	s := enginetest.ShippedSizes
+	stays, leaves := newEngine(t, cpu.New, small, s), newEngine(t, cpu.New, small, s)
+	visited := newEngine(t, openShim(t, 64).NewEngine, small, s)
+	examples := polymers(t, small)[:8]
+	for i, e := range []nn.Engine{leaves, visited, leaves, visited} {
+		if i > 0 {
+			from := []nn.Engine{visited, leaves}[i%2]
+			if err := e.SetState(state(t, from)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for k := range examples {
+			b := &nn.Batch{Examples: examples[k : k+1], Epoch: i}
+			got, want := step(t, e, b, enginetest.DefaultAdam), step(t, stays, b, enginetest.DefaultAdam)
+			if d := math.Abs(got - want); !(d <= 1e-5*max(1, want)) {
+				t.Errorf("epoch %d, row %d: the loss is %v, want %v", i, k, got, want)
+			}
+		}
+	}
+	if got, want := state(t, visited), state(t, stays); got.Step != want.Step {
+		t.Errorf("step %d, want %d", got.Step, want.Step)
+	}
+}
+
 // Threads may run in any order between barriers: to the bit.
 func TestOrderOfThreads(t *testing.T) {
 	t.Parallel()
