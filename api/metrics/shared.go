@@ -65,7 +65,8 @@ type foldOf struct {
 type snapshot struct {
 	depth map[jobs.Kind]int // nil if it could not be read
 	jobs  map[jobs.State]int
-	folds int // that told of themselves just now
+	folds int            // that told of themselves just now
+	paths map[string]int // of these, by what they train on
 	pace  float64
 }
 
@@ -89,12 +90,13 @@ var (
 	depthDesc = prometheus.NewDesc("polyid_queue_depth", "Tasks that wait to be worked on.", []string{"kind"}, nil)
 	jobsDesc  = prometheus.NewDesc("polyid_training_jobs", "Training jobs in each state.", []string{"state"}, nil)
 	foldsDesc = prometheus.NewDesc("polyid_training_folds_running", "Folds that a worker trains now.", nil, nil)
+	pathsDesc = prometheus.NewDesc("polyid_training_folds_on", "Folds that a worker trains now on each kind of kernels: cuda is a GPU.", []string{"path"}, nil)
 	paceDesc  = prometheus.NewDesc("polyid_training_steps_per_second", "Steps a second of all folds together.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (s *shared) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{depthDesc, jobsDesc, foldsDesc, paceDesc, s.epochs.Desc(), s.durations.Desc()} {
+	for _, d := range []*prometheus.Desc{depthDesc, jobsDesc, foldsDesc, pathsDesc, paceDesc, s.epochs.Desc(), s.durations.Desc()} {
 		ch <- d
 	}
 	s.errors.Describe(ch)
@@ -119,6 +121,9 @@ func (s *shared) Collect(ch chan<- prometheus.Metric) {
 	if s.last.jobs != nil {
 		gauge(foldsDesc, float64(s.last.folds))
 		gauge(paceDesc, s.last.pace)
+		for path, n := range s.last.paths {
+			gauge(pathsDesc, float64(n), path)
+		}
 	}
 	ch <- s.epochs
 	ch <- s.durations
@@ -130,7 +135,7 @@ func (s *shared) Collect(ch chan<- prometheus.Metric) {
 func (s *shared) refresh(now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), refreshWithin)
 	defer cancel()
-	s.last = snapshot{}
+	s.last = snapshot{paths: map[string]int{}}
 	s.taken = now
 	depth, err := s.Queue.Depth()
 	if s.ok("queue", err) {
@@ -233,6 +238,9 @@ func (s *shared) beats(ctx context.Context, now time.Time, j *jobs.Job) {
 		}
 		if now.Sub(b.Time) < alive {
 			s.last.folds++
+			if b.Path != "" {
+				s.last.paths[b.Path]++
+			}
 			if b.MSPerStep > 0 {
 				s.last.pace += 1000 / b.MSPerStep
 			}

@@ -42,7 +42,7 @@ func (p *progress) claimed(f *jobs.Fold) {
 func (p *progress) Start(s train.Start) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Epoch, p.beat.Step = s.Epoch, s.Step
+	p.beat.Epoch, p.beat.Step, p.beat.Path = s.Epoch, s.Step, s.Path
 	p.began = p.now()
 }
 
