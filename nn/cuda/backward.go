@@ -47,29 +47,35 @@ func (a *assembler) BlockBackward(j int) {
 	o := a.undo(r.dEdge, dAfter, w.edge2, after.bonds, h, f)
 	o.Mask = r.edge
 	a.phase(o)
-	a.phase(
+	ops := []op{
 		a.collect(r.dProjBond, r.dEdge, k.byBond, before.bonds, h),
 		a.collect(r.dProjSrc, r.dEdge, k.bySrc, before.atoms, h),
 		a.collect(r.dProjDst, r.dEdge, k.byDst, before.atoms, h),
-		a.total(r.dEdgeBias, r.dEdge, after.bonds, h))
+		a.total(r.dEdgeBias, r.dEdge, after.bonds, h),
+	}
+	// Forward's projections are spent: their memory takes what each gives back.
+	if nodes {
+		ops = append(ops, a.undo(a.projMsg, r.dProjMsg, w.msg1, before.atoms, f, h))
+	}
+	a.phase(ops...)
 
 	o = a.poolBack(w.pool, &r.attention, a.dMol[j])
+	o.Sources, o.A[0], o.W[1] = 1, r.dEdgeBias, w.edge1.plus(3*f*h)
+	dst := a.undo(a.projDst, r.dProjDst, w.edge1.plus(2*f*h), before.atoms, f, h)
 	if nodes {
 		o.X[2] = a.dMol[j+1]
-	}
-	o.Sources, o.A[0], o.W[1] = 1, r.dEdgeBias, w.edge1.plus(3*f*h)
-	if nodes {
 		o.Sources, o.A[1], o.W[2] = 2, r.dMessageBias, w.msg1.plus(2*f*h)
+		dst.X[0] = a.projMsg
 	}
-	a.phase(o)
+	a.phase(o, dst,
+		a.undo(a.projSrc, r.dProjSrc, w.edge1.plus(f*h), before.atoms, f, h),
+		a.undo(a.projBond, r.dProjBond, w.edge1, before.bonds, f, h))
 
-	dBond := a.undo(a.dBond[j], r.dProjBond, w.edge1, before.bonds, f, h)
-	dBond.X[2], dBond.Off, dBond.Row = dAfter, k.byBond.off, k.byBond.row
+	dBond := op{Kind: opProduct, Out: a.dBond[j], X: [3]ref{a.projBond, 0, dAfter}, M: int32(before.bonds), N: int32(f),
+		Off: k.byBond.off, Row: k.byBond.row}
 	a.attendBackward(&dBond, w.pool, &r.attention, a.bond[j], before.atoms)
-	dAtom := a.undo(a.dAtom[j], r.dProjSrc, w.edge1.plus(f*h), before.atoms, f, h)
-	dAtom.Sources, dAtom.A[1], dAtom.W[1] = 2, r.dProjDst, w.edge1.plus(2*f*h)
+	dAtom := op{Kind: opProduct, Out: a.dAtom[j], X: [3]ref{a.projSrc, a.projDst}, M: int32(before.atoms), N: int32(f)}
 	if nodes {
-		dAtom.Sources, dAtom.A[2], dAtom.W[2] = 3, r.dProjMsg, w.msg1
 		dAtom.X[2], dAtom.Off, dAtom.Row = a.dAtom[j+1], k.byAtom.off, k.byAtom.row
 	}
 	a.attendBackward(&dAtom, w.pool, &r.attention, a.atom[j], 0)

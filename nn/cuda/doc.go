@@ -111,10 +111,10 @@
 // TensorFlow, was 42 hours on an A10G.
 //
 //	              ms a step, 1 fold   5 folds at once, each   limit, any number of folds   hours for the job
-//	A10G                       1.60                    1.72                         0.34                0.05
-//	A100                       1.61                    1.61                         0.21                0.05
-//	H100                       1.32                    1.32                         0.11                0.04
-//	H200                       1.31                    1.31                         0.10                0.04
+//	A10G                       1.48                    1.72                         0.34                0.05
+//	A100                       1.48                    1.48                         0.21                0.04
+//	H100                       1.22                    1.22                         0.11                0.03
+//	H200                       1.21                    1.21                         0.10                0.03
 //
 // These are a model's numbers, not measurements: were it off by a factor of
 // five, the job would still take a quarter of an hour.

@@ -51,8 +51,16 @@ func (a *assembler) Block(j int) {
 	atom, bond := a.atom[j], a.bond[j]
 	nodes := j < a.config.NumMessages-1
 
-	// What needs the states before only: logits, and a projection per source.
-	ops := append(a.logits(j, w.pool, &r.attention),
+	a.phase(a.logits(j, w.pool, &r.attention)...)
+
+	// The pooling takes one block; a projection per source, the others.
+	o := a.pool(j, w.pool, &r.attention, a.mol[j+1])
+	o.X[2] = a.mol[j]
+	o.Sources, o.A[0], o.W[1] = 1, r.edgeBias, w.edge1.plus(3*f*h)
+	if nodes {
+		o.Sources, o.A[1], o.W[2] = 2, r.messageBias, w.msg1.plus(2*f*h)
+	}
+	ops := append([]op{o},
 		a.times(a.projBond, bond, w.edge1, before.bonds, f, h),
 		a.times(a.projSrc, atom, w.edge1.plus(f*h), before.atoms, f, h),
 		a.times(a.projDst, atom, w.edge1.plus(2*f*h), before.atoms, f, h))
@@ -60,14 +68,6 @@ func (a *assembler) Block(j int) {
 		ops = append(ops, a.times(a.projMsg, atom, w.msg1, before.atoms, f, h))
 	}
 	a.phase(ops...)
-
-	o := a.pool(j, w.pool, &r.attention, a.mol[j+1])
-	o.X[2] = a.mol[j]
-	o.Sources, o.A[0], o.W[1] = 1, r.edgeBias, w.edge1.plus(3*f*h)
-	if nodes {
-		o.Sources, o.A[1], o.W[2] = 2, r.messageBias, w.msg1.plus(2*f*h)
-	}
-	a.phase(o)
 
 	// Bonds.
 	a.phase(op{Kind: opGather, Out: r.edge, Bias: r.edgeBias, Sources: 3, M: int32(after.bonds), N: int32(h),
