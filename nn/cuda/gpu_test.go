@@ -41,8 +41,8 @@ func TestOnDeviceEngine(t *testing.T) {
 
 func TestOnDeviceAgreesWithCPU(t *testing.T) {
 	d := openReal(t, 1)
-	agree(t, d, small, 35, 10, 1e-4)
-	agree(t, d, nn.DefaultConfig(), 35, 10, 1e-7)
+	agree(t, d, small, smallNoise, 35, 10, 1e-4)
+	agree(t, d, nn.DefaultConfig(), fullNoise, 35, 10, 1e-7)
 }
 
 // However many blocks share the tiles, the bits are the same.
