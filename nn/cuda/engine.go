@@ -29,14 +29,14 @@ type engine struct {
 	grad          buffer // of batches of several examples
 	states        buffer
 	input, output buffer
-	tables        buffer
-	arrivals      buffer
+	tables        buffer // of dropout
+	arrivals      buffer // at the grid's barrier
 
-	dropout dropout.Sampler
-	sizesOf []int // sizes of classes that tables has, ascending
+	dropout    dropout.Sampler
+	classSizes []int // that tables has, ascending
 
-	in  []uint32
-	out []float32
+	in  []uint32  // a run's input
+	out []float32 // and its predictions
 }
 
 // buffer is memory of the arena.
@@ -113,6 +113,9 @@ func (e *engine) Step(b *nn.Batch, o nn.Adam) (float64, error) {
 	measured, err := b.CheckStep(e.config, e.sizes)
 	if err != nil {
 		return 0, err
+	}
+	if e.broken != nil {
+		return 0, e.broken
 	}
 	if err := e.makeMoments(); err != nil {
 		return 0, err
@@ -300,61 +303,20 @@ func (e *engine) key(p *plan.Plan) planKey {
 	return planKey{p, c, e.sizes}
 }
 
-// makeTables brings the distributions of dropout to the device for the sizes of
-// class that a batch has.
-func (e *engine) makeTables(b *nn.Batch) error {
-	fresh := false
-	for i := range b.Examples {
-		p := b.Examples[i].Plan
-		for _, k := range p.BondMembers(len(p.Blocks)) {
-			if at, ok := slices.BinarySearch(e.sizesOf, int(k)); !ok {
-				e.sizesOf = slices.Insert(e.sizesOf, at, int(k))
-				fresh = true
-			}
-		}
-	}
-	if !fresh {
-		return nil
-	}
-	return e.write("place dropout's tables", &e.tables, bytesOf(dropoutTables(&e.dropout, e.sizesOf)))
-}
-
-// dropoutTables lays the distributions of some sizes of class out as
-// kernels/head.cuh reads them.
-func dropoutTables(d *dropout.Sampler, sizes []int) []uint32 {
-	t := make([]uint32, sizes[len(sizes)-1]+1)
-	even := func() {
-		if len(t)%2 != 0 {
-			t = append(t, 0)
-		}
-	}
-	for _, k := range sizes {
-		even()
-		t[k] = uint32(len(t))
-		limits := d.Table(k)
-		t = append(t, uint32(len(limits)))
-		for n := range limits {
-			t = append(t, math.Float32bits(float32((float64(k)-float64(n))*d.Unit(float64(k)))))
-		}
-		even()
-		for _, u := range limits {
-			t = append(t, uint32(u), uint32(u>>32))
-		}
-	}
-	return t
-}
+// moments reports whether Adam's moments are there. The second is placed last.
+func (e *engine) moments() bool { return e.v.at != 0 }
 
 // makeMoments makes Adam's moments unless they are there.
 func (e *engine) makeMoments() error {
+	if e.moments() {
+		return nil
+	}
 	for _, b := range []*buffer{&e.m, &e.v} {
-		if b.at != 0 {
-			continue
-		}
 		if err := e.room("place Adam's moments", b, 4*e.params); err != nil {
 			return err
 		}
-		if err := e.stream.zero(b.at, 4*e.params); err != nil {
-			return e.fail("clear Adam's moments", err)
+		if err := e.fail("clear Adam's moments", e.stream.zero(b.at, 4*e.params)); err != nil {
+			return err
 		}
 	}
 	return nil

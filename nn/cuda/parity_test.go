@@ -158,10 +158,12 @@ func TestLongAgreesWithCPUInFull(t *testing.T) {
 
 // What rounding amounts to: what two of the CPU's own paths were measured to
 // differ by, avx2 and the generic one, which sums in float64 and thus has little
-// rounding of its own.
+// rounding of its own, on all polymers with the small network, on the six smallest
+// with the full one. In the latter a hidden unit near zero is on for one and off
+// for the other now and then.
 var (
 	smallNoise = distance{prediction: 2.2e-7, gradient: 8.4e-7, loss: 4.1e-8, weight: 1.5e-6}
-	fullNoise  = distance{prediction: 4.5e-7, gradient: 3.3e-4, loss: 6.3e-7, weight: 5.0e-4}
+	fullNoise  = distance{prediction: 4.5e-7, gradient: 1.6e-3, loss: 6.4e-7, weight: 5.0e-4}
 )
 
 // agree compares on some polymers, smallest first.

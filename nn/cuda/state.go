@@ -10,11 +10,12 @@ func (e *engine) State(dst *nn.State) error {
 	for _, t := range []struct {
 		p    **nn.Params
 		from buffer
-	}{{&dst.Weights, e.weights}, {&dst.M, e.m}, {&dst.V, e.v}} {
+		made bool
+	}{{&dst.Weights, e.weights, true}, {&dst.M, e.m, e.moments()}, {&dst.V, e.v, e.moments()}} {
 		if *t.p == nil || !(*t.p).Fits(e.config, e.sizes) {
 			*t.p = nn.NewParams(e.config, e.sizes)
 		}
-		if t.from.at == 0 {
+		if !t.made {
 			clear((*t.p).Slab)
 			continue
 		}
@@ -34,6 +35,13 @@ func (e *engine) SetState(src *nn.State) error {
 	}
 	if e.broken != nil {
 		return e.broken
+	}
+	if src.M != nil { // what can be refused comes first
+		for _, b := range []*buffer{&e.m, &e.v} {
+			if err := e.room("place Adam's moments", b, 4*e.params); err != nil {
+				return err
+			}
+		}
 	}
 	if err := e.write("place the weights", &e.weights, bytesOf(src.Weights.Slab)); err != nil {
 		return err
