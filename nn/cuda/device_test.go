@@ -185,6 +185,33 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
+// Without room for the second of Adam's moments, there is not half a state: both
+// are zero, and are not read.
+func TestHalfAState(t *testing.T) {
+	t.Parallel()
+	drv := newFake(nil)
+	params := 4 * nn.NumParams(small, enginetest.ShippedSizes)
+	d, err := openDevice(drv, Options{Memory: 2*params + params/2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(t, d.NewEngine, small, enginetest.ShippedSizes)
+	full := &nn.State{Step: 7}
+	for _, p := range []**nn.Params{&full.Weights, &full.M, &full.V} {
+		*p = nn.NewParams(small, enginetest.ShippedSizes)
+		(*p).Slab[0] = 1
+	}
+	if err := e.SetState(full); !errors.Is(err, ErrOutOfMemory) {
+		t.Errorf("the error is %v", err)
+	}
+	drv.calls = nil
+	got := state(t, e)
+	want := []string{fmt.Sprintf("read 1: %d bytes", params)}
+	if !slices.Equal(drv.calls, want) || got.Step != 0 {
+		t.Errorf("a state of step %d took %v, want step 0 and %v", got.Step, drv.calls, want)
+	}
+}
+
 // With memory for a few plans only, plans make way for one another.
 func TestPlansMakeWay(t *testing.T) {
 	t.Parallel()
