@@ -56,7 +56,7 @@ func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
 	}
 	if !c.Watch {
 		fmt.Fprintln(std.out, job.ID)
-		fmt.Fprintf(std.err, "accepted; follow it at %s/jobs/%s\n", c.Server, job.ID)
+		fmt.Fprintf(std.err, "accepted; follow it at %s/v1/training-jobs/%s\n", c.Server, job.ID)
 		return nil
 	}
 	job, err = follow(ctx, api, job.ID, std.err)
@@ -77,7 +77,7 @@ func follow(ctx context.Context, api *client.Client, id string, w io.Writer) (*j
 	}, nil)
 	watch.close()
 	if errors.Is(err, context.Canceled) {
-		return nil, fmt.Errorf("no longer watching; %s goes on: see %s/jobs/%s", id, api.Server, id)
+		return nil, fmt.Errorf("no longer watching; %s goes on: see %s/v1/training-jobs/%s", id, api.Server, id)
 	}
 	return last, err
 }

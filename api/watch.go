@@ -116,7 +116,7 @@ func stage(v *jobs.View) string {
 // headline is stage with how far the job is.
 func headline(v *jobs.View) string {
 	s := fmt.Sprintf("%s, %.0f %% of %d epochs", stage(v), 100*v.Progress.Fraction, v.Progress.EpochsTotal)
-	if eta := v.Progress.ETASeconds; eta != nil {
+	if eta := v.Progress.ETASeconds; eta != nil && *eta > 0 {
 		s += ", " + about(*eta) + " left"
 	}
 	if v.Cost.USD > 0 {
@@ -140,7 +140,7 @@ func foldNote(f *jobs.FoldView) string {
 	if f.BestEpoch != nil && !math.IsNaN(float64(f.BestValLoss)) {
 		s += fmt.Sprintf(" (best %.3f at %d)", float64(f.BestValLoss), *f.BestEpoch)
 	}
-	if f.ETASeconds != nil && f.Status == jobs.FoldRunning {
+	if f.ETASeconds != nil && *f.ETASeconds > 0 && f.Status == jobs.FoldRunning {
 		s += " · " + about(*f.ETASeconds) + " left"
 	}
 	return s

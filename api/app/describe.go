@@ -13,7 +13,7 @@ type Fact struct{ Name, Value string }
 // Facts says what the process serves and uses, and nothing secret.
 func (a *App) Facts() []Fact {
 	c := a.config
-	facts := []Fact{{"pages", a.URL() + "/, documentation at " + a.URL() + "/docs"}, {"data", c.DataDir}}
+	facts := []Fact{{"interface", a.URL() + "/docs"}, {"data", c.DataDir}}
 	add := func(name, format string, args ...any) {
 		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
 	}
