@@ -241,6 +241,29 @@ func objects(t *testing.T, s *service) (names []string) {
 	return names
 }
 
+// With tokens the service may be reached from elsewhere, by those who have one.
+func TestTokens(t *testing.T) {
+	s := newService(t, "HOST=0.0.0.0", "API_TOKENS=anna:anna-secret,ben:ben-secret")
+	if status := s.call("GET", "/v1/training-jobs", "", nil); status != 401 {
+		t.Errorf("without a token: %d, want 401", status)
+	}
+	spec := string(small(1, ""))
+	if _, errs := command(t, 1, spec, "train", "--server", s.url, "-"); !strings.Contains(errs, "API_TOKEN") {
+		t.Errorf("train without a token told %q", errs)
+	}
+	t.Setenv("API_TOKEN", "anna-secret")
+	if out, _ := command(t, 0, spec, "train", "--server", s.url, "--watch", "-"); !strings.Contains(out, "Tg") {
+		t.Errorf("train wrote %q", out)
+	}
+	if out, _ := command(t, 0, "smiles_repeat_unit\n*OC(C)C(=O)*\n", "predict", "--server", s.url, "-"); !strings.Contains(out, "Tg_pred_mean") {
+		t.Errorf("predict wrote %q", out)
+	}
+	s.stop()
+	if text := s.out.String() + s.errs.String(); strings.Contains(text, "anna-secret") || !strings.Contains(text, "anna, ben") {
+		t.Errorf("the service tells\n%s", text)
+	}
+}
+
 // Pause, resume and cancel while folds train: at once, again without harm, and
 // refused where they make no sense.
 func TestControl(t *testing.T) {

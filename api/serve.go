@@ -51,7 +51,7 @@ func configure(c *app.Config) (err error) {
 	if c.Secrets, err = app.ReadSecrets(os.Getenv); err != nil {
 		return err
 	}
-	return c.Validate()
+	return c.Check()
 }
 
 // logFlags say how to log.

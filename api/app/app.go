@@ -49,7 +49,7 @@ type App struct {
 // New opens what c names and binds the address; nothing is served yet. The
 // caller runs the App or closes it.
 func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	c = c.WithDefaults()
@@ -141,7 +141,7 @@ func (a *App) openRedis(ctx context.Context) (err error) {
 // mayPublish reports whether jobs may publish to a repository.
 func (a *App) mayPublish(repo string) bool {
 	for _, glob := range a.config.HubAllow {
-		if ok, _ := path.Match(glob, repo); ok { // Validate has seen the patterns
+		if ok, _ := path.Match(glob, repo); ok { // Check has seen the patterns
 			return true
 		}
 	}

@@ -117,9 +117,10 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate reports everything that is wrong with a Config once it has its
-// defaults, each with what to do about it.
-func (c Config) Validate() error {
+// Check reports everything that is wrong with a Config once it has its
+// defaults, each with what to do about it. It is not named Validate because the
+// command line would call that before the secrets are read.
+func (c Config) Check() error {
 	c = c.WithDefaults()
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

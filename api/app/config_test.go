@@ -12,7 +12,7 @@ const goodSecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := Config{}.WithDefaults()
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		t.Fatalf("the zero value is refused: %v", err)
 	}
 	if c.address() != "127.0.0.1:8080" || c.DataDir != "var" || c.Role != RoleAll || c.HubRepo != "polyid/polyid-models" ||
@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 }
 
 // Each refusal names the setting and says what to do, and never shows a secret.
-func TestValidate(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Parallel()
 	tokens := []Token{{"me", "secret-token"}}
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestValidate(t *testing.T) {
 	} {
 		config := Config{}.WithDefaults()
 		c.change(&config)
-		err := config.Validate()
+		err := config.Check()
 		if (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v", name, err)
 			continue
