@@ -114,6 +114,10 @@ func (m *Models) Refresh(ctx context.Context) {
 		if err == nil || ctx.Err() != nil || before != nil && before.Error() == err.Error() {
 			continue // nothing new
 		}
+		if m.peek(ref) == nil && (errors.Is(err, hub.ErrRepoNotFound) || errors.Is(err, hub.ErrRevisionNotFound)) {
+			m.Log.Info("there is no model to predict with until one is published", "repo", ref.Repo, "revision", ref.Revision)
+			continue
+		}
 		m.Log.Warn("loading a model: what was loaded before, if anything, goes on serving", "repo", ref.Repo, "revision", ref.Revision, "error", err)
 	}
 }
