@@ -40,7 +40,7 @@ func (c *QuickstartCmd) Validate() error {
 const (
 	quickEpochs = 10
 	quickFolds  = 4
-	quickRepo   = "polyid/quickstart"
+	quickRepo   = "polyid/quickstart" // where there is a model already that must not make way
 	quickJob    = `{"dataset": "stereopolymer_input_nopush", "prediction_columns": ["Tg", "Tm"], "kfolds": %d, "epochs": %d,
  "publish": {"repo": "%s"}, "metadata": {"made_by": "quickstart"}}`
 )
@@ -109,7 +109,13 @@ func (c *QuickstartCmd) tour(ctx context.Context, address string, std *streams) 
 	}
 	fmt.Fprintf(std.out, "This is a demonstration: PolyID's network, learning Tg and Tm from the shipped table, but for %d epochs of %d folds\n"+
 		"where the default job has 500 of 5. Its errors say so: such a model is for looking at, not for use.\n\n", quickEpochs, quickFolds)
-	job, err := api.Submit(ctx, fmt.Appendf(nil, quickJob, quickFolds, quickEpochs, quickRepo))
+	repo := c.config.WithDefaults().HubRepo
+	if there, err := api.Models(ctx); err != nil {
+		return err
+	} else if len(there) > 0 {
+		repo = quickRepo
+	}
+	job, err := api.Submit(ctx, fmt.Appendf(nil, quickJob, quickFolds, quickEpochs, repo))
 	if err != nil {
 		return err
 	}
