@@ -30,14 +30,21 @@ type watcher interface {
 // newWatcher shows bars on a terminal and lines elsewhere.
 func newWatcher(w io.Writer) watcher {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &barWatch{progress: mpb.New(mpb.WithOutput(w), mpb.WithWidth(96), mpb.WithRefreshRate(200*time.Millisecond), mpb.WithAutoRefresh())}
+		// One that does not know its size, as some that only record, shows no bars.
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+			return &barWatch{progress: mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(200*time.Millisecond)), width: min(max(width-noteWidth, 6), 40)}
+		}
 	}
 	return &lineWatch{w: w}
 }
 
+// noteWidth is what stands beside a bar, in characters.
+const noteWidth = 70
+
 // barWatch is a line about the job and a bar for each fold.
 type barWatch struct {
 	progress *mpb.Progress
+	width    int                       // of each bar
 	view     atomic.Pointer[jobs.View] // for the goroutine that draws
 	head     *mpb.Bar
 	folds    []*mpb.Bar
@@ -51,9 +58,9 @@ func (b *barWatch) show(v *jobs.View) {
 		})))
 	}
 	for i := len(b.folds); i < len(v.Folds); i++ {
-		b.folds = append(b.folds, b.progress.AddBar(int64(v.Folds[i].Epochs),
+		b.folds = append(b.folds, b.progress.AddBar(int64(v.Folds[i].Epochs), mpb.BarWidth(b.width),
 			mpb.PrependDecorators(decor.Name(fmt.Sprintf("  fold %d ", i)), decor.CountersNoUnit("%3d/%3d ")),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return foldNote(&b.view.Load().Folds[i]) })),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + shortNote(&b.view.Load().Folds[i]) })),
 		))
 	}
 	for i, f := range v.Folds {
@@ -142,6 +149,24 @@ func foldNote(f *jobs.FoldView) string {
 	}
 	if f.ETASeconds != nil && *f.ETASeconds > 0 && f.Status == jobs.FoldRunning {
 		s += " · " + about(*f.ETASeconds) + " left"
+	}
+	return s
+}
+
+// shortNote is foldNote where there is little room.
+func shortNote(f *jobs.FoldView) string {
+	if math.IsNaN(float64(f.ValLoss)) {
+		return string(f.Status)
+	}
+	s := fmt.Sprintf("%.3f, valid. %.3f", float64(f.Loss), float64(f.ValLoss))
+	if f.BestEpoch != nil {
+		s += fmt.Sprintf(", best %.3f at %d", float64(f.BestValLoss), *f.BestEpoch)
+	}
+	switch {
+	case f.Status != jobs.FoldRunning:
+		s += ", " + string(f.Status)
+	case f.ETASeconds != nil && *f.ETASeconds > 0:
+		s += ", " + about(*f.ETASeconds) + " left"
 	}
 	return s
 }
