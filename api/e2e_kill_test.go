@@ -15,13 +15,18 @@ import (
 // The job succeeds all the same: with the bits of an undisturbed one, published
 // once, and told once of everything.
 func TestKillEmbedded(t *testing.T) {
+	t.Run("Redis as found", func(t *testing.T) { killEmbedded(t) })
+	t.Run("miniredis", func(t *testing.T) { killEmbedded(t, "PATH=") }) // where no server is found
+}
+
+func killEmbedded(t *testing.T, env ...string) {
 	deaths := 6
 	if os.Getenv("LONG") != "" {
 		deaths = 50
 	}
 	var s *service
 	hooks := newSink(t, func() string { return secretOf(s) })
-	s = newService(t, "WEBHOOK_ALLOW_PRIVATE=1")
+	s = newService(t, append(env, "WEBHOOK_ALLOW_PRIVATE=1")...)
 	hook := `, "webhook": {"url": "` + hooks.URL + `"}`
 
 	const epochs = 60
