@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"polyid-trainer/jobs"
 )
 
 // TestLongMainJob is the job that the project is for, on real input: PolyID's
@@ -86,4 +89,86 @@ func TestLongQuickstart(t *testing.T) {
 			t.Errorf("run %d shows no progress: %q", i+1, errs)
 		}
 	}
+}
+
+// TestLongLoad asks for many jobs and predictions while PolyID's network trains
+// on all cores of the same process. None is lost or doubled, and requests are
+// answered quickly all the while.
+func TestLongLoad(t *testing.T) {
+	long(t)
+	s := newService(t, "CHECKPOINT_SECONDS=60")
+	s.succeeds(s.submit(small(1, "")).ID) // something to predict with
+	busy := s.submit([]byte(`{"dataset": "stereopolymer_input_nopush", "prediction_columns": ["Tg", "Tm"], "publish": null}`))
+	s.reaches(busy.ID, "both cores to train", func(v *jobs.View) bool {
+		running := 0
+		for _, f := range v.Folds {
+			if f.Status == jobs.FoldRunning {
+				running++
+			}
+		}
+		return running == 2
+	})
+
+	const trainings, predictions = 200, 2000
+	post := func(path, body string, times []time.Duration) (id string, _ []time.Duration) {
+		var accepted struct{ ID string }
+		began := time.Now()
+		if status := s.call("POST", path, body, &accepted); status != 202 {
+			t.Fatalf("POST %s: %d", path, status)
+		}
+		return accepted.ID, append(times, time.Since(began))
+	}
+	p99 := func(what string, times []time.Duration) {
+		slices.Sort(times)
+		at := times[len(times)*99/100]
+		t.Logf("POST %s, %d times while two folds train: median %s, 99th percentile %s, longest %s",
+			what, len(times), times[len(times)/2], at, times[len(times)-1])
+		if at > 50*time.Millisecond {
+			t.Errorf("the 99th percentile of POST %s is %s, more than 50 ms", what, at)
+		}
+	}
+	asked := map[string]bool{}
+	var times []time.Duration
+	id := ""
+	for range predictions {
+		id, times = post("/v1/predictions", `{"inputs": [{"smiles_repeat_unit": "*OC(C)C(=O)*"}]}`, times)
+		asked[id] = true
+	}
+	p99("/v1/predictions", times)
+	times = nil
+	var jobIDs []string
+	for range trainings {
+		id, times = post("/v1/training-jobs", string(small(1, `, "publish": null`)), times)
+		jobIDs = append(jobIDs, id)
+	}
+	p99("/v1/training-jobs", times)
+	for id := range asked {
+		var p struct{ Status string }
+		until(t, "a prediction", func() bool {
+			s.call("GET", "/v1/predictions/"+id, "", &p)
+			return p.Status == "succeeded" || p.Status == "failed"
+		})
+		if p.Status != "succeeded" {
+			t.Errorf("prediction %s %s", id, p.Status)
+		}
+	}
+	if len(asked) != predictions {
+		t.Errorf("%d predictions have %d ids", predictions, len(asked))
+	}
+	if v := s.job(busy.ID); v.Status != jobs.Training {
+		t.Errorf("the job that trains is %s by now: it kept no core busy", v.Status)
+	}
+	if status := s.move(busy.ID, "cancel"); status != 200 {
+		t.Fatalf("cancel: %d", status)
+	}
+	began := time.Now()
+	for _, id := range jobIDs {
+		v := s.succeeds(id)
+		for _, f := range v.Folds {
+			if f.Attempt != 1 {
+				t.Errorf("fold %d of %s was trained %d times", f.Index, id, f.Attempt)
+			}
+		}
+	}
+	t.Logf("%d small jobs done %s after the cores were free", trainings, time.Since(began).Round(time.Second))
 }

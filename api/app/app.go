@@ -158,7 +158,7 @@ func (a *App) newHandler(areas []httpapi.Area) http.Handler {
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Ready: a.ready, Around: a.around, Version: version(), Log: a.log}, areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Around: a.around, Version: version(), Log: a.log}, areas...)
 }
 
 // storageReady asks for an object that is not there, and is told so.

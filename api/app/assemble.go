@@ -84,7 +84,7 @@ func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
 func (a *App) inference(p *parts) []httpapi.Area {
 	served := jobs.Revision{Repo: a.config.HubRepo, Revision: "main"}
 	p.models = predict.NewModels(predict.ModelsConfig{
-		Hub: a.hub, NewEngine: cpu.New, Default: served, Allow: a.mayUse, Log: a.log,
+		Hub: a.hub, NewEngine: cpu.New, Default: served, Allow: a.mayUse, MaxAtoms: a.config.MaxHeavyAtoms, Log: a.log,
 	})
 	a.serve("models", func(ctx context.Context) error {
 		tick := time.NewTicker(predict.DefaultPoll)
@@ -141,7 +141,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 		}
 	}
 	ask := &preflight{publisher, a.hub}
-	library := datasets.New(a.patient, datasets.Limits{}, time.Now)
+	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
 	return []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{
@@ -149,7 +149,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
 			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
 		},
-		&httpapi.Queues{Redis: a.redis},
+		&httpapi.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 		&httpapi.Usage{Store: p.store},
 	}, nil
 }

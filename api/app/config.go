@@ -38,6 +38,10 @@ type Config struct {
 	Concurrency       int     `setting:"CONCURRENCY" placeholder:"N" help:"Folds that the worker inside this process trains at once (its cores)."`
 	CostPerHour       float64 `setting:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of one worker process costs (0)."`
 
+	QueuesWritable bool `setting:"QUEUES_WRITABLE" help:"Let the dashboard under /queues run, archive and delete tasks."`
+
+	Limits `embed:"" group:"limits"`
+
 	Secrets `kong:"-"`
 }
 
@@ -180,6 +184,7 @@ func (c Config) Check() error {
 	if !(c.CostPerHour >= 0 && c.CostPerHour <= 1e6) {
 		wrong("COST_PER_HOUR: %v is not between 0 and a million", c.CostPerHour)
 	}
+	c.Limits.problems(wrong)
 	return errors.Join(errs...)
 }
 

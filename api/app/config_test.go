@@ -62,6 +62,8 @@ func TestCheck(t *testing.T) {
 		"checkpoints":            {func(c *Config) { c.CheckpointSeconds = -1 }, []string{"CHECKPOINT_SECONDS"}},
 		"concurrency":            {func(c *Config) { c.Concurrency = -1 }, []string{"CONCURRENCY"}},
 		"cost":                   {func(c *Config) { c.CostPerHour = -1 }, []string{"COST_PER_HOUR"}},
+		"a limit":                {func(c *Config) { c.MaxHeavyAtoms = -1 }, []string{"MAX_HEAVY_ATOMS"}},
+		"too large a limit":      {func(c *Config) { c.MaxPredictionMB = 51 }, []string{"MAX_PREDICTION_MB", "50"}},
 		"two at once":            {func(c *Config) { c.Port, c.Role = "x", "y" }, []string{"PORT", "ROLE"}},
 	} {
 		config := Config{}.WithDefaults()

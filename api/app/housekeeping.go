@@ -20,7 +20,7 @@ func (a *App) housekeeping(p *parts, keys *httpapi.Keys) {
 		return p.results.Reconcile(ctx, p.queue, time.Now())
 	}))
 	sweeper := &retention.Service{
-		Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
+		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
 		Others: []retention.Kept{{Name: "idempotency keys", For: httpapi.KeyLasts, Store: keys}},
 	}
 	a.serve("retention", a.every(retention.Every, "retention", a.inTurn, sweeper.Sweep))

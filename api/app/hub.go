@@ -24,7 +24,7 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 	// The process itself is one of its Hub's users, under a token that nobody
 	// else ever sees.
 	c.Endpoint, c.Token = a.URL()+"/hub", rand.Text()
-	config := hubserver.Config{Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", Log: a.log}
+	config := hubserver.Config{Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", MaxFile: int64(a.config.MaxHubFileMB) * mb, Log: a.log}
 	if len(a.config.APITokens) > 0 {
 		config.Tokens = []string{c.Token}
 		for _, t := range a.config.APITokens {
