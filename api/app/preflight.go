@@ -28,6 +28,8 @@ func (p *preflight) Preflight(ctx context.Context, d *jobs.Destination, from *jo
 		case err == nil:
 		case errors.Is(err, hub.ErrUnavailable), ctx.Err() != nil:
 			return nil, unavailable(err)
+		case errors.Is(err, hub.ErrRepoNotFound), errors.Is(err, hub.ErrRevisionNotFound):
+			ps = append(ps, jobs.Problem{Pointer: "/init_from", Detail: fmt.Sprintf("there is no revision %q of %s", from.Revision, from.Repo)})
 		default:
 			ps = append(ps, jobs.Problem{Pointer: "/init_from", Detail: fmt.Sprintf("%s at %q cannot be read: %v", from.Repo, from.Revision, err)})
 		}
