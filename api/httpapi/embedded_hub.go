@@ -21,6 +21,7 @@ func (a *EmbeddedHub) routes(s *Server) {
 		a.Handler.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
+	s.link(hubPath, "Hub")
 	s.echo.Any(hubPath, handle)
 	s.echo.Any(hubPath+"/*", handle)
 }

@@ -140,6 +140,12 @@ func (s *Server) writeError(err error, c echo.Context) {
 		_ = c.NoContent(p.Status)
 		return
 	}
+	if wantsPage(c.Request()) {
+		if err := s.draw(c, p.Status, &pageOf{Title: p.Title, Template: "error.html", Data: p}); err != nil {
+			logOf(ctx).Error("drawing a problem", "error", err)
+		}
+		return
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		logOf(ctx).Error("encoding a problem", "error", err)

@@ -1,19 +1,11 @@
 package httpapi
 
 import (
-	"bytes"
-	"embed"
-	"html/template"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 )
-
-//go:embed web
-var web embed.FS
-
-var loginPage = template.Must(template.ParseFS(web, "web/login.html"))
 
 // login exchanges a token for a session that pages, streams and dashboards
 // share.
@@ -60,12 +52,7 @@ func (s *Server) enter(c echo.Context) error {
 }
 
 func (s *Server) showLogin(c echo.Context, status int, next, wrong string) error {
-	var b bytes.Buffer
-	if err := loginPage.Execute(&b, struct{ Next, Wrong string }{local(next), wrong}); err != nil {
-		return err
-	}
-	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	return c.HTMLBlob(status, b.Bytes())
+	return s.draw(c, status, &pageOf{Title: "Log in", Template: "login.html", Data: struct{ Next, Wrong string }{local(next), wrong}})
 }
 
 func (s *Server) cookie(c echo.Context, value string, age int) *http.Cookie {

@@ -39,6 +39,7 @@ func (a *Queues) routes(s *Server) {
 		dashboard.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
+	s.link(queuesPath, "Queues")
 	s.echo.Any(queuesPath, handle)
 	s.echo.Any(queuesPath+"/*", handle)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
+
+	"polyid-trainer/api/httpapi/web"
 )
 
 // Config is what every process' server needs, whatever it serves.
@@ -32,6 +35,8 @@ type Server struct {
 	echo   *echo.Echo
 	api    huma.API
 	public map[string]bool // routes that need no token
+	pages  *web.Pages
+	nav    []web.Link
 }
 
 // Area is a part of the interface: routes with what they need.
@@ -47,7 +52,7 @@ func New(c Config, areas ...Area) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}}
+	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}, pages: web.New()}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.Use(s.Around...)
@@ -55,12 +60,16 @@ func New(c Config, areas ...Area) *Server {
 	s.echo.Use(secure, s.sameSite, s.identify, s.limitRate(), s.authorize)
 
 	s.api = humaecho.New(s.echo, s.openAPI())
+	s.assets()
 	s.docs()
 	s.login()
 	s.health()
 	for _, a := range areas {
 		a.routes(s)
 	}
+	slices.SortFunc(s.nav, func(a, b web.Link) int {
+		return slices.Index(navigation, a.Path) - slices.Index(navigation, b.Path)
+	})
 	settle(s.api.OpenAPI().Components.Schemas)
 	return s
 }

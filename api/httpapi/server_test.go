@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -313,7 +315,14 @@ func TestDocs(t *testing.T) {
 			t.Errorf("scripts may come from %s", policy)
 		}
 	}
-	for path, kind := range map[string]string{"/docs/swagger-ui.css": "text/css", "/docs/swagger-ui-bundle.js": "javascript", "/docs/docs.js": "javascript", "/openapi.json": "json"} {
+	assets := map[string]string{"/docs/swagger-ui.css": "text/css", "/docs/swagger-ui-bundle.js": "javascript", "/openapi.json": "json"}
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`).FindAllStringSubmatch(string(body), -1) {
+		assets[m[1]] = map[string]string{".js": "javascript", ".css": "text/css", ".svg": "image/svg"}[path.Ext(m[1])]
+	}
+	if len(assets) < 6 {
+		t.Errorf("the page names no script of its own: %s", body)
+	}
+	for path, kind := range assets {
 		resp, body := request{path: path}.send(t, h.URL)
 		if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Type"), kind) || len(body) < 50 {
 			t.Errorf("%s: %d, %s, %d bytes", path, resp.StatusCode, resp.Header.Get("Content-Type"), len(body))

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"polyid-trainer/api/httpapi/web"
+)
+
+// pageOf is what a page's handler returns: the frame and the headers are the
+// server's.
+type pageOf struct {
+	Title    string
+	Template string // of package web
+	Script   string
+	Data     any
+	Policy   string // "" is web.Policy
+}
+
+// page registers a page of the interface. One with a label stands in the
+// navigation, in the order of navigation.
+func (s *Server) page(path, label string, show func(echo.Context) (*pageOf, error)) {
+	s.link(path, label)
+	s.echo.GET(path, func(c echo.Context) error {
+		p, err := show(c)
+		if err != nil || p == nil { // nil: it has answered, as by a redirect
+			return err
+		}
+		return s.draw(c, http.StatusOK, p)
+	})
+}
+
+// link puts a path into the navigation.
+func (s *Server) link(path, label string) {
+	if label != "" {
+		s.nav = append(s.nav, web.Link{Path: path, Label: label})
+	}
+}
+
+// navigation is the order of the entries, whichever area brings them.
+var navigation = []string{"/", "/jobs", "/predict", "/models", "/queues", "/hub", "/docs"}
+
+// draw answers with a page.
+func (s *Server) draw(c echo.Context, status int, p *pageOf) error {
+	user := ""
+	if len(s.Tokens) > 0 {
+		user, _ = c.Get(principalKey).(string)
+	}
+	frame := web.Frame{Active: active(s.nav, c.Request().URL.Path), User: user, Version: s.Version}
+	if user != "" || len(s.Tokens) == 0 { // what a stranger may not open is not shown
+		frame.Nav = s.nav
+	}
+	body, err := s.pages.Draw(web.Page{Title: p.Title, Template: p.Template, Script: p.Script, Data: p.Data, Frame: frame})
+	if err != nil {
+		return err
+	}
+	def(&p.Policy, web.Policy)
+	c.Response().Header().Set("Content-Security-Policy", p.Policy)
+	return c.HTMLBlob(status, body)
+}
+
+// active is the entry that a path belongs to: the longest that leads to it.
+func active(nav []web.Link, path string) string {
+	best := ""
+	for _, l := range nav {
+		if path == l.Path || l.Path != "/" && strings.HasPrefix(path, l.Path+"/") {
+			best = l.Path
+		}
+	}
+	return best
+}
+
+// wantsPage reports whether a person's browser asks, for something that is not
+// the programs' interface.
+func wantsPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		!strings.HasPrefix(r.URL.Path, "/v1/")
+}
+
+// assets serves what pages are made of, to everybody: the login is a page too.
+func (s *Server) assets() {
+	path := s.pages.AssetsPath() + "*"
+	s.open(path)
+	s.echo.GET(path, echo.WrapHandler(s.pages))
+	s.echo.HEAD(path, echo.WrapHandler(s.pages))
+}
