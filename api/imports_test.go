@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "featurize/structure", "worker/pipeline"},
 	"worker/publish":  {"jobs", "nn/revision", "storage", "storage/hub", "storage/record"},
 	"worker/webhook":  {"jobs"},
-	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
+	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "worker/publish", "worker/webhook", "worker/runner"},

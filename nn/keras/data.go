@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"strings"
 
@@ -49,20 +48,28 @@ func modern(c pickle.Class) pickle.Class {
 	return c
 }
 
-// readParameters reads the targets that parameters.pk lists.
-func readParameters(folder fs.FS) ([]string, error) {
-	const name = "parameters.pk"
-	raw, err := readFile(folder, name, MaxData)
+// Targets reads the targets that parameters.pk lists. Their units are in it only
+// where this project wrote it: PolyID keeps none.
+func Targets(parameters []byte) ([]checkpoint.Target, error) {
+	d, err := readDict(parameters)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", Parameters, err)
 	}
-	d, err := readDict(raw)
+	names, err := stringList(d, "prediction_columns")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", Parameters, err)
 	}
-	targets, err := stringList(d, "prediction_columns")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	v, _ := d.Get("prediction_units")
+	units, _ := v.(*pickle.Dict)
+	targets := make([]checkpoint.Target, len(names))
+	for i, name := range names {
+		targets[i].Name = name
+		if units == nil {
+			continue
+		}
+		if stated, err := stringList(units, name); err == nil && len(stated) == 1 {
+			targets[i].Units = stated[0]
+		}
 	}
 	return targets, nil
 }

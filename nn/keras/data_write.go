@@ -45,7 +45,7 @@ func made(c pickle.Class, args ...any) *pickle.Object {
 // modelData is what a fold's data file holds of the model.
 func modelData(m *checkpoint.Model, id string, parameters *pickle.Dict) *pickle.Dict {
 	return dict(
-		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(m))},
+		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(m.Targets))},
 		pickle.Entry{Key: "data_scaler", Value: scalerObject(m)},
 		pickle.Entry{Key: "preprocessor", Value: preprocessorObject(m)},
 		pickle.Entry{Key: "model_id", Value: id},
@@ -112,7 +112,7 @@ func parametersOf(models []*checkpoint.Model, t *train.Config) *pickle.Dict {
 	m := models[0]
 	d := dict(
 		pickle.Entry{Key: "kfolds", Value: int64(len(models))},
-		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(m))},
+		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(m.Targets))},
 		pickle.Entry{Key: "atom_features", Value: int64(m.Config.AtomFeatures)},
 		pickle.Entry{Key: "bond_features", Value: int64(m.Config.BondFeatures)},
 		pickle.Entry{Key: "mol_features", Value: int64(m.Config.MolFeatures)},

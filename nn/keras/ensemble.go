@@ -21,6 +21,20 @@ const (
 	MaxData    = 256 << 20
 )
 
+// Wanted reports whether Read looks at a path below the folder, so that a
+// download can leave out the rest.
+func Wanted(p string) bool {
+	if p == Parameters {
+		return true
+	}
+	dir, file := path.Split(p)
+	name := strings.TrimSuffix(dir, "/")
+	return strings.HasPrefix(name, "model_") && !strings.Contains(name, "/") && (file == name+".h5" || file == name+"_data.pk")
+}
+
+// Parameters is the file that every folder of PolyID's has at its root.
+const Parameters = "parameters.pk"
+
 // Read reads the ensemble in a folder that PolyID's MultiModel saved, its folds
 // in the order of their numbers. The models have no training state.
 func Read(folder fs.FS) ([]*checkpoint.Model, error) {
@@ -28,7 +42,11 @@ func Read(folder fs.FS) ([]*checkpoint.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets, err := readParameters(folder)
+	raw, err := readFile(folder, Parameters, MaxData)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := Targets(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +56,10 @@ func Read(folder fs.FS) ([]*checkpoint.Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if got := targetNames(m); !slices.Equal(got, targets) {
-			return nil, fmt.Errorf("%s predicts %q, parameters.pk says %q", name, got, targets)
+		if got, want := targetNames(m.Targets), targetNames(targets); !slices.Equal(got, want) {
+			return nil, fmt.Errorf("%s predicts %q, %s says %q", name, got, Parameters, want)
 		}
+		m.Targets = targets
 		m.Origin.Fold = i
 		models[i] = m
 	}
@@ -113,9 +132,9 @@ func readFile(folder fs.FS, name string, limit int64) ([]byte, error) {
 	return fs.ReadFile(folder, name)
 }
 
-func targetNames(m *checkpoint.Model) []string {
-	names := make([]string, len(m.Targets))
-	for i, t := range m.Targets {
+func targetNames(targets []checkpoint.Target) []string {
+	names := make([]string, len(targets))
+	for i, t := range targets {
 		names[i] = t.Name
 	}
 	return names

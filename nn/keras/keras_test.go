@@ -248,3 +248,18 @@ func FuzzParseNetwork(f *testing.F) {
 		}
 	})
 }
+
+// Wanted names what Read reads and no more.
+func TestWanted(t *testing.T) {
+	folder := saved(t)
+	for path := range folder {
+		if !Wanted(path) {
+			t.Errorf("%s is not wanted", path)
+		}
+	}
+	for _, path := range []string{"README.md", "config.json", "model_0.h5", "model_0/model.h5", "model_0/model_1.h5", "model_0/scaler.pk", "x/model_0/model_0.h5", "model_0/x/model_0.h5", "x/parameters.pk"} {
+		if Wanted(path) {
+			t.Errorf("%s is wanted", path)
+		}
+	}
+}

@@ -293,7 +293,7 @@ func save(t *testing.T, name string, models []*checkpoint.Model, o Options) stri
 // average.
 func compare(t *testing.T, name string, models []*checkpoint.Model, polymers []string, a *answer) {
 	t.Helper()
-	if len(a.Predictions) != len(models) || !slices.Equal(a.Columns, targetNames(models[0])) {
+	if len(a.Predictions) != len(models) || !slices.Equal(a.Columns, targetNames(models[0].Targets)) {
 		t.Fatalf("%s: PolyID loads %d models that predict %q", name, len(a.Predictions), a.Columns)
 	}
 	for i, m := range models {

@@ -27,7 +27,7 @@ type Rows struct {
 func (r *Rows) check(models []*checkpoint.Model) error {
 	var errs []error
 	wrong := func(format string, a ...any) { errs = append(errs, fmt.Errorf("rows: "+format, a...)) }
-	targets := targetNames(models[0])
+	targets := targetNames(models[0].Targets)
 	if len(r.Table.Targets) != len(targets) {
 		wrong("the table has %d targets, the models predict %d", len(r.Table.Targets), len(targets))
 	} else {

@@ -20,7 +20,7 @@ const (
 // optimizer: configuration and weights. Keras matches weights by the order of
 // layers and, within one, of weights; the weights' names are nn.Layout's.
 func marshalWeights(m *checkpoint.Model) ([]byte, error) {
-	config, r, err := describe(m.Config, m.Sizes(), targetNames(m))
+	config, r, err := describe(m.Config, m.Sizes(), targetNames(m.Targets))
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func Write(models []*checkpoint.Model, o Options, put func(path string, body []b
 	}
 	parameters := parametersOf(models, o.Train)
 	root := dict(
-		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(models[0]))},
+		pickle.Entry{Key: "prediction_columns", Value: list(targetNames(models[0].Targets))},
 		pickle.Entry{Key: "prediction_units", Value: units(models[0])},
 		pickle.Entry{Key: "parameters", Value: parameters},
 	)

@@ -81,6 +81,9 @@ func TestReadsWhatItWrote(t *testing.T) {
 			}
 			for i, m := range models {
 				g := got[i]
+				if !slices.Equal(g.Targets, m.Targets) {
+					t.Errorf("targets %+v came back as %+v", m.Targets, g.Targets)
+				}
 				if g.Config != m.Config || g.Sizes() != m.Sizes() || g.Features != m.Features {
 					t.Errorf("%+v, %+v came back as %+v, %+v", m.Config, m.Sizes(), g.Config, g.Sizes())
 				}

@@ -23,9 +23,10 @@ const (
 type Config struct {
 	Format        string    `json:"format"`
 	SchemaVersion int       `json:"schema_version"`
-	Job           string    `json:"job,omitempty"` // id of the training job
-	CreatedAt     time.Time `json:"created_at"`    // when the last fold was done
-	CodeVersion   string    `json:"code_version"`
+	Job           string    `json:"job,omitempty"`       // id of the training job
+	Imported      string    `json:"imported,omitempty"`  // what the models were read from, if they were not trained here
+	CreatedAt     time.Time `json:"created_at,omitzero"` // when the last fold was done; zero if imported
+	CodeVersion   string    `json:"code_version,omitempty"`
 
 	Targets     []checkpoint.Target `json:"targets"`
 	Folds       int                 `json:"kfolds"`

@@ -110,6 +110,11 @@ func tiny(t *testing.T, seed uint64) *revision.Revision {
 // commit publishes files on a branch and returns the commit.
 func (b *bench) commit(branch string, files map[string][]byte) string {
 	b.Helper()
+	return b.commitTo(repo, branch, files)
+}
+
+func (b *bench) commitTo(repo, branch string, files map[string][]byte) string {
+	b.Helper()
 	if err := b.hub.EnsureRepo(b.Context(), repo, false); err != nil {
 		b.Fatal(err)
 	}

@@ -2,10 +2,14 @@ package predict
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/keras"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage/hub"
 )
@@ -27,11 +31,9 @@ func (m *Models) load(ctx context.Context, ref jobs.Revision) error {
 
 func (m *Models) loadNow(ctx context.Context, ref jobs.Revision) error {
 	began := time.Now()
-	var total int64
+	var entries []hub.Entry
 	at, err := m.Hub.Snapshot(ctx, ref.Repo, ref.Revision, func(e hub.Entry) bool {
-		if revision.Wanted(e.Path) {
-			total += e.Size
-		}
+		entries = append(entries, e)
 		return false
 	}, nil)
 	if err != nil {
@@ -42,7 +44,7 @@ func (m *Models) loadNow(ctx context.Context, ref jobs.Revision) error {
 	if served || err != nil {
 		return err
 	}
-	model, err := m.read(ctx, ref.Repo, at.Commit, total)
+	model, err := m.read(ctx, ref.Repo, at.Commit, layoutOf(entries))
 	if err != nil {
 		m.note(ref, func(e *entry) { e.err = err })
 		return err
@@ -52,6 +54,47 @@ func (m *Models) loadNow(ctx context.Context, ref jobs.Revision) error {
 	m.mu.Unlock()
 	m.Log.Info("model loaded", "repo", ref.Repo, "revision", ref.Revision, "commit", at.Commit, "stale", at.Stale, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// layout is what to download of a revision and how to read it.
+type layout struct {
+	want  func(path string) bool
+	total int64 // bytes of that
+	open  func(dir fs.FS, name string) (*revision.Revision, error)
+}
+
+// errNoModel is of a revision with nothing to load: a branch that was only made.
+var errNoModel = fmt.Errorf("it holds no model: neither %s nor PolyID's %s is there", revision.ConfigPath, keras.Parameters)
+
+// layoutOf tells a revision of this project from one that PolyID saved. What has
+// a config.json is ours, and then no pickle beside it is looked at.
+func layoutOf(entries []hub.Entry) layout {
+	l := layout{want: revision.Wanted, open: func(dir fs.FS, _ string) (*revision.Revision, error) { return revision.Open(dir) }}
+	has := func(path string) bool {
+		return slices.ContainsFunc(entries, func(e hub.Entry) bool { return e.Path == path })
+	}
+	switch {
+	case has(revision.ConfigPath):
+	case has(keras.Parameters):
+		l.want, l.open = keras.Wanted, Import
+	default:
+		l.want, l.open = func(string) bool { return false }, func(fs.FS, string) (*revision.Revision, error) { return nil, errNoModel }
+	}
+	for _, e := range entries {
+		if l.want(e.Path) {
+			l.total += e.Size
+		}
+	}
+	return l
+}
+
+// Import reads an ensemble that PolyID saved. name says where it is from.
+func Import(dir fs.FS, name string) (*revision.Revision, error) {
+	models, err := keras.Read(dir)
+	if err != nil {
+		return nil, fmt.Errorf("import of PolyID's files: %w", err)
+	}
+	return revision.Imported(models, "files that PolyID saved, in "+name)
 }
 
 // serveLoaded serves ref by a model that is loaded, where there is one of its
@@ -73,13 +116,13 @@ func (m *Models) serveLoaded(ref jobs.Revision, at *hub.Snapshot) (bool, error) 
 }
 
 // read downloads and loads a commit.
-func (m *Models) read(ctx context.Context, repo, commit string, total int64) (*Model, error) {
-	p := &progress{log: m.Log.With("repo", repo, "commit", commit), total: total}
-	snap, err := m.Hub.Snapshot(ctx, repo, commit, func(e hub.Entry) bool { return revision.Wanted(e.Path) }, p.hear)
+func (m *Models) read(ctx context.Context, repo, commit string, l layout) (*Model, error) {
+	p := &progress{log: m.Log.With("repo", repo, "commit", commit), total: l.total}
+	snap, err := m.Hub.Snapshot(ctx, repo, commit, func(e hub.Entry) bool { return l.want(e.Path) }, p.hear)
 	if err != nil {
 		return nil, err
 	}
-	model, err := m.open(repo, snap)
+	model, err := m.open(repo, snap, l)
 	if err != nil { // its files are what the Hub says they are: reading them again will not help
 		m.mu.Lock()
 		m.refused[repo+"@"+commit] = err
@@ -88,8 +131,8 @@ func (m *Models) read(ctx context.Context, repo, commit string, total int64) (*M
 	return model, err
 }
 
-func (m *Models) open(repo string, snap *hub.Snapshot) (*Model, error) {
-	r, err := revision.Open(os.DirFS(snap.Dir))
+func (m *Models) open(repo string, snap *hub.Snapshot, l layout) (*Model, error) {
+	r, err := l.open(os.DirFS(snap.Dir), repo+" at "+snap.Commit)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (m *Models) Refresh(ctx context.Context) {
 		if err == nil || ctx.Err() != nil || before != nil && before.Error() == err.Error() {
 			continue // nothing new
 		}
-		if m.peek(ref) == nil && (errors.Is(err, hub.ErrRepoNotFound) || errors.Is(err, hub.ErrRevisionNotFound)) {
+		if m.peek(ref) == nil && missing(err) {
 			m.Log.Info("there is no model to predict with until one is published", "repo", ref.Repo, "revision", ref.Revision)
 			continue
 		}
@@ -170,14 +170,13 @@ func (m *Models) peek(ref jobs.Revision) *Model {
 // explain makes an error for the one who asked for ref.
 func (m *Models) explain(ref jobs.Revision, err error) error {
 	e := &jobs.Error{Code: jobs.ModelNotLoaded, Err: err}
-	missing := errors.Is(err, hub.ErrRepoNotFound) || errors.Is(err, hub.ErrRevisionNotFound)
 	switch {
-	case missing && ref == m.Default:
+	case missing(err) && ref == m.Default:
 		e.Detail = fmt.Sprintf("no model has been published to %s at %s yet. To get one, train it: POST /v1/training-jobs with {\"dataset\": \"stereopolymer_input_nopush\"}, or run the command quickstart; or set HUB_REPO to a repository that has one",
 			ref.Repo, ref.Revision)
-	case missing:
+	case missing(err):
 		e.Code = jobs.NotFound
-		e.Detail = fmt.Sprintf("there is no revision %s of %s: GET /v1/models lists those there are", ref.Revision, ref.Repo)
+		e.Detail = fmt.Sprintf("there is no revision %s of %s that can predict: GET /v1/models lists those there are", ref.Revision, ref.Repo)
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrGated):
 		e.Detail = fmt.Sprintf("the Hub does not let this server read %s: set HF_TOKEN to a token that may", ref.Repo)
 	case errors.Is(err, hub.ErrUnavailable):
@@ -186,6 +185,11 @@ func (m *Models) explain(ref jobs.Revision, err error) error {
 		e.Detail = fmt.Sprintf("%s at %s cannot be loaded (%v): publish another revision, or ask for one that GET /v1/models lists", ref.Repo, ref.Revision, err)
 	}
 	return e
+}
+
+// missing reports whether an error says that there is nothing to load.
+func missing(err error) bool {
+	return errors.Is(err, hub.ErrRepoNotFound) || errors.Is(err, hub.ErrRevisionNotFound) || errors.Is(err, errNoModel)
 }
 
 // commitID reports whether a revision names a commit, which cannot move.
