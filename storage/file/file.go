@@ -22,7 +22,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -37,6 +36,8 @@ const (
 	stale   = 24 * time.Hour // age at which a file being written belongs to no living writer
 	shards  = 64             // locks; keys share them by hash, which costs only waiting
 
+	lockEvery = time.Millisecond // between looks at a lock that another process has: it is held for microseconds
+
 	remembered = 4096 // directories known to be durable; forgetting one costs a sync
 )
 
@@ -44,7 +45,7 @@ const (
 // the directory of another ("a" beside "a/b").
 type Bucket struct {
 	root    string
-	locks   [shards]sync.Mutex           // goroutines of this process; a flock keeps out the others
+	locks   [shards]chan struct{}        // held by goroutines of this process; a flock keeps out the others
 	durable *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
 }
 
@@ -60,6 +61,9 @@ func Open(root string) (*Bucket, error) {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	b := &Bucket{root: root, durable: durable}
+	for i := range b.locks {
+		b.locks[i] = make(chan struct{}, 1)
+	}
 	for _, dir := range []string{b.temp(), b.lockDir()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("open storage: %w", err)
@@ -106,18 +110,31 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 	}
 	defer os.Remove(temp) // gone already if it was renamed
 
-	unlock, err := b.lock(key)
-	if err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
-	defer unlock()
-	if err := check(path, cond); err != nil {
+	if err := b.swap(ctx, key, temp, path, cond); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
-	if err := b.place(temp, path); err != nil {
+	if err := b.settle(dir); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
 	return version, nil
+}
+
+// swap renames temp to path if cond holds. Nothing that waits for the disk
+// happens under the lock: a process that is stopped there keeps all others out.
+func (b *Bucket) swap(ctx context.Context, key, temp, path string, cond storage.Condition) error {
+	unlock, err := b.lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := check(path, cond); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
 }
 
 // write copies body to a new synced file beside the objects.
@@ -172,15 +189,8 @@ func check(path string, cond storage.Condition) error {
 	return nil
 }
 
-// place renames temp to path and makes the renaming durable.
-func (b *Bucket) place(temp, path string) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
+// settle makes durable what was renamed into a directory.
+func (b *Bucket) settle(dir string) error {
 	var syncing errgroup.Group
 	syncing.Go(func() error { return syncDir(dir) })
 	// A directory made just now, by us or another, is an entry of its parent. One
@@ -298,17 +308,18 @@ func (b *Bucket) walk(ctx context.Context, dir, prefix string, yield func(storag
 
 // Delete implements storage.Bucket. Directories stay: removing one would race
 // with a Put into it.
-func (b *Bucket) Delete(_ context.Context, key string) error {
+func (b *Bucket) Delete(ctx context.Context, key string) error {
 	path, err := b.path(key)
 	if err != nil {
 		return err
 	}
-	unlock, err := b.lock(key)
+	unlock, err := b.lock(ctx, key)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
-	defer unlock()
-	if err := os.Remove(path); err != nil {
+	err = os.Remove(path)
+	unlock()
+	if err != nil {
 		if errors.Is(notExist(err), storage.ErrNotExist) {
 			return nil
 		}
@@ -317,20 +328,26 @@ func (b *Bucket) Delete(_ context.Context, key string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// lock keeps every other writer of key out, in this process and in others.
-func (b *Bucket) lock(key string) (unlock func(), err error) {
+// lock keeps every other writer of key out, in this process and in others, once
+// they are out or until ctx ends.
+func (b *Bucket) lock(ctx context.Context, key string) (unlock func(), err error) {
 	h := fnv.New32a()
 	io.WriteString(h, key)
 	i := h.Sum32() % shards
-	b.locks[i].Lock()
+	select {
+	case b.locks[i] <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	f := flock.New(filepath.Join(b.lockDir(), fmt.Sprintf("%02d", i)))
-	if err := f.Lock(); err != nil {
-		b.locks[i].Unlock()
+	if _, err := f.TryLockContext(ctx, lockEvery); err != nil {
+		f.Close()
+		<-b.locks[i]
 		return nil, err
 	}
 	return func() {
 		f.Close()
-		b.locks[i].Unlock()
+		<-b.locks[i]
 	}, nil
 }
 

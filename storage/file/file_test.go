@@ -1,11 +1,16 @@
 package file_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -66,5 +71,39 @@ func TestReservedKey(t *testing.T) {
 	b := open(t, t.TempDir())
 	if _, err := b.Put(t.Context(), ".bucket/locks/00", strings.NewReader(""), 0, storage.Condition{}); err == nil {
 		t.Error("Put among the bucket's own files succeeded")
+	}
+}
+
+// A writer that another process keeps out, for one that was stopped in the
+// middle, gives up when it is told to.
+func TestKeptOut(t *testing.T) {
+	root := t.TempDir()
+	b := open(t, root)
+	var locks []*flock.Flock
+	for i := range 64 {
+		l := flock.New(filepath.Join(root, ".bucket", "locks", fmt.Sprintf("%02d", i)))
+		if err := l.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		locks = append(locks, l)
+	}
+	put := func(ctx context.Context) error {
+		_, err := b.Put(ctx, "a/k", strings.NewReader("x"), 1, storage.Condition{})
+		return err
+	}
+	for name, do := range map[string]func(context.Context) error{
+		"Put": put, "Delete": func(ctx context.Context) error { return b.Delete(ctx, "a/k") },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := do(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v, want the end of its time", name, err)
+		}
+		cancel()
+	}
+	for _, l := range locks {
+		l.Close()
+	}
+	if err := put(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
