@@ -23,15 +23,15 @@ type Spec struct {
 	data.Columns
 	KFolds int `json:"kfolds"`
 	train.Config
-	Model    nn.Config         `json:"model"`
-	Features featurize.Config  `json:"features"`
-	Split    data.Split        `json:"split"`
-	Holdout  *data.Holdout     `json:"holdout"`
-	InitFrom *Revision         `json:"init_from"`
-	Publish  *Destination      `json:"publish"` // nil only trains
-	Webhook  *Webhook          `json:"webhook,omitempty"`
-	MaxUSD   float64           `json:"max_cost_usd,omitempty"` // 0 is no limit
-	Metadata map[string]string `json:"metadata,omitempty"`
+	Model    nn.Config        `json:"model"`
+	Features featurize.Config `json:"features"`
+	Split    data.Split       `json:"split"`
+	Holdout  *data.Holdout    `json:"holdout"`
+	InitFrom *Revision        `json:"init_from"`
+	Publish  *Destination     `json:"publish"` // nil only trains
+	Webhook  *Webhook         `json:"webhook,omitempty"`
+	MaxUSD   float64          `json:"max_cost_usd,omitempty"` // 0 is no limit
+	Metadata map[string]any   `json:"metadata,omitempty"`     // the user's own, shown again
 }
 
 // Limits of a Spec's own fields.
@@ -41,7 +41,7 @@ const (
 	MaxFolds     = 20
 	maxDatasets  = 16
 	maxMetadata  = 32  // entries
-	maxValue     = 512 // bytes of a metadata key or value
+	maxValue     = 512 // bytes of a metadata key, or of a value as JSON
 )
 
 // Revision names a published ensemble.
@@ -184,7 +184,8 @@ func (s Spec) Problems() []Problem {
 		ps.add("/metadata", "has %d entries, more than %d", len(s.Metadata), maxMetadata)
 	}
 	for k, v := range s.Metadata {
-		if len(k) > maxValue || len(v) > maxValue {
+		text, err := json.Marshal(v)
+		if err != nil || len(k) > maxValue || len(text) > maxValue {
 			ps.add("/metadata/"+k[:min(len(k), 32)], "is longer than %d bytes", maxValue)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -93,10 +94,12 @@ func (a *TrainingJobs) publish(ctx context.Context, s *Server, in *publishJob) (
 	}
 	if len(strings.TrimSpace(string(body))) > 0 {
 		given := to
-		if p, ok, err := readDestination(body, &given); err != nil {
+		problems, err := readDestination(body, &given)
+		if err != nil {
 			return nil, err
-		} else if !ok {
-			return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the destination cannot be", Problems: []jobs.Problem{p}}
+		}
+		if problems != nil {
+			return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the destination cannot be", Problems: problems}
 		}
 		to = given
 	}
@@ -125,17 +128,14 @@ func (a *TrainingJobs) publish(ctx context.Context, s *Server, in *publishJob) (
 	return a.answer(ctx, j, http.StatusAccepted)
 }
 
-// readDestination reads a body over what is there, as the field of a job.
-func readDestination(body []byte, d *jobs.Destination) (jobs.Problem, bool, error) {
+// readDestination reads a body over what is there, and lists what of it cannot
+// be read.
+func readDestination(body []byte, d *jobs.Destination) ([]jobs.Problem, error) {
 	if !json.Valid(body) {
-		return jobs.Problem{}, false, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON")
+		return nil, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON")
 	}
-	if p, ok := readField("publish", body); !ok {
-		p.Pointer = strings.TrimPrefix(p.Pointer, "/publish")
-		return p, false, nil
+	if _, problems := readValue("", body, reflect.TypeFor[jobs.Destination]()); problems != nil {
+		return problems, nil
 	}
-	if err := json.Unmarshal(body, d); err != nil {
-		return jobs.Problem{Detail: err.Error()}, false, nil
-	}
-	return jobs.Problem{}, true, nil
+	return nil, json.Unmarshal(body, d)
 }

@@ -28,17 +28,14 @@ func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 		}
 		return jobs.Spec{}, nil, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON: "+err.Error())
 	}
-	var problems []jobs.Problem
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if p, ok := readField(name, fields[name]); !ok {
-			problems = append(problems, p)
-			delete(fields, name)
-		}
-	}
+	problems := readFields("", fields, reflect.TypeFor[jobs.Spec]())
 	problems = append(problems, zeros("", fields, "kfolds", "epochs", "batch_size", "learning_rate")...)
 	var model map[string]json.RawMessage
 	if json.Unmarshal(fields["model"], &model) == nil {
 		problems = append(problems, zeros("/model", model, "atom_features", "bond_features", "mol_features", "num_messages")...)
+	}
+	if isZero(fields["max_cost_usd"]) {
+		problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: "0 lets the job do nothing; leave it out for no limit"})
 	}
 	rest, err := json.Marshal(fields)
 	if err != nil {
@@ -61,79 +58,91 @@ func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 func zeros(at string, fields map[string]json.RawMessage, names ...string) []jobs.Problem {
 	var problems []jobs.Problem
 	for _, name := range names {
-		var n json.Number
-		if json.Unmarshal(fields[name], &n) != nil {
-			continue
-		}
-		if x, err := n.Float64(); err == nil && x == 0 && n != "" {
+		if isZero(fields[name]) {
 			problems = append(problems, jobs.Problem{Pointer: at + "/" + name, Detail: "0 is too few; leave it out for the default"})
 		}
 	}
 	return problems
 }
 
-// readField tries one field by itself.
-func readField(name string, value json.RawMessage) (jobs.Problem, bool) {
-	key, err := json.Marshal(name)
-	if err != nil {
-		return jobs.Problem{Detail: err.Error()}, false
+// isZero reports whether a JSON value is the number 0.
+func isZero(value json.RawMessage) bool {
+	var n json.Number
+	if json.Unmarshal(value, &n) != nil {
+		return false
 	}
-	_, err = jobs.ReadSpec(strings.NewReader("{" + string(key) + ":" + string(value) + "}"))
-	if err == nil {
-		return jobs.Problem{}, true
-	}
-	at := "/" + escapePointer(name)
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		if wrong.Field != "" {
-			at = "/" + strings.ReplaceAll(wrong.Field, ".", "/")
-			if !strings.HasPrefix(at, "/"+name) { // it names the struct that the field is embedded in
-				_, at, _ = strings.Cut(at[1:], "/")
-				at = "/" + at
-			}
-		}
-		return jobs.Problem{Pointer: at, Detail: fmt.Sprintf("is a %s; %s belongs here", wrong.Value, kindName(wrong.Type))}, false
-	}
-	detail := err.Error()
-	detail = strings.TrimPrefix(detail, "read training job: ")
-	if _, unknown, ok := strings.Cut(detail, "json: unknown field "); ok {
-		unknown = strings.Trim(unknown, `"`)
-		if unknown != name {
-			at += "/…/" + escapePointer(unknown)
-			if fields := nested(name); slices.Contains(directly(value), unknown) {
-				at = "/" + escapePointer(name) + "/" + escapePointer(unknown)
-				return jobs.Problem{Pointer: at, Detail: "is no field of a training job" + similar(unknown, fields)}, false
-			}
-			return jobs.Problem{Pointer: at, Detail: "is no field of a training job"}, false
-		}
-		return jobs.Problem{Pointer: at, Detail: "is no field of a training job" + similar(unknown, fieldNames(reflect.TypeFor[jobs.Spec]()))}, false
-	}
-	return jobs.Problem{Pointer: at, Detail: detail}, false
+	x, err := n.Float64()
+	return err == nil && x == 0 && n != ""
 }
 
-// directly lists the keys of a JSON object.
-func directly(value json.RawMessage) []string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(value, &fields) != nil {
+// readFields tries the fields of a JSON object, each by itself, as those of a
+// struct of type t. It removes from the object, and lists, what is no field or
+// cannot be read, however deep, so that the rest can be looked at too.
+func readFields(at string, object map[string]json.RawMessage, t reflect.Type) (problems []jobs.Problem) {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		here := at + "/" + escapePointer(name)
+		field, ok := fieldNamed(t, name)
+		if !ok {
+			problems = append(problems, jobs.Problem{Pointer: here, Detail: "is no field of a training job" + similar(name, fieldNames(t))})
+			delete(object, name)
+			continue
+		}
+		rest, wrong := readValue(here, object[name], field.Type)
+		problems = append(problems, wrong...)
+		if rest == nil {
+			delete(object, name)
+		} else {
+			object[name] = rest
+		}
+	}
+	return problems
+}
+
+// readValue tries a value as one of type t and returns what of it can be read,
+// nil for none of it.
+func readValue(at string, value json.RawMessage, t reflect.Type) (json.RawMessage, []jobs.Problem) {
+	object := map[string]json.RawMessage{}
+	if s := structOf(t); s != nil && json.Unmarshal(value, &object) == nil && object != nil {
+		problems := readFields(at, object, s)
+		rest, err := json.Marshal(object)
+		if err != nil {
+			return nil, append(problems, jobs.Problem{Pointer: at, Detail: err.Error()})
+		}
+		return rest, problems
+	}
+	err := json.Unmarshal(value, reflect.New(t).Interface())
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return value, nil
+	case errors.As(err, &wrong):
+		if wrong.Field != "" {
+			at += "/" + strings.ReplaceAll(wrong.Field, ".", "/")
+		}
+		return nil, []jobs.Problem{{Pointer: at, Detail: fmt.Sprintf("is a %s; %s belongs here", wrong.Value, kindName(wrong.Type))}}
+	}
+	return nil, []jobs.Problem{{Pointer: at, Detail: err.Error()}}
+}
+
+// structOf is the struct that t is or points to, nil if it is none or reads its
+// own JSON.
+func structOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return nil
 	}
-	return slices.Collect(maps.Keys(fields))
+	return t
 }
 
-// nested lists the fields of a field of a training job.
-func nested(name string) []string {
-	for f := range fields(reflect.TypeFor[jobs.Spec]()) {
+func fieldNamed(t reflect.Type, name string) (found reflect.StructField, ok bool) {
+	for f := range fields(t) {
 		if tagName(f) == name {
-			t := f.Type
-			for t.Kind() == reflect.Pointer {
-				t = t.Elem()
-			}
-			if t.Kind() == reflect.Struct {
-				return fieldNames(t)
-			}
+			return f, true
 		}
 	}
-	return nil
+	return found, false
 }
 
 func fieldNames(t reflect.Type) []string {
