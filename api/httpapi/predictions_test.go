@@ -305,7 +305,7 @@ func TestPredictionRefused(t *testing.T) {
 		"no inputs":          {ask("{}"), 422, "invalid"},
 		"too many inputs":    {ask(many), 422, "invalid"},
 		"an unknown field":   {ask(`{"input": []}`), 422, "invalid"},
-		"a wrong type":       {ask(`{"inputs": [{"dp": "x"}]}`), 422, "invalid"},
+		"a wrong type":       {ask(`{"inputs": {"dp": "x"}}`), 422, "invalid"},
 		"another type":       {ask(inputs, "Content-Type", "application/xml"), 415, "unsupported_media_type"},
 		"no type":            {ask(inputs, "Content-Type", ""), 415, "unsupported_media_type"},
 		"too large":          {ask(strings.Repeat(" ", 2001)), 413, "too_large"},

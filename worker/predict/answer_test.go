@@ -224,8 +224,10 @@ func TestReadRequest(t *testing.T) {
 		`{"inputs": []}`:                        "/inputs",
 		`{}`:                                    "/inputs",
 		`{"inputs": [{}, {}, {}, {}]}`:          "text/csv",
-		`{"inputs": [{"smiles": "C"}]}`:         "smiles",
-		`{"inputs": [{"smiles_polymer": 7}]}`:   "smiles_polymer",
+		`{"inputs": [{"smiles": "C"}]}`:         "",
+		`{"inputs": "C"}`:                       "/inputs",
+		`{"inputs": [{"smiles_polymer": "C"}], "modell": {}}`: "/modell",
+		`7`: "an object",
 		`{"inputs": [{"smiles_polymer": "C"}], "aggregate": {"by": ["colour"]}}`:        "/aggregate/by/0",
 		`{"inputs": [{"smiles_polymer": "C"}], "aggregate": {"functions": ["median"]}}`: "/aggregate/functions/0",
 		`{"inputs": [{"smiles_polymer": "C"}]} {}`:                                      "follows",
@@ -268,5 +270,24 @@ func TestSharedWork(t *testing.T) {
 	b.answer(&predict.Request{Inputs: []predict.Input{{Polymer: strings.Repeat("C[C@H](F)", 10)}, {Polymer: strings.Repeat("C[C@@H](F)", 10)}}})
 	if n := b.runs.Load(); n != 4 {
 		t.Errorf("two chains of one graph took %d forward passes, want 2", n-2)
+	}
+}
+
+// An input that cannot be read has an error for its result, and the others theirs.
+func TestUnreadInputs(t *testing.T) {
+	b := newBench(t)
+	b.publish(1)
+	q, err := predict.ReadRequest(strings.NewReader(`{"inputs": [{"smiles": "C"}, {"smiles_polymer": 7}, "CC", null, {"smiles_repeat_unit": "*CC*"}]}`), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := b.answer(q).Results
+	for i, want := range []string{`"smiles"`, "smiles_polymer", "string", "polymer"} {
+		if e := results[i].Error; e == nil || !strings.Contains(e.Detail, want) || i < 3 && e.Code != "invalid_input" {
+			t.Errorf("input %d: %+v, want an error about %s", i, e, want)
+		}
+	}
+	if e := results[4].Error; e != nil {
+		t.Errorf("the good input: %+v", e)
 	}
 }

@@ -1,11 +1,13 @@
 package predict
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
@@ -38,6 +40,37 @@ type Input struct {
 	DP           int       `json:"dp,omitempty"`           // 0: as the model was trained
 	Replicates   int       `json:"replicates,omitempty"`   // chains grown of monomers and averaged; 0: as the model was trained
 	Seed         uint64    `json:"seed,omitempty"`         // of what is drawn at random
+
+	unread string // why it could not be read; "" if it could
+}
+
+// UnmarshalJSON reads an input. One that cannot be read is kept, with the reason,
+// for its result to say so: a bad input never fails the others. A field that does
+// not exist is a reason, since a mistyped one would predict something else.
+func (in *Input) UnmarshalJSON(text []byte) error {
+	type plain Input
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	*in = Input{}
+	if err := dec.Decode((*plain)(in)); err != nil {
+		*in = Input{unread: inputError(err)}
+	}
+	return nil
+}
+
+// inputError says why an input could not be read.
+func inputError(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		if wrong.Field == "" {
+			return fmt.Sprintf("an input is an object, not a %s", wrong.Value)
+		}
+		return fmt.Sprintf("%s cannot be a %s", wrong.Field, wrong.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return "an input has no field " + name + ": it is a smiles_polymer, a smiles_repeat_unit, or monomers with a mechanism"
+	}
+	return err.Error()
 }
 
 // ReadRequest reads a request's body. A field that does not exist is refused,
@@ -51,7 +84,7 @@ func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(q); err != nil {
-		return nil, &jobs.Error{Code: jobs.Invalid, Detail: fmt.Sprintf("the body is no prediction request: %v", err), Err: err}
+		return nil, unreadable(err)
 	}
 	if dec.More() {
 		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "something follows the JSON object"}
@@ -73,6 +106,26 @@ func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
 		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the request asks for what cannot be", Problems: problems}
 	}
 	return q, nil
+}
+
+// unreadable is the error of a body that is JSON, but not that of a Request.
+func unreadable(err error) error {
+	e := &jobs.Error{Code: jobs.Invalid, Detail: "the request asks for what cannot be", Err: err}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		e.Problems = []jobs.Problem{{Pointer: "/" + strings.ReplaceAll(wrong.Field, ".", "/"), Detail: "cannot be a " + wrong.Value}}
+		if wrong.Field == "" {
+			e.Problems[0] = jobs.Problem{Detail: "a prediction request is an object with inputs"}
+		}
+		return e
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		name = strings.Trim(name, `"`)
+		e.Problems = []jobs.Problem{{Pointer: "/" + name, Detail: "is no field of a prediction request: those are model, inputs and aggregate"}}
+		return e
+	}
+	e.Problems = []jobs.Problem{{Detail: "the body is no prediction request: " + err.Error()}}
+	return e
 }
 
 // settings are the problems of joined data.SettingErrors.
@@ -121,6 +174,8 @@ func (in Input) polymer(c *revision.Config) polymer {
 		p.err = &structure.Error{Code: code, Monomer: -1, Detail: fmt.Sprintf(format, args...)}
 	}
 	switch {
+	case in.unread != "":
+		refuse("invalid_input", "%s", in.unread)
 	case in.DP < 0 || in.DP > maxDP:
 		refuse("out_of_range", "a dp of %d is not between 1 and %d", in.DP, maxDP)
 	case in.Replicates < 0 || in.Replicates > maxReplicates:
