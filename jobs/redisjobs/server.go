@@ -149,7 +149,10 @@ func (s *Server) handler(process context.Context) asynq.Handler {
 
 // outcome is the error that makes asynq do what Handler promises.
 func (s *Server) outcome(ctx context.Context, t jobs.Task, err error) error {
-	log := s.Log.With("task", t.ID(), "job", t.Job)
+	log := s.Log.With("task", t.ID(), "job", t.Job, "attempt", t.Attempt)
+	if t.Kind == jobs.TrainFold {
+		log = log.With("fold", t.Fold)
+	}
 	switch {
 	case err == nil:
 		return nil

@@ -24,9 +24,8 @@ func (p *Pipeline) train(ctx context.Context, id string, fold int) error {
 	if err != nil || !free {
 		return err
 	}
-	log := p.Log.With("job", id, "fold", fold)
 	var c *corpus
-	err = p.trainFold(ctx, j, fold, &c, log)
+	log, err := p.trainFold(ctx, j, fold, &c)
 	var stop Stop
 	switch {
 	case err == nil:
@@ -68,13 +67,13 @@ func (p *Pipeline) free(ctx context.Context, j *jobs.Job, fold int) (bool, error
 }
 
 // trainFold claims a fold and trains it on the job's corpus, which it sets,
-// telling its progress.
-func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **corpus, log *slog.Logger) error {
+// telling its progress. It returns a logger that tells the attempt.
+func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **corpus) (*slog.Logger, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	share := p.meter.Start()
 	defer share.Stop()
-	w := &watch{Pipeline: p, job: j, fold: fold, share: share, progress: newProgress(p.now, j.Spec.Epochs), log: log}
+	w := &watch{Pipeline: p, job: j, fold: fold, share: share, progress: newProgress(p.now, j.Spec.Epochs), log: p.Log.With("job", j.ID, "fold", fold)}
 	t := &FoldTrainer{
 		Store: p.Store, Bucket: p.Bucket, NewEngine: p.NewEngine, Worker: p.Worker, Every: orDefault(p.Every, defaultEvery),
 		Lease: p.Lease, CostPerHour: p.CostPerHour, Recorder: w.progress, Watch: w.see, Log: p.Log, Now: p.Now,
@@ -98,10 +97,10 @@ func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **cor
 	}()
 	began := p.now()
 	if err := t.Train(ctx, Work{Job: j.ID, Fold: fold, Share: share, Load: load}); err != nil {
-		return err
+		return w.log, err
 	}
-	log.Info("the fold is trained", "seconds", p.now().Sub(began).Seconds())
-	return nil
+	w.log.Info("the fold is trained", "seconds", p.now().Sub(began).Seconds())
+	return w.log, nil
 }
 
 // bind sets a fold's work: its rows bound to their own vocabulary and scaler.
