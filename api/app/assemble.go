@@ -51,6 +51,7 @@ type parts struct {
 	metrics *metrics.Metrics
 
 	results   *predictions.Store
+	keys      *httpapi.Keys
 	models    *predict.Models // nil with RoleJobs, as what follows
 	predictor *predict.Predictor
 }
@@ -58,7 +59,7 @@ type parts struct {
 // assemble makes the services that the role calls for, and the areas of the
 // HTTP interface that show them.
 func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
-	p := &parts{results: predictions.NewStore(a.patient)}
+	p := &parts{results: predictions.NewStore(a.patient), keys: httpapi.NewKeys(a.patient, time.Now)}
 	var shared *metrics.Sources
 	if a.redis != nil {
 		p.store, p.queue, p.live = records.New(a.patient), redisjobs.NewQueue(a.redis), redisjobs.Live{Redis: a.redis}
@@ -107,7 +108,7 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		queue = local
 	}
 	return []httpapi.Area{
-		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, TempDir: scratch},
+		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, Keys: p.keys, TempDir: scratch},
 		&httpapi.Compat{Predictor: p.predictor, Models: p.models},
 		&httpapi.Models{Serving: p.models, Hub: a.hub, Default: served, Allow: a.mayPublish},
 	}
@@ -133,8 +134,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 		return nil, err
 	}
 	a.tasks(p, publisher, notifier)
-	keys := httpapi.NewKeys(a.patient, time.Now)
-	a.housekeeping(p, keys)
+	a.housekeeping(p)
 	if a.config.embeddedRedis() {
 		if err := a.embedWorker(ctx, p.store); err != nil {
 			return nil, err
@@ -145,7 +145,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 	return []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{
-			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: keys,
+			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: p.keys,
 			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
 			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
 		},

@@ -11,7 +11,7 @@ import (
 )
 
 // housekeeping is what is done every so often, by one process of all.
-func (a *App) housekeeping(p *parts, keys *httpapi.Keys) {
+func (a *App) housekeeping(p *parts) {
 	if !a.config.embeddedRedis() { // the worker in this process does that; one elsewhere may not be there yet
 		reconciler := &jobs.Reconciler{Store: p.store, Queue: p.queue, Now: time.Now, Log: a.log}
 		a.serve("reconcile", a.every(jobs.Every, "reconcile", a.inTurn, reconciler.Reconcile))
@@ -21,7 +21,7 @@ func (a *App) housekeeping(p *parts, keys *httpapi.Keys) {
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
-		Others: []retention.Kept{{Name: "idempotency keys", For: httpapi.KeyLasts, Store: keys}},
+		Others: []retention.Kept{{Name: "idempotency keys", For: httpapi.KeyLasts, Store: p.keys}},
 	}
 	a.serve("retention", a.every(retention.Every, "retention", a.inTurn, sweeper.Sweep))
 }

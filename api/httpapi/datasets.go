@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"polyid-trainer/api/datasets"
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
 )
 
 // Datasets serves /v1/datasets.
@@ -55,6 +57,9 @@ func (a *Datasets) routes(s *Server) {
 		OperationID: "list-datasets", Method: http.MethodGet, Path: "/v1/datasets", Tags: tags,
 		Summary: "List datasets, the shipped ones last",
 	}, func(ctx context.Context, in *Paging) (*listedDatasets, error) {
+		if err := a.checkAfter(in.After); err != nil {
+			return nil, err
+		}
 		found, more, err := a.Library.List(ctx, in.After, in.Limit)
 		if err != nil {
 			return nil, err
@@ -91,6 +96,14 @@ type (
 	listedDatasets struct{ Body List[*datasets.Dataset] }
 	oneDataset     struct{ Body *datasets.Dataset }
 )
+
+// checkAfter refuses what is neither an id nor the name of a shipped dataset.
+func (a *Datasets) checkAfter(after string) error {
+	if _, ok := data.Shipped(after); ok {
+		return nil
+	}
+	return checkAfter(jobs.DatasetPrefix, after)
+}
 
 // file is the uploaded file and its name, however it came.
 func (in *createDataset) file() (io.Reader, string, error) {

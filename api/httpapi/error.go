@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/jobs"
@@ -181,12 +182,29 @@ func fromHuma(ctx context.Context, status int, msg string, errs []error) *Proble
 		var d huma.ErrorDetailer
 		if errors.As(err, &d) {
 			detail := d.ErrorDetail()
+			if name, ok := missingField(detail.Message); ok {
+				p.Errors = append(p.Errors, jobs.Problem{Pointer: pointer(detail.Location) + "/" + escapePointer(name), Detail: "is required"})
+				continue
+			}
 			p.Errors = append(p.Errors, jobs.Problem{Pointer: pointer(detail.Location), Detail: detail.Message})
 		} else if err != nil {
 			p.Errors = append(p.Errors, jobs.Problem{Detail: err.Error()})
 		}
 	}
 	return p
+}
+
+// missingField is the field that is missing, if a message of huma's says so: it
+// points at the object around it.
+func missingField(message string) (name string, ok bool) {
+	before, after, ok := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+	if !ok {
+		return "", false
+	}
+	if name, ok = strings.CutPrefix(message, before); !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, after)
 }
 
 // pointer makes a JSON pointer of a place in the body as huma writes it,
