@@ -194,18 +194,21 @@ func (p *parser) statedUnits(header, name string) string {
 
 // mostlyNumbers tells a column of numbers with slips from one of text: at
 // least half of what it holds are numbers.
-func mostlyNumbers(s *Sheet, column int) bool {
-	numbers, others := 0, 0
+func mostlyNumbers(s *Sheet, column int) bool { return mostly(s, column, isDecimal) }
+
+// mostly says whether at least half of what a column holds is of a kind.
+func mostly(s *Sheet, column int, is func(cell string) bool) bool {
+	those, others := 0, 0
 	for _, l := range s.Rows {
 		c := trim(l.Cell(column))
 		if isBlank(c) {
 			continue
 		}
-		if isDecimal(c) {
-			numbers++
+		if is(c) {
+			those++
 		} else {
 			others++
 		}
 	}
-	return numbers > 0 && numbers >= others
+	return those > 0 && those >= others
 }

@@ -55,7 +55,7 @@ func whyNoNumber(cell string) string {
 		return "is too large a number"
 	case strings.EqualFold(strings.TrimLeft(cell, "+-"), "inf"), strings.EqualFold(strings.TrimLeft(cell, "+-"), "infinity"):
 		return "is not finite"
-	case strings.Count(cell, ",") == 1 && isDecimal(strings.Replace(cell, ",", ".", 1)):
+	case hasDecimalComma(cell):
 		return "has a decimal comma; use a point"
 	case isDecimal(strings.ReplaceAll(cell, ",", "")):
 		return "has thousands separators; leave them out"
@@ -69,6 +69,11 @@ func whyNoNumber(cell string) string {
 func isDecimal(cell string) bool {
 	_, ok := decimal(cell)
 	return ok
+}
+
+// hasDecimalComma says that a point in place of the comma would make a number.
+func hasDecimalComma(cell string) bool {
+	return strings.Count(cell, ",") == 1 && isDecimal(strings.Replace(cell, ",", ".", 1))
 }
 
 // isHuge says that digits are fine, only too many.

@@ -184,6 +184,14 @@ func TestReadFileDefects(t *testing.T) {
 	}
 }
 
+// A spreadsheet of many countries writes 1,5 between semicolons: then the report
+// says why there is nothing to learn.
+func TestReadPointsAtDecimalCommas(t *testing.T) {
+	got := defects(t, "smiles_polymer;name;Tg (°C);Tm\nCC;a,b;1,5;\nCCC;c;-2,25;x\n", Columns{}, Options{})
+	wantEqual(t, "defects", got, []Defect{{Code: NoTargets,
+		Reason: "no numeric column is a property; decimal commas make text of Tg (°C): use points"}})
+}
+
 func TestReadDropsBadRowsIfAllowed(t *testing.T) {
 	text := "smiles_polymer,Tg,Tg_units,Tm\nCX,1,K,1\nC,2,C,2\nCC,x,C,3\nCCC,4,C,4\n\"C\"C,1,C,1\n"
 	table, report := mustRead(t, text, Columns{}, Options{DropBadRows: true, Check: noX})

@@ -105,7 +105,7 @@ func (p *parser) checkTargets() {
 		}
 		return
 	case len(t.Targets) == 0:
-		p.defect(nil, Defect{Code: NoTargets, Reason: "no numeric column is a property"})
+		p.defect(nil, Defect{Code: NoTargets, Reason: "no numeric column is a property" + p.suggestPoints()})
 		return
 	}
 	for i, n := range t.Counts(rows) {
@@ -117,4 +117,22 @@ func (p *parser) checkTargets() {
 	if empty := len(rows) - measured; empty > 0 {
 		p.warn("unmeasured_rows", "%d of %d rows have no value of any target and are in no fold", empty, len(rows))
 	}
+}
+
+// suggestPoints names the columns that would be numbers if their decimal commas
+// were points, as spreadsheets of many countries write them.
+func (p *parser) suggestPoints() string {
+	var found []string
+	for _, l := range p.source {
+		for i, h := range l.sheet.Header {
+			name, _ := splitUnit(h)
+			if !slices.Contains(l.role[:], i) && !isReserved(name) && mostly(l.sheet, i, hasDecimalComma) {
+				found = append(found, h)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return "; decimal commas make text of " + strings.Join(found, ", ") + ": use points"
 }
