@@ -23,6 +23,9 @@ type PolymerizeCmd struct {
 
 // Validate refuses flags that no line could be answered with.
 func (c *PolymerizeCmd) Validate() error {
+	if c.Mechanism == "" {
+		return nil // the parser says so, once this has nothing to add
+	}
 	if c.Replicates < 1 {
 		return fmt.Errorf("--replicates must be at least 1, not %d", c.Replicates)
 	}

@@ -146,3 +146,13 @@ func TestPolymerizeUsage(t *testing.T) {
 		}
 	}
 }
+
+// What is missing is called missing, not unknown.
+func TestPolymerizeMissingFlag(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	run(t.Context(), []string{"polymerize", "--dp", "3"}, strings.NewReader("C=C\n"), &out, &errs)
+	if got := errs.String(); !strings.Contains(got, "missing flags: --mechanism") {
+		t.Errorf("complained %q, not of a missing --mechanism", got)
+	}
+}
