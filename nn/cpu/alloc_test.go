@@ -48,7 +48,7 @@ func TestOperatorsDoNotAllocate(t *testing.T) {
 		e.stream, e.scale = stream, 1
 		if n := testing.AllocsPerRun(5, func() {
 			for i := range examples {
-				e.bind(&examples[i], true)
+				e.bind(examples[i:i+1], true)
 				e.direct(true)
 			}
 		}); n != 0 {
@@ -56,7 +56,7 @@ func TestOperatorsDoNotAllocate(t *testing.T) {
 		}
 	}
 	if n := testing.AllocsPerRun(5, func() {
-		e.bind(&examples[0], false)
+		e.bind(examples, false)
 		e.direct(false)
 	}); n != 0 {
 		t.Errorf("%v allocations in a prediction", n)

@@ -92,19 +92,27 @@ func steps(b *testing.B, e nn.Engine, examples []nn.Example, n int) {
 	}
 }
 
-// BenchmarkPredict is one forward pass with the plan at hand.
+// BenchmarkPredict is forward passes with the plans at hand, of so many polymers
+// in a batch.
 func BenchmarkPredict(b *testing.B) {
-	benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
-		dst := make([]float32, enginetest.ShippedSizes.Targets)
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			batch := nn.Batch{Examples: examples[i*37%len(examples):][:1]}
-			if err := e.Predict(&batch, dst); err != nil {
-				b.Fatal(err)
-			}
-			i++
-		}
-		b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N), "ms/polymer")
-	})
+	for _, size := range []int{1, 2, 4, 8, 16} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
+				batch := nn.Batch{Examples: make([]nn.Example, size)}
+				dst := make([]float32, size*enginetest.ShippedSizes.Targets)
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					for k := range batch.Examples {
+						batch.Examples[k] = examples[i*37%len(examples)]
+						i++
+					}
+					if err := e.Predict(&batch, dst); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(i), "ms/polymer")
+			})
+		})
+	}
 }

@@ -58,15 +58,16 @@ type engine[T kernel.Float] struct {
 	dropout dropout.Sampler
 
 	// The run the operators are bound to.
-	example *nn.Example
-	epoch   int
-	train   bool
-	scale   float64 // 1 / finite targets of the batch
-	loss    float64 // of this example, its part of the batch's mean
-	stream  bool    // update weights as their gradients appear
-	add     bool    // gradients are added to those of the batch's earlier examples
-	adam    kernel.AdamStep[T]
-	at      int // of states.dAtom and dBond: the layer the gradient has reached
+	examples []nn.Example // of a step, one
+	example  *nn.Example  // the first
+	epoch    int
+	train    bool
+	scale    float64 // 1 / finite targets of the batch
+	loss     float64 // of this example, its part of the batch's mean
+	stream   bool    // update weights as their gradients appear
+	add      bool    // gradients are added to those of the batch's earlier examples
+	adam     kernel.AdamStep[T]
+	at       int // of states.dAtom and dBond: the layer the gradient has reached
 }
 
 func newEngine[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes, seed uint64) (*engine[T], error) {
@@ -116,7 +117,7 @@ func (e *engine[T]) Step(b *nn.Batch, o nn.Adam) (float64, error) {
 	loss := 0.0
 	for i := range b.Examples {
 		e.add = i > 0
-		e.bind(&b.Examples[i], true)
+		e.bind(b.Examples[i:i+1], true)
 		e.epoch = b.Epoch
 		if err := e.model.Step(); err != nil {
 			return 0, fmt.Errorf("step: %w", err)
@@ -148,45 +149,72 @@ func (e *engine[T]) makeGradient() {
 	}
 }
 
-// Predict runs the network forward; see nn.Engine.
+// Predict runs the network forward; see nn.Engine. It takes several examples
+// through the network together, so that each weight is fetched once for all of
+// them and the matrix products have the rows of all. To the bit, each is
+// predicted as it is alone.
 func (e *engine[T]) Predict(b *nn.Batch, dst []float32) error {
 	if err := b.CheckPredict(e.config, e.sizes, len(dst)); err != nil {
 		return err
 	}
-	n := e.sizes.Targets
-	for i := range b.Examples {
-		e.bind(&b.Examples[i], false)
+	for rest := b.Examples; len(rest) > 0; {
+		n := together(rest)
+		e.bind(rest[:n], false)
+		rest = rest[n:]
 		if err := e.model.Forward(); err != nil {
 			return fmt.Errorf("predict: %w", err)
 		}
-		for k, y := range e.states.pred {
-			dst[i*n+k] = float32(y)
-		}
+		dst = dst[widen(dst, e.states.pred):]
 	}
 	return nil
 }
 
-// bind carves the arena for ex.
-func (e *engine[T]) bind(ex *nn.Example, train bool) {
-	e.example, e.train = ex, train
-	p, s := ex.Plan, e.states
+// rowsTogether bounds the bond rows of the last layer that Predict takes through
+// the network together, unless one example has more: beyond it, more rows gain
+// nothing, and what lies between two products leaves the cache.
+const rowsTogether = 640
+
+// together is how many of the first examples are to be predicted together.
+func together(examples []nn.Example) (n int) {
+	rows := 0
+	for n < len(examples) {
+		p := examples[n].Plan
+		rows += p.BondClasses(len(p.Blocks))
+		if n > 0 && rows > rowsTogether {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// bind carves the arena for a run on examples; a run with a gradient takes one.
+func (e *engine[T]) bind(examples []nn.Example, train bool) {
+	e.examples, e.example, e.train = examples, &examples[0], train
+	s := e.states
+	s.offsets(examples)
 	var a carver[T]
-	s.carve(&a, p, e.config, train)
+	s.carve(&a, e.config, train)
 	if a.n > len(e.arena) {
 		e.arena = make([]T, a.n)
 	}
 	a = carver[T]{buf: e.arena}
-	s.carve(&a, p, e.config, train)
-	for t, count := range s.count {
-		atoms := 0
-		if t < len(s.atom) {
-			atoms = widen(count, p.AtomMembers(t))
+	s.carve(&a, e.config, train)
+	last := e.config.NumMessages
+	for i := range examples {
+		p := examples[i].Plan
+		for t := range last + 1 {
+			count := s.both(s.count[t], t, i)
+			atoms := 0
+			if t < last {
+				atoms = widen(count, p.AtomMembers(t))
+			}
+			widen(count[atoms:], p.BondMembers(t))
 		}
-		widen(count[atoms:], p.BondMembers(t))
-	}
-	last := len(p.Blocks)
-	for i, n := range s.count[last] {
-		s.share[i] = n / T(p.NumBonds)
+		share := s.both(s.share, last, i)
+		for r, n := range s.both(s.count[last], last, i) {
+			share[r] = n / T(p.NumBonds)
+		}
 	}
 }
 

@@ -13,24 +13,31 @@ func (e *engine[T]) Embed() {
 	f := e.config.AtomFeatures
 	atoms := kernel.Dense(e.weights.vector(w.atom), e.sizes.AtomClasses, f)
 	bonds := kernel.Dense(e.weights.vector(w.bond), e.sizes.BondClasses, f)
-	e.ks.AddRows(s.atom[0], false, nil, kernel.Rows[T]{X: atoms, Idx: e.example.Atom})
-	e.ks.AddRows(s.bond[0], false, nil, kernel.Rows[T]{X: bonds, Idx: e.example.Bond})
+	for i := range e.examples {
+		e.ks.AddRows(s.ofAtoms(s.atom[0], 0, i), false, nil, kernel.Rows[T]{X: atoms, Idx: e.examples[i].Atom})
+		e.ks.AddRows(s.ofBonds(s.bond[0], 0, i), false, nil, kernel.Rows[T]{X: bonds, Idx: e.examples[i].Bond})
+	}
 	e.attend(s.mol[0], 0, &w.init, &s.init)
 }
 
-// attend pools the atoms and bonds of layer t into out, [M]. A class's members
-// share its softmax weight, and the value's Dense is applied to the weighted
-// mean in place of every row. The query's bias shifts all logits alike, which
-// softmax does not see.
+// attend pools the atoms and bonds of layer t into out, [examples, M]. A class's
+// members share its softmax weight, and the value's Dense is applied to the
+// weighted mean in place of every row. The query's bias shifts all logits alike,
+// which softmax does not see.
 func (e *engine[T]) attend(out []T, t int, w *pool, a *attention[T]) {
-	atom, bond := e.states.atom[t], e.states.bond[t]
-	atoms, bonds := a.p[:atom.Rows], a.p[atom.Rows:]
-	e.ks.RowDots(atoms, atom, e.weights.vector(w.query))
-	e.ks.RowDots(bonds, bond, e.weights.vector(w.query))
-	e.ks.Softmax(a.p, a.p, e.states.count[t])
-	e.ks.ColSum(a.mean, atom, atoms, false)
-	e.ks.ColSum(a.mean, bond, bonds, true)
-	e.dense(row(out), row(a.mean), w.value, false)
+	s, query := e.states, e.weights.vector(w.query)
+	means := s.byExample(a.mean)
+	for i := range e.examples {
+		atom, bond := s.ofAtoms(s.atom[t], t, i), s.ofBonds(s.bond[t], t, i)
+		p, mean := s.both(a.p, t, i), means.Row(i)
+		atoms, bonds := p[:atom.Rows], p[atom.Rows:]
+		e.ks.RowDots(atoms, atom, query)
+		e.ks.RowDots(bonds, bond, query)
+		e.ks.Softmax(p, p, s.both(s.count[t], t, i))
+		e.ks.ColSum(mean, atom, atoms, false)
+		e.ks.ColSum(mean, bond, bonds, true)
+	}
+	e.dense(s.byExample(out), means, w.value, false)
 }
 
 // row is a vector as a matrix of one row.
@@ -49,7 +56,6 @@ func (e *engine[T]) dense(c, a kernel.View[T], d dense, relu bool) {
 // Block runs block j: it sets the states of layer j+1.
 func (e *engine[T]) Block(j int) {
 	s, w, r := e.states, &e.layout.block[j], &e.states.round[j]
-	k := &e.example.Plan.Blocks[j]
 	atom, bond, after := s.atom[j], s.bond[j], s.bond[j+1]
 
 	mol := s.mol[j+1]
@@ -58,56 +64,75 @@ func (e *engine[T]) Block(j int) {
 
 	// Bonds: one projection per source of edge1, each of its own rows.
 	projBond, projSrc, projDst := top(s.projBond, bond.Rows), top(s.projSrc, atom.Rows), top(s.projDst, atom.Rows)
-	e.dense(row(s.bias), row(mol), w.edge1Mol, false)
+	bias := s.byExample(s.bias)
+	e.dense(bias, s.byExample(mol), w.edge1Mol, false)
 	e.project(projBond, bond, w.edge1Bond, false)
 	e.project(projSrc, atom, w.edge1Src, false)
 	e.project(projDst, atom, w.edge1Dst, false)
-	e.ks.AddRows(r.edge, true, s.bias,
-		kernel.Rows[T]{X: projBond, Idx: k.Bond},
-		kernel.Rows[T]{X: projSrc, Idx: k.Src},
-		kernel.Rows[T]{X: projDst, Idx: k.Dst})
-	e.ks.AddRows(after, false, e.weights.vector(w.edge2.bias), kernel.Rows[T]{X: bond, Idx: k.Bond})
+	for i := range e.examples {
+		k := &e.examples[i].Plan.Blocks[j]
+		e.ks.AddRows(s.ofBonds(r.edge, j+1, i), true, bias.Row(i),
+			kernel.Rows[T]{X: s.ofBonds(projBond, j, i), Idx: k.Bond},
+			kernel.Rows[T]{X: s.ofAtoms(projSrc, j, i), Idx: k.Src},
+			kernel.Rows[T]{X: s.ofAtoms(projDst, j, i), Idx: k.Dst})
+		e.ks.AddRows(s.ofBonds(after, j+1, i), false, e.weights.vector(w.edge2.bias),
+			kernel.Rows[T]{X: s.ofBonds(bond, j, i), Idx: k.Bond})
+	}
 	e.project(after, r.edge, w.edge2.w, true)
 	if j == len(s.round)-1 {
 		return
 	}
 
 	// Atoms: msg2 has no activation, so it is applied to the sums of messages.
-	e.dense(row(s.bias), row(mol), w.msg1Mol, false)
+	e.dense(bias, s.byExample(mol), w.msg1Mol, false)
 	e.project(projDst, atom, w.msg1Dst, false)
 	e.project(r.message, after, w.msg1Bond, false)
-	e.ks.AddRows(r.message, true, s.bias,
-		kernel.Rows[T]{X: r.message},
-		kernel.Rows[T]{X: projDst, Idx: k.Dst})
-	e.ks.SegmentSum(r.sum, e.lists(&k.Messages), r.message, false)
+	for i := range e.examples {
+		k := &e.examples[i].Plan.Blocks[j]
+		message := s.ofBonds(r.message, j+1, i)
+		e.ks.AddRows(message, true, bias.Row(i),
+			kernel.Rows[T]{X: message},
+			kernel.Rows[T]{X: s.ofAtoms(projDst, j, i), Idx: k.Dst})
+		e.ks.SegmentSum(s.ofAtoms(r.sum, j+1, i), e.lists(&k.Messages), message, false)
+	}
 	e.project(r.gathered, r.sum, w.msg2.w, false)
-	e.ks.AddOuter(r.gathered, e.asT(k.Degree), e.weights.vector(w.msg2.bias))
+	for i := range e.examples {
+		k := &e.examples[i].Plan.Blocks[j]
+		e.ks.AddOuter(s.ofAtoms(r.gathered, j+1, i), e.asT(k.Degree), e.weights.vector(w.msg2.bias))
+	}
 	e.dense(r.node, r.gathered, w.node1, true)
-	e.ks.AddRows(s.atom[j+1], false, e.weights.vector(w.node2.bias), kernel.Rows[T]{X: atom, Idx: k.Atom})
+	for i := range e.examples {
+		k := &e.examples[i].Plan.Blocks[j]
+		e.ks.AddRows(s.ofAtoms(s.atom[j+1], j+1, i), false, e.weights.vector(w.node2.bias),
+			kernel.Rows[T]{X: s.ofAtoms(atom, j, i), Idx: k.Atom})
+	}
 	e.project(s.atom[j+1], r.node, w.node2.w, true)
 }
 
 // Heads predicts from the mean bond, each head with a dropout of its own, and
-// adds up the loss.
+// adds up the loss. A run with loss and dropout is of one example.
 func (e *engine[T]) Heads() {
-	s := e.states
-	bond := s.bond[len(s.round)]
+	s, last := e.states, len(e.states.round)
 	if e.drops() {
 		e.dropout.Seed(e.seed, e.epoch, e.example.Row)
 	}
 	e.loss = 0
-	for i := range s.pred {
-		w, mean := &e.layout.head[i], s.headMean[i]
-		if e.drops() {
-			fillDropout(&e.dropout, s.mask[i], s.count[len(s.round)])
-			clear(mean)
-			e.ks.MaskedColSum(mean, bond, s.mask[i], s.share)
-		} else {
-			e.ks.ColSum(mean, bond, s.share, false)
-		}
-		s.pred[i] = e.ks.Dot(mean, e.weights.vector(w.w)) + e.weights.vector(w.bias)[0]
-		if e.train && e.measured(i) {
-			e.loss += math.Abs(float64(s.pred[i])-float64(e.example.Target[i])) * e.scale
+	for x := range e.examples {
+		bond, share := s.ofBonds(s.bond[last], last, x), s.both(s.share, last, x)
+		pred := s.byExample(s.pred).Row(x)
+		for i := range pred {
+			w, mean := &e.layout.head[i], s.headMean[i]
+			if e.drops() {
+				fillDropout(&e.dropout, s.mask[i], s.count[last])
+				clear(mean)
+				e.ks.MaskedColSum(mean, bond, s.mask[i], share)
+			} else {
+				e.ks.ColSum(mean, bond, share, false)
+			}
+			pred[i] = e.ks.Dot(mean, e.weights.vector(w.w)) + e.weights.vector(w.bias)[0]
+			if e.train && e.measured(i) {
+				e.loss += math.Abs(float64(pred[i])-float64(e.example.Target[i])) * e.scale
+			}
 		}
 	}
 }

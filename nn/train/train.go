@@ -59,7 +59,7 @@ func WarmStart(e nn.Engine, weights *nn.Params) error {
 
 // Fit trains e on d for c.Epochs epochs, or until early stopping.
 //
-// ctx is looked at between steps and between validation rows. When it ends, Fit
+// ctx is looked at between steps and every few validation rows. When it ends, Fit
 // returns the Result so far, from which Result.Snapshot gives a state to resume
 // from to the bit, together with an error that wraps ctx's cause. Likewise, an
 // error of the engine or the checkpointer comes with the Result so far.
