@@ -6,12 +6,12 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/plan"
 	"polyid-trainer/nn/revision"
 )
 
@@ -35,17 +35,21 @@ type Model struct {
 	domain      *featurize.Domain     // likewise
 	maxAtoms    int
 
-	flight  singleflight.Group
 	answers *lru.Cache[string, *answer] // by SMILES of the chain
-	graphs  *lru.Cache[featurize.Key, prediction]
+	graphs  *lru.Cache[featurize.Key, *prediction]
 
 	mu     sync.Mutex
 	users  int
 	closed bool // no longer served: the last user closes the engines
 }
 
-// prediction runs the ensemble when first called, and gives its answer.
-type prediction = func() (*ensemble.Prediction, error)
+// prediction is the ensemble's answer for a graph, once done is closed. Whoever
+// made it runs the ensemble.
+type prediction struct {
+	done chan struct{}
+	*ensemble.Prediction
+	err error
+}
 
 // answer is what a model says of one chain.
 type answer struct {
@@ -63,7 +67,7 @@ func newModel(repo, commit string, r *revision.Revision, newEngine nn.NewEngine,
 	m := &Model{Repo: repo, Commit: commit, Config: r.Config, Metrics: r.Metrics,
 		ensemble: e, calibration: r.Calibration, domain: r.Domain, maxAtoms: maxAtoms}
 	m.answers, _ = lru.New[string, *answer](keptAnswers) // fails on sizes below 1 only
-	m.graphs, _ = lru.New[featurize.Key, prediction](keptGraphs)
+	m.graphs, _ = lru.New[featurize.Key, *prediction](keptGraphs)
 	return m, nil
 }
 
@@ -95,21 +99,41 @@ func (m *Model) end(users int, retire bool) {
 	}
 }
 
-// chain answers for one finished chain. Equal chains asked for at the same time
-// are computed once; enter is called by whoever computes.
-func (m *Model) chain(smiles string, enter func() (leave func())) *answer {
-	if a, ok := m.answers.Get(smiles); ok {
-		return a
-	}
-	a, _, _ := m.flight.Do(smiles, func() (any, error) {
-		defer enter()()
-		a := m.compute(smiles)
-		if size(a.unseen) <= keptUnseen {
-			m.answers.Add(smiles, a)
+// chains answers for finished chains, in their order. Those that it does not know
+// yet go through the ensemble together, in a turn by enter.
+func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
+	answers := make([]*answer, len(smiles))
+	var unknown []int
+	for i, s := range smiles {
+		if a, ok := m.answers.Get(s); ok {
+			answers[i] = a
+		} else {
+			unknown = append(unknown, i)
 		}
-		return a, nil
-	})
-	return a.(*answer)
+	}
+	if len(unknown) == 0 {
+		return answers
+	}
+	defer enter()()
+	graphs := make([]*featurize.Graph, len(unknown))
+	for at, i := range unknown {
+		answers[i], graphs[at] = m.read(smiles[i])
+	}
+	predictions := m.predictions(graphs)
+	for at, i := range unknown {
+		a := answers[i]
+		if p := predictions[at]; p != nil {
+			<-p.done
+			a.Prediction = p.Prediction
+			if p.err != nil {
+				a.err = &structure.Error{Code: "unpredictable", Monomer: -1, Detail: p.err.Error()}
+			}
+		}
+		if size(a.unseen) <= keptUnseen {
+			m.answers.Add(smiles[i], a)
+		}
+	}
+	return answers
 }
 
 func size(unseen []featurize.Unseen) (atoms int) {
@@ -119,11 +143,13 @@ func size(unseen []featurize.Unseen) (atoms int) {
 	return atoms
 }
 
-func (m *Model) compute(smiles string) *answer {
+// read answers for a chain all but the prediction, which its graph is for: nil
+// if there is none to be made.
+func (m *Model) read(smiles string) (*answer, *featurize.Graph) {
 	f := m.ensemble.Featurizer()
 	mol, err := f.Read(smiles)
 	if err != nil {
-		return &answer{err: structure.Describe(err)}
+		return &answer{err: structure.Describe(err)}, nil
 	}
 	a := &answer{}
 	for i := range mol.Atoms {
@@ -133,30 +159,54 @@ func (m *Model) compute(smiles string) *answer {
 	}
 	if a.heavyAtoms > m.maxAtoms {
 		a.err = &structure.Error{Code: "too_large", Monomer: -1, Detail: fmt.Sprintf("the chain has %d heavy atoms, more than %d", a.heavyAtoms, m.maxAtoms)}
-		return a
+		return a, nil
 	}
 	if a.heavyAtoms == 0 {
 		a.err = &structure.Error{Code: "missing_structure", Monomer: -1, Detail: "there is no atom to predict from"}
-		return a
+		return a, nil
 	}
 	if m.domain != nil {
 		a.unseen = m.domain.Unseen(mol)
 	}
-	if a.Prediction, err = m.graph(f.GraphOf(mol)); err != nil {
-		a.err = &structure.Error{Code: "unpredictable", Monomer: -1, Detail: err.Error()}
-	}
-	return a
+	return a, f.GraphOf(mol)
 }
 
-// graph predicts a graph, once for all chains that have it.
-func (m *Model) graph(g *featurize.Graph) (*ensemble.Prediction, error) {
-	key := g.Key()
-	p, ok := m.graphs.Get(key)
-	if !ok {
-		p = sync.OnceValues(func() (*ensemble.Prediction, error) { return m.ensemble.Predict(m.ensemble.Plan(g)) })
-		if earlier, ok, _ := m.graphs.PeekOrAdd(key, p); ok {
-			p = earlier
+// predictions predicts graphs, each once for all chains that have it, whoever
+// asks; nil stays nil. Some may still be under way by another goroutine.
+func (m *Model) predictions(graphs []*featurize.Graph) []*prediction {
+	all := make([]*prediction, len(graphs))
+	var mine []*prediction
+	var plans []*plan.Plan
+	for i, g := range graphs {
+		if g == nil {
+			continue
 		}
+		key := g.Key()
+		p, ok := m.graphs.Get(key)
+		if !ok {
+			p = &prediction{done: make(chan struct{})}
+			if earlier, ok, _ := m.graphs.PeekOrAdd(key, p); ok {
+				p = earlier
+			} else {
+				mine, plans = append(mine, p), append(plans, m.ensemble.Plan(g))
+			}
+		}
+		all[i] = p
 	}
-	return p()
+	m.run(mine, plans)
+	return all
+}
+
+// run runs the ensemble. Where it fails on all together, it tries each alone, so
+// that one that cannot be predicted costs no other its answer.
+func (m *Model) run(predictions []*prediction, plans []*plan.Plan) {
+	out, err := m.ensemble.PredictAll(plans)
+	for i, p := range predictions {
+		if err == nil {
+			p.Prediction = out[i]
+		} else {
+			p.Prediction, p.err = m.ensemble.Predict(plans[i])
+		}
+		close(p.done)
+	}
 }

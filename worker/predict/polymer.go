@@ -19,19 +19,40 @@ import (
 // none: polyethylene of PolyID's 18 monomers has 36.
 const shortMolecule = 20
 
-// predict answers for one polymer, taking its turn by enter for each chain that
-// must be computed.
-func (m *Model) predict(p polymer, enter func() (leave func())) Result {
-	if p.err != nil {
-		return failed(p.err)
+// predict answers for some polymers, taking its turn by enter for what must be
+// computed. Their chains go through the ensemble together.
+func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
+	results := make([]Result, len(ps))
+	grown := make([][]structure.Chain, len(ps)) // nil where that failed
+	var smiles []string
+	for i, p := range ps {
+		if p.err != nil {
+			results[i] = failed(p.err)
+			continue
+		}
+		chains, err := m.grow(p, enter)
+		if err != nil {
+			results[i] = failed(structure.Describe(err))
+			continue
+		}
+		grown[i] = chains
+		for _, c := range chains {
+			smiles = append(smiles, c.SMILES)
+		}
 	}
-	chains, err := m.grow(p, enter)
-	if err != nil {
-		return failed(structure.Describe(err))
+	answers := m.chains(smiles, enter)
+	for i, chains := range grown {
+		if chains != nil {
+			results[i] = m.result(ps[i], chains, answers[:len(chains)])
+			answers = answers[len(chains):]
+		}
 	}
-	answers := make([]*answer, len(chains))
-	for i, c := range chains {
-		a := m.chain(c.SMILES, enter)
+	return results
+}
+
+// result is the answer for a polymer by those for its chains.
+func (m *Model) result(p polymer, chains []structure.Chain, answers []*answer) Result {
+	for _, a := range answers {
 		if a.err != nil {
 			e := structure.Describe(a.err)
 			if p.structure.Notation() != data.Polymer {
@@ -39,7 +60,6 @@ func (m *Model) predict(p polymer, enter func() (leave func())) Result {
 			}
 			return failed(e)
 		}
-		answers[i] = a
 	}
 	r := Result{keys: p.keys, SMILES: chains[0].SMILES, Predictions: map[string]Property{}, Warnings: m.warnings(p, answers[0])}
 	for _, a := range answers {

@@ -119,24 +119,32 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 	}
 }
 
+// together is how many polymers a worker takes through an ensemble at once: with
+// more, nothing is gained that a first result should wait for.
+const together = 4
+
 // run predicts n polymers with so many workers and hands the results on in their
 // order, from one goroutine. No more than a few are held at a time.
 func (p *Predictor) run(ctx context.Context, m *Model, workers, n int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
-		polymer
-		result chan Result
+		polymers []polymer
+		results  chan []Result
 	}
-	workers = min(workers, n)
+	workers = max(1, min(workers, n))
+	size := min(together, (n+workers-1)/workers)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
-	order := make(chan chan Result, 4*workers) // results to come
+	order := make(chan chan []Result, 2*workers) // results to come
 	group.Go(func() error {
 		defer close(todo)
 		defer close(order)
-		for i := range n {
-			j := job{at(i), make(chan Result, 1)}
+		for i := 0; i < n; i += size {
+			j := job{results: make(chan []Result, 1)}
+			for k := i; k < min(i+size, n); k++ {
+				j.polymers = append(j.polymers, at(k))
+			}
 			select {
-			case order <- j.result:
+			case order <- j.results:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -151,23 +159,25 @@ func (p *Predictor) run(ctx context.Context, m *Model, workers, n int, at func(i
 	for range workers {
 		group.Go(func() error {
 			for j := range todo {
-				j.result <- m.predict(j.polymer, p.enter)
+				j.results <- m.predict(j.polymers, p.enter)
 			}
 			return nil
 		})
 	}
 	group.Go(func() error {
 		i := 0
-		for result := range order {
+		for results := range order {
 			select {
-			case r := <-result:
-				if err := emit(i, r); err != nil {
-					return err
+			case rs := <-results:
+				for _, r := range rs {
+					if err := emit(i, r); err != nil {
+						return err
+					}
+					i++
 				}
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			i++
 		}
 		return nil
 	})
