@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -106,6 +107,39 @@ func TestTokens(t *testing.T) {
 		if _, err := c.User(t.Context()); !errors.Is(err, want) {
 			t.Errorf("Hub user with token %q: %v, want %v", token, err, want)
 		}
+	}
+	browse := func(cookies []*http.Cookie) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+"/hub/polyid/mine", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", "text/html")
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(body)
+	}
+	if status, page := browse(nil); status != 401 || !strings.Contains(page, `href="/login?next=%2Fhub%2Fpolyid%2Fmine"`) || !strings.Contains(page, `id="main"`) {
+		t.Errorf("a private repository in a browser that is not logged in: %d %s", status, page)
+	}
+	noRedirect := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := noRedirect.PostForm(a.URL()+"/login", url.Values{"token": {"anna-secret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if status, page := browse(res.Cookies()); status != 200 || !strings.Contains(page, "Log out") || !strings.Contains(page, "README.md") {
+		t.Errorf("the same, logged in: %d %s", status, page)
 	}
 	for _, f := range a.Facts() {
 		if strings.Contains(f.Value, "secret") {

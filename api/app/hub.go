@@ -34,10 +34,13 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 			config.Tokens = append(config.Tokens, a.config.HFToken)
 		}
 	}
+	area := &httpapi.EmbeddedHub{}
+	config.Session, config.Frame, config.Login = area.LoggedIn, area.Frame, httpapi.LoginPath
 	server, err := hubserver.New(config)
 	if err != nil {
 		return nil, err
 	}
+	area.Handler = server
 	// It is reached in memory: whatever guards the address from others is not in
 	// the way, and publishing works before the server listens and while it stops.
 	inside := newPipe()
@@ -50,7 +53,7 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 	if err := a.newHubClient(c); err != nil {
 		return nil, err
 	}
-	return []httpapi.Area{&httpapi.EmbeddedHub{Handler: server}}, nil
+	return []httpapi.Area{area}, nil
 }
 
 func (a *App) newHubClient(c hub.Config) (err error) {

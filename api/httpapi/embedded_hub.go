@@ -1,27 +1,55 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
+	"html/template"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 )
 
 // EmbeddedHub serves the embedded Hub, which knows its users by itself: clients send it
-// a Hub token, and what is public needs none.
-type EmbeddedHub struct{ Handler http.Handler }
+// a Hub token, and what is public needs none. What it cannot know are a browser's
+// session and the frame of the pages: the Handler asks LoggedIn and Frame for them.
+type EmbeddedHub struct {
+	Handler http.Handler
+	server  *Server
+}
 
 const hubPath = "/hub"
 
+// LoginPath is where a browser gets a session.
+const LoginPath = "/login"
+
+// hubContext is the key of the echo.Context in the context of a request to the Hub.
+type hubContext struct{}
+
 func (a *EmbeddedHub) routes(s *Server) {
+	a.server = s
 	s.open(hubPath, hubPath+"/*")
 	handle := func(c echo.Context) error {
 		// The Hub's pages are not this server's: files of a repository must not
 		// run as pages of it.
 		c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-		a.Handler.ServeHTTP(c.Response(), c.Request())
+		r := c.Request()
+		a.Handler.ServeHTTP(c.Response(), r.WithContext(context.WithValue(r.Context(), hubContext{}, c)))
 		return nil
 	}
 	s.link(hubPath, "Hub")
 	s.echo.Any(hubPath, handle)
 	s.echo.Any(hubPath+"/*", handle)
+}
+
+// LoggedIn reports whether a request comes from somebody whom this server knows.
+func (a *EmbeddedHub) LoggedIn(r *http.Request) bool { return Principal(r.Context()) != "" }
+
+// Frame answers a request to the Hub with a page around body, which is HTML that
+// brings its style with it.
+func (a *EmbeddedHub) Frame(_ http.ResponseWriter, r *http.Request, status int, title string, body template.HTML) error {
+	c, ok := r.Context().Value(hubContext{}).(echo.Context)
+	if !ok {
+		return errors.New("the embedded Hub has no page for a request from inside")
+	}
+	return a.server.draw(c, status, &pageOf{Title: title, Template: "hub.html", Data: body})
 }

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/microcosm-cc/bluemonday"
@@ -79,7 +81,7 @@ func newMarkdown() markdown {
 			goldmark.WithParserOptions(parser.WithAutoHeadingID()), goldmark.WithRendererOptions(html.WithUnsafe())),
 		policy: func(images string) *bluemonday.Policy {
 			p := bluemonday.UGCPolicy()
-			p.AllowAttrs("id").Matching(regexp.MustCompile(`^[\p{L}\p{N}_-]+$`)).OnElements("h1", "h2", "h3", "h4", "h5", "h6")
+			p.AllowAttrs("id").Matching(regexp.MustCompile(`^`+idPrefix+`[\p{L}\p{N}_-]+$`)).OnElements("h1", "h2", "h3", "h4", "h5", "h6")
 			p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|right|center)$`)).OnElements("td", "th", "p", "div", "img")
 			p.RequireNoFollowOnLinks(true)
 			p.RewriteSrc(func(u *url.URL) { // only images of the repository itself are loaded
@@ -95,14 +97,23 @@ func newMarkdown() markdown {
 // render renders a file: what it links to relative to itself is below links,
 // its images are below images.
 func (m markdown) render(source []byte, links, images string) (template.HTML, error) {
-	doc := m.md.Parser().Parse(text.NewReader(source))
+	doc := m.md.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(ids{}))))
 	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		l, ok := n.(*ast.Link)
-		if !ok || !entering {
+		if !entering {
 			return ast.WalkContinue, nil
 		}
-		if u, err := url.Parse(string(l.Destination)); err == nil && u.Scheme == "" && u.Host == "" && u.Path != "" {
-			l.Destination = []byte(resolveLink(links, u).String())
+		switch n := n.(type) {
+		case *ast.Heading: // below the page's own
+			n.Level = min(n.Level+1, 6)
+		case *ast.Link:
+			u, err := url.Parse(string(n.Destination))
+			switch {
+			case err != nil || u.Scheme != "" || u.Host != "":
+			case u.Path != "":
+				n.Destination = []byte(resolveLink(links, u).String())
+			case u.Fragment != "":
+				n.Destination = []byte("#" + idPrefix + u.EscapedFragment())
+			}
 		}
 		return ast.WalkContinue, nil
 	})
@@ -113,8 +124,50 @@ func (m markdown) render(source []byte, links, images string) (template.HTML, er
 	if err := m.md.Renderer().Render(&b, source, doc); err != nil {
 		return "", fmt.Errorf("hubserver: markdown: %w", err)
 	}
-	return template.HTML(m.policy(images).SanitizeReader(&b).String()), nil
+	clean := scrollable.Replace(m.policy(images).SanitizeReader(&b).String())
+	return template.HTML(imageTag.ReplaceAllStringFunc(clean, func(tag string) string {
+		if strings.Contains(tag, " alt=") {
+			return tag
+		}
+		return strings.TrimSuffix(tag, ">") + ` alt="">` // else its address would be read out
+	})), nil
 }
+
+// imageTag matches an image in clean HTML, where no attribute holds a ">".
+var imageTag = regexp.MustCompile(`<img [^>]*>`)
+
+// scrollable lets what may be wider than a page be scrolled, with a keyboard too.
+// In clean HTML no text holds a "<".
+var scrollable = strings.NewReplacer("<table>", `<div class="table" tabindex="0"><table>`, "</table>", "</table></div>", "<pre>", `<pre tabindex="0">`)
+
+// idPrefix keeps the headings of a card apart from what the page around it names.
+const idPrefix = "card-"
+
+// ids names headings after their text.
+type ids map[string]bool
+
+// Generate implements parser.IDs.
+func (taken ids) Generate(value []byte, _ ast.NodeKind) []byte {
+	var b strings.Builder
+	b.WriteString(idPrefix)
+	for _, r := range strings.ToLower(strings.TrimSpace(string(value))) {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r), r == '_', r == '-':
+			b.WriteRune(r)
+		case r == ' ':
+			b.WriteByte('-')
+		}
+	}
+	id := b.String()
+	for n := 1; taken[id] || id == idPrefix; n++ {
+		id = b.String() + "-" + strconv.Itoa(n)
+	}
+	taken[id] = true
+	return []byte(id)
+}
+
+// Put implements parser.IDs.
+func (taken ids) Put(value []byte) { taken[string(value)] = true }
 
 // resolveLink is where a relative address leads from a folder, which it does
 // not leave upwards.

@@ -3,13 +3,18 @@ package hubserver
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"polyid-trainer/storage/hub"
 )
@@ -23,7 +28,7 @@ const (
 )
 
 // preupload asks for every file inline; the package comment says why. The
-// git hash of a file that git stores lets clients skip one that is unchanged.
+// git hash of a file lets clients skip one that is unchanged.
 // Releases before 1.0 do not get to know it: with nothing left to commit they
 // make up the commit's address themselves and fail to read it under a prefix.
 func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
@@ -46,11 +51,12 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer done()
 	have, err := p.git.tree(c)
 	if err != nil {
+		done()
 		return err
 	}
+	done() // objects do not change
 	skips := !strings.Contains(r.UserAgent(), "hf_hub/0.")
 	out := []map[string]any{}
 	for _, f := range in.Files {
@@ -61,12 +67,38 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 			return errorf(http.StatusRequestEntityTooLarge, "", "%s: at most %d bytes a file", f.Path, s.config.MaxFile)
 		}
 		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": false}
-		if old, ok := have[f.Path]; ok && old.lfs == nil && skips {
-			answer["oid"] = old.hash.String()
+		if old, ok := have[f.Path]; ok && skips && old.size == f.Size {
+			oid, err := s.blobHash(r.Context(), old)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is lost had better come again
+				return err
+			}
+			if err == nil {
+				answer["oid"] = oid
+			}
 		}
 		out = append(out, answer)
 	}
 	return answer(w, map[string]any{"files": out, "commitOid": c.Hash.String()})
+}
+
+// blobHash is the name that git would have for a file's content if LFS did not
+// store it. It reads what is large: a client does the same, to compare.
+func (s *Server) blobHash(ctx context.Context, f file) (string, error) {
+	if f.lfs == nil {
+		return f.hash.String(), nil
+	}
+	o, err := os.Open(s.blobs.path(f.lfs.oid))
+	if err != nil {
+		return "", fmt.Errorf("hubserver: %w", err)
+	}
+	defer o.Close()
+	stop := context.AfterFunc(ctx, func() { o.Close() }) // ends the reading
+	defer stop()
+	h := plumbing.NewHasher(plumbing.BlobObject, f.size)
+	if _, err := io.Copy(h, o); err != nil {
+		return "", fmt.Errorf("hubserver: %w", err)
+	}
+	return h.Sum().String(), nil
 }
 
 // change is what a commit does to a path.

@@ -30,6 +30,7 @@ func badRequest(format string, args ...any) error {
 }
 
 var (
+	errNothing    = &httpError{http.StatusNotFound, "", "Not Found"}
 	errNoRevision = &httpError{http.StatusNotFound, "RevisionNotFound", "Invalid rev id"}
 	errNoEntry    = &httpError{http.StatusNotFound, "EntryNotFound", "Entry not found"}
 	errStale      = &httpError{http.StatusPreconditionFailed, "", "A commit has happened since. Please refresh and try again."}

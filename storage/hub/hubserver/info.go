@@ -118,6 +118,45 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, out)
 }
 
+// listStorage lists repositories with what their main branch holds, for those
+// who may change them.
+func (s *Server) listStorage(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
+	out := []map[string]any{}
+	err := s.each(r, func(p *repo) error {
+		if namespace, _, _ := strings.Cut(p.id, "/"); r.PathValue("ns") != "" && r.PathValue("ns") != namespace {
+			return nil
+		}
+		c, err := p.git.resolve("refs/heads/main")
+		if err != nil {
+			return err
+		}
+		files, err := p.git.tree(c)
+		if err != nil {
+			return err
+		}
+		var size int64
+		for _, f := range files {
+			size += f.size
+		}
+		visibility := "public"
+		if p.Private {
+			visibility = "private"
+		}
+		out = append(out, map[string]any{
+			"id": p.id, "type": "model", "visibility": visibility, "storage": size, "storagePercent": 0,
+			"updatedAt": c.Committer.When.UTC().Format(isoTime),
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return answer(w, out)
+}
+
 // describe is what every description of a repository at a commit holds.
 func (p *repo) describe(c *object.Commit) map[string]any {
 	namespace, _, _ := strings.Cut(p.id, "/")

@@ -34,10 +34,10 @@ func (s *Server) openPage(r *http.Request, tab, kind string) (*repo, *object.Com
 	}
 	rev := cmp.Or(r.PathValue("rev"), "main")
 	_, name, _ := strings.Cut(p.id, "/")
-	v := &page{
-		Root: s.root(r), Base: s.base(r), Title: p.id, Tab: tab, Page: kind, ID: p.id, Name: name, Private: p.Private,
-		Rev: rev, Commit: c.Hash.String(), When: c.Committer.When.UTC(), Path: r.PathValue("path"),
-	}
+	v := new(page)
+	*v = s.newPage(r, p.id)
+	v.Tab, v.Page, v.ID, v.Name, v.Private = tab, kind, p.id, name, p.Private
+	v.Rev, v.Commit, v.When, v.Path = rev, c.Hash.String(), c.Committer.When.UTC(), r.PathValue("path")
 	for _, list := range []struct {
 		prefix string
 		lines  *[]refLine
@@ -71,7 +71,7 @@ func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) error {
 		page
 		Repos     []line
 		Anonymous bool
-	}{page: page{Root: s.root(r), Base: s.base(r), Title: "Models"}, Anonymous: s.access(r) != full}
+	}{page: s.newPage(r, "Hub"), Anonymous: s.access(r) != full}
 	err := s.each(r, func(p *repo) error {
 		c, err := p.git.resolve("refs/heads/main")
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	slices.SortStableFunc(data.Repos, func(a, b line) int { return b.Last.Time.Compare(a.Last.Time) })
-	return s.show(w, http.StatusOK, "index", &data)
+	return s.show(w, r, http.StatusOK, "index", &data)
 }
 
 func (s *Server) cardPage(w http.ResponseWriter, r *http.Request) error {
@@ -123,7 +123,7 @@ func (s *Server) cardPage(w http.ResponseWriter, r *http.Request) error {
 	} else if !errors.Is(err, errNoEntry) {
 		return err
 	}
-	return s.show(w, http.StatusOK, "card", &data)
+	return s.show(w, r, http.StatusOK, "card", &data)
 }
 
 // entry is a line of a listing of files.
@@ -149,21 +149,31 @@ func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
 		return errNoEntry
 	}
 	var folders, plain []entry
+	var total int64
 	for _, e := range listed {
 		name := path.Base(e.Path)
 		if e.Type == "directory" {
-			folders = append(folders, entry{Name: name, Folder: true, Href: v.Link("tree", e.Path)})
+			var size int64
+			for p, f := range files {
+				if strings.HasPrefix(p, e.Path+"/") {
+					size += f.size
+				}
+			}
+			total += size
+			folders = append(folders, entry{Name: name, Folder: true, Href: v.Link("tree", e.Path), Size: sizeText(size), Bytes: size})
 			continue
 		}
+		total += e.Size
 		plain = append(plain, entry{
 			Name: name, Href: v.Link("blob", e.Path), Download: v.Link("resolve", e.Path) + "?download=true",
 			Size: sizeText(e.Size), Bytes: e.Size, LFS: e.LFS != nil,
 		})
 	}
-	return s.show(w, http.StatusOK, "files", &struct {
+	return s.show(w, r, http.StatusOK, "files", &struct {
 		*page
 		Entries []entry
-	}{v, append(folders, plain...)})
+		Size    string
+	}{v, append(folders, plain...), sizeText(total)})
 }
 
 // filePage shows a file: an image, Markdown, a table or text where it is one.
@@ -194,7 +204,7 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) error {
 	switch strings.ToLower(path.Ext(v.Path)) {
 	case ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg":
 		data.Image = v.Link("resolve", v.Path)
-		return s.show(w, http.StatusOK, "file", &data)
+		return s.show(w, r, http.StatusOK, "file", &data)
 	}
 	b, cut, err := s.beginning(p, f, maxShown)
 	if err != nil {
@@ -220,7 +230,7 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.show(w, http.StatusOK, "file", &data)
+	return s.show(w, r, http.StatusOK, "file", &data)
 }
 
 // beginning reads at most n bytes of a file; cut says that there are more.
@@ -291,8 +301,8 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	data := struct {
 		*page
-		Commits []commitLine
-		Next    string
+		Commits        []commitLine
+		Previous, Next string
 	}{page: v}
 	for _, c := range commits {
 		l := lineOf(c)
@@ -302,7 +312,10 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		data.Next = v.LinkAt("commits", v.Commit, "") + "?p=" + strconv.Itoa(number+1)
 	}
-	return s.show(w, http.StatusOK, "history", &data)
+	if number > 0 {
+		data.Previous = v.LinkAt("commits", v.Commit, "") + "?p=" + strconv.Itoa(number-1)
+	}
+	return s.show(w, r, http.StatusOK, "history", &data)
 }
 
 // commitPage shows what a commit changed.
@@ -350,7 +363,7 @@ func (s *Server) commitPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		data.Entries = append(data.Entries, e)
 	}
-	return s.show(w, http.StatusOK, "commit", &data)
+	return s.show(w, r, http.StatusOK, "commit", &data)
 }
 
 func (s *Server) refsPage(w http.ResponseWriter, r *http.Request) error {
@@ -359,7 +372,7 @@ func (s *Server) refsPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	return s.show(w, http.StatusOK, "refs", v)
+	return s.show(w, r, http.StatusOK, "refs", v)
 }
 
 // sizeText is a size as people write it, in decimal units.

@@ -3,6 +3,7 @@ package hubserver
 import (
 	"encoding/json"
 	"html"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,7 +18,9 @@ tags: [polymers, <b>]
 ---
 # Tg
 
-[config](config.json) [deep](a%20b/x.txt) [out](https://example.org/) [up](../../../etc/passwd)
+# Tg
+
+[here](#tg) [config](config.json) [deep](a%20b/x.txt) [out](https://example.org/) [up](../../../etc/passwd)
 ![plot](plots/p.png)
 
 <script>alert(1)</script><img src="plots/p.png" onerror="alert(2)"><a href="javascript:alert(3)">x</a>
@@ -97,7 +100,7 @@ func TestPages(t *testing.T) {
 	for _, want := range []string{
 		"/hub/acme/tg", "/hub/acme/tg?revision=v1.0.0", "/hub/acme/tg/tree/dev%2Fone", "/hub/acme/tg/blob/main/config.json",
 		"/hub/acme/tg/blob/main/a%20b/x.txt", "/hub/acme/tg/blob/main/a%20b/%231.md", "/hub/acme/tg/resolve/main/plots/p.png",
-		"/hub/acme/tg/resolve/main/w.bin?download=true", "/hub/acme/tg/commits/main", "/hub/acme/tg/refs", "/hub/_assets/style.css",
+		"/hub/acme/tg/resolve/main/w.bin?download=true", "/hub/acme/tg/commits/main", "/hub/acme/tg/refs", "/hub" + stylePath, "/hub/_assets/plain.css",
 	} {
 		if !seen[want] {
 			t.Errorf("no link leads to %s", want)
@@ -109,7 +112,7 @@ func TestPages(t *testing.T) {
 func TestPageContent(t *testing.T) {
 	s := newPages(t, Config{})
 	for target, want := range map[string]string{
-		"/hub/acme/tg":                            `<h1 id="tg">Tg</h1>`,
+		"/hub/acme/tg":                            `<h2 id="card-tg">Tg</h2>`,
 		"/hub/acme/tg?revision=dev/one":           "Revision <b>dev/one</b>",
 		"/hub/acme/tg/blob/main/a%20b/x.txt":      "text &amp; &lt;i&gt;",
 		"/hub/acme/tg/blob/main/a%20b/%231.md":    `href="/hub/acme/tg/blob/main/a%20b/x.txt"`,
@@ -129,12 +132,16 @@ func TestPageContent(t *testing.T) {
 			t.Errorf("%s: %d, without %q:\n%s", target, w.Code, want, w.Body)
 		}
 	}
+	if body := call(s, "GET", "/hub/acme/tg", nil).Body.String(); !strings.Contains(body, `<h2 id="card-tg-1">`) || !strings.Contains(body, `href="#card-tg"`) ||
+		strings.Count(body, "<img ") != strings.Count(body, " alt=") || strings.Count(body, "<h1") != 1 {
+		t.Errorf("the card's headings and images are not fit for a page: %s", body)
+	}
 	if w := call(s, "GET", "/hub/acme/tg/resolve/main/t.csv?download=true", nil); !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
 		t.Errorf("a download says %q", w.Header().Get("Content-Disposition"))
 	}
 	for target, status := range map[string]int{
 		"/hub/acme/none": 401, "/hub/acme/secret": 401, "/hub/acme/tg/tree/v9": 404, "/hub/acme/tg/blob/main/nope": 404,
-		"/hub/acme/tg/tree/main/nope": 404, "/hub/acme/tg/blob/main/..%2f..%2fHEAD": 404, "/hub/_assets/layout.html": 404,
+		"/hub/acme/tg/tree/main/nope": 404, "/hub/acme/tg/": 302, "/hub/acme//tg": 404, "/hub//": 302, "/hub/acme/../acme/tg": 404, "/hub/acme/tg/blob/main/..%2f..%2fHEAD": 404, "/hub/_assets/layout.html": 404,
 	} {
 		if w := call(s, "GET", target, nil); w.Code != status {
 			t.Errorf("%s: %d, want %d", target, w.Code, status)
@@ -157,6 +164,58 @@ func TestValidateYAML(t *testing.T) {
 		w := must(t, s, "POST", "/api/validate-yaml", string(body))
 		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || (len(out.Errors) == 0) != ok {
 			t.Errorf("%q: %s", card, w.Body)
+		}
+	}
+}
+
+// TestFrame holds that what draws around the pages gets all of them, refusals too,
+// and that these say where to log in.
+func TestFrame(t *testing.T) {
+	type drawn struct {
+		status      int
+		title, body string
+	}
+	var got []drawn
+	s := newPages(t, Config{
+		Login: "/login",
+		Frame: func(w http.ResponseWriter, _ *http.Request, status int, title string, body template.HTML) error {
+			got = append(got, drawn{status, title, string(body)})
+			w.WriteHeader(status)
+			return nil
+		},
+	})
+	for _, want := range []struct {
+		target, title, body string
+		status              int
+	}{
+		{"/hub/", "Hub", `href="/login?next=%2Fhub%2F"`, 200},
+		{"/hub/acme/tg", "acme/tg", "data-copy", 200},
+		{"/hub/acme/secret/tree/main?x=1", "Not found", `href="/login?next=%2Fhub%2Facme%2Fsecret%2Ftree%2Fmain%3Fx%3D1"`, 401},
+		{"/hub/no/such/page", "Not found", "nothing at this address", 404},
+	} {
+		got = nil
+		r := httptest.NewRequest("GET", want.target, nil)
+		r.Header.Set("Accept", "text/html,*/*")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if len(got) != 1 || w.Code != want.status || got[0].status != want.status || got[0].title != want.title ||
+			!strings.Contains(got[0].body, want.body) || strings.Contains(got[0].body, "<html") {
+			t.Errorf("%s: %d, framed %+v", want.target, w.Code, got)
+		}
+	}
+	if w := call(s, "GET", "/hub/no/such/page", nil); w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("a client that is no browser gets %s", w.Header().Get("Content-Type"))
+	}
+}
+
+// TestKind holds that no file of a repository can be a script or a style of a page.
+func TestKind(t *testing.T) {
+	for name, want := range map[string]string{
+		"a.js": "text/plain", "a.mjs": "text/plain", "a.html": "text/plain", "a.css": "text/plain", "README.md": "text/plain",
+		"a.svg": "image/svg+xml", "a.png": "image/png", "a.json": "application/json", "a.safetensors": "application/octet-stream", "a": "application/octet-stream",
+	} {
+		if got, _, _ := strings.Cut(kindOf(name), ";"); got != want && (got != "application/octet-stream" || want != "text/plain") {
+			t.Errorf("%s is served as %s, want %s", name, got, want)
 		}
 	}
 }

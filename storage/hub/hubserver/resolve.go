@@ -10,7 +10,22 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"strings"
 )
+
+// kindOf is the media type of a file. What would run in a page, or style one, is
+// text: pages that may load from this server must not load it as more.
+func kindOf(name string) string {
+	kind := mime.TypeByExtension(path.Ext(name))
+	base, _, _ := strings.Cut(kind, ";")
+	switch {
+	case kind == "":
+		return "application/octet-stream"
+	case strings.HasPrefix(base, "text/") && base != "text/csv" || strings.HasSuffix(base, "javascript") || base == "application/xhtml+xml":
+		return "text/plain; charset=utf-8"
+	}
+	return kind
+}
 
 // resolveFile serves a file of a revision, or a range of it. LFS content comes
 // from here too: after a redirect to the same host clients would lose the
@@ -57,11 +72,8 @@ func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	done()
 	done = nil
-	kind := mime.TypeByExtension(path.Ext(r.PathValue("path")))
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	h.Set("Content-Type", kind)
+	h.Set("Content-Type", kindOf(r.PathValue("path")))
+	h.Set("Cache-Control", "private, no-cache") // its hash says whether it is still the same
 	if r.URL.Query().Get("download") != "" {
 		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(r.PathValue("path"))}))
 	}

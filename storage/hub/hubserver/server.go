@@ -31,9 +31,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -50,6 +52,12 @@ type Config struct {
 	// Session says that a request which carries no token comes from a browser of
 	// someone who may read everything; nobody does if nil. It never allows changes.
 	Session func(*http.Request) bool
+	// Login is the path of a page where a browser gets such a session, with the
+	// path to come back to as the parameter next; there is none if it is empty.
+	Login string
+	// Frame answers with a page around the body, which brings its style with it;
+	// nil is a plain frame of the Hub's own.
+	Frame   func(w http.ResponseWriter, r *http.Request, status int, title string, body template.HTML) error
 	User    string // owner of the tokens and default namespace; "polyid" if empty
 	MaxFile int64  // bytes of one file; 512 MB if zero
 	// PartSize is from which size on, in bytes, an object is uploaded in parts of
@@ -113,26 +121,28 @@ func (s *Server) routes() {
 	s.api, s.objects, s.files = http.NewServeMux(), http.NewServeMux(), http.NewServeMux()
 	const model = "/api/models/{ns}/{name}"
 	for pattern, h := range map[string]handler{
-		"GET /api/whoami-v2":                     s.whoami,
-		"POST /api/validate-yaml":                s.validateYAML,
-		"POST /api/repos/create":                 s.createRepo,
-		"DELETE /api/repos/delete":               s.deleteRepo,
-		"POST /api/repos/move":                   s.moveRepo,
-		"PUT " + model + "/settings":             s.updateSettings,
-		"GET /api/models":                        s.listModels,
-		"GET " + model:                           s.modelInfo,
-		"GET " + model + "/revision/{rev}":       s.modelInfo,
-		"GET " + model + "/refs":                 s.refs,
-		"GET " + model + "/tree/{rev}":           s.tree,
-		"GET " + model + "/tree/{rev}/{path...}": s.tree,
-		"POST " + model + "/paths-info/{rev}":    s.pathsInfo,
-		"GET " + model + "/commits/{rev}":        s.commits,
-		"POST " + model + "/preupload/{rev}":     s.preupload,
-		"POST " + model + "/commit/{rev}":        s.commit,
-		"POST " + model + "/tag/{rev}":           s.createTag,
-		"DELETE " + model + "/tag/{rev}":         s.deleteTag,
-		"POST " + model + "/branch/{rev}":        s.createBranch,
-		"DELETE " + model + "/branch/{rev}":      s.deleteBranch,
+		"GET /api/whoami-v2":                                s.whoami,
+		"POST /api/validate-yaml":                           s.validateYAML,
+		"POST /api/repos/create":                            s.createRepo,
+		"DELETE /api/repos/delete":                          s.deleteRepo,
+		"POST /api/repos/move":                              s.moveRepo,
+		"PUT " + model + "/settings":                        s.updateSettings,
+		"GET /api/models":                                   s.listModels,
+		"GET /api/settings/repositories":                    s.listStorage,
+		"GET /api/organizations/{ns}/settings/repositories": s.listStorage,
+		"GET " + model:                                      s.modelInfo,
+		"GET " + model + "/revision/{rev}":                  s.modelInfo,
+		"GET " + model + "/refs":                            s.refs,
+		"GET " + model + "/tree/{rev}":                      s.tree,
+		"GET " + model + "/tree/{rev}/{path...}":            s.tree,
+		"POST " + model + "/paths-info/{rev}":               s.pathsInfo,
+		"GET " + model + "/commits/{rev}":                   s.commits,
+		"POST " + model + "/preupload/{rev}":                s.preupload,
+		"POST " + model + "/commit/{rev}":                   s.commit,
+		"POST " + model + "/tag/{rev}":                      s.createTag,
+		"DELETE " + model + "/tag/{rev}":                    s.deleteTag,
+		"POST " + model + "/branch/{rev}":                   s.createBranch,
+		"DELETE " + model + "/branch/{rev}":                 s.deleteBranch,
 	} {
 		s.api.HandleFunc(pattern, s.handle(h))
 	}
@@ -176,23 +186,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case r.URL.Path == "":
 			http.Redirect(w, r, s.root(r)+"/", http.StatusFound)
 		case strings.HasPrefix(r.URL.Path, "/api/"):
-			serve(s.api, w, r)
+			s.serve(s.api, w, r)
 		case strings.HasPrefix(r.URL.Path, "/_"):
-			serve(s.objects, w, r)
+			s.serve(s.objects, w, r)
 		case strings.HasPrefix(r.URL.Path, typePrefix+"/"): // the address a client was told
-			http.StripPrefix(typePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(s.files, w, r) })).ServeHTTP(w, r)
+			http.StripPrefix(typePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(s.files, w, r) })).ServeHTTP(w, r)
 		default:
-			serve(s.files, w, r)
+			s.serve(s.files, w, r)
 		}
 	})).ServeHTTP(w, r)
 }
 
-func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	if _, pattern := mux.Handler(r); pattern == "" {
-		answerError(w, r, errorf(http.StatusNotFound, "", "Not Found"))
-		return
+// serve answers with what mux has at an address. An address that is not clean
+// has nothing: a mux would redirect it to one that lacks the prefix.
+func (s *Server) serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	address := r.URL.EscapedPath()
+	clean := path.Clean(address)
+	_, pattern := mux.Handler(r)
+	switch {
+	case pattern != "" && (address == clean || address == clean+"/" && clean != "/"):
+		mux.ServeHTTP(w, r)
+	case clean+"/" == address && mux == s.files && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		http.Redirect(w, r, s.root(r)+clean, http.StatusFound)
+	case mux == s.files && strings.Contains(r.Header.Get("Accept"), "text/html"):
+		s.handle(s.page(func(http.ResponseWriter, *http.Request) error { return errNothing }))(w, r)
+	default:
+		answerError(w, r, errNothing)
 	}
-	mux.ServeHTTP(w, r)
 }
 
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -232,13 +252,14 @@ func challenge(h handler) handler {
 	}
 }
 
-// base is the Hub's address as the client of r sees it.
+// base is the Hub's address as the client of r sees it, in front of a proxy that
+// ends TLS too. Nobody but the client sees what is made of its words.
 func (s *Server) base(r *http.Request) string {
 	if s.config.URL != "" {
 		return s.config.URL
 	}
 	scheme := "http"
-	if r.TLS != nil {
+	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host + s.config.Prefix

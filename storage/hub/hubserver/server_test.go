@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 func newServer(t *testing.T, c Config) *Server {
@@ -167,6 +169,48 @@ func TestRefusals(t *testing.T) {
 	}
 	if w := must(t, s, "GET", "/acme/tg/resolve/main/a", ""); w.Body.String() != "1" {
 		t.Errorf("a is %q", w.Body)
+	}
+}
+
+// TestUnchanged holds that a client learns of a file that is there already,
+// however it is stored, and of no other.
+func TestUnchanged(t *testing.T) {
+	s := newServer(t, Config{})
+	must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
+	large := strings.Repeat("x", maxBlob+1)
+	must(t, s, "POST", "/api/models/acme/tg/commit/main", header+line("small.txt", "12345")+line("large.txt", large))
+	var out struct {
+		Files []struct{ Path, OID string }
+	}
+	ask := fmt.Sprintf(`{"files":[{"path":"small.txt","size":5},{"path":"large.txt","size":%d},{"path":"new.txt","size":5}]}`, len(large))
+	if err := json.Unmarshal(must(t, s, "POST", "/api/models/acme/tg/preupload/main", ask).Body.Bytes(), &out); err != nil || len(out.Files) != 3 {
+		t.Fatal(err, out)
+	}
+	for i, want := range []string{
+		plumbing.ComputeHash(plumbing.BlobObject, []byte("12345")).String(), plumbing.ComputeHash(plumbing.BlobObject, []byte(large)).String(), "",
+	} {
+		if got := out.Files[i]; got.OID != want {
+			t.Errorf("%s: %q, want %q", got.Path, got.OID, want)
+		}
+	}
+	if err := os.RemoveAll(s.blobs.dir); err != nil {
+		t.Fatal(err)
+	}
+	if body := must(t, s, "POST", "/api/models/acme/tg/preupload/main", ask).Body.String(); strings.Count(body, `"oid"`) != 1 {
+		t.Errorf("with the large content lost: %s", body)
+	}
+}
+
+// TestAddresses holds that clients are told addresses of the kind they use.
+func TestAddresses(t *testing.T) {
+	s := newServer(t, Config{Prefix: "/hub"})
+	for proto, want := range map[string]string{"": `"http://example.com/hub/models/acme/a"`, "https": `"https://example.com/hub/models/acme/a"`} {
+		r := httptest.NewRequest("POST", "/hub/api/repos/create", strings.NewReader(`{"name":"acme/a"}`))
+		r.Header.Set("X-Forwarded-Proto", proto)
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("through %q: %s", proto, w.Body)
+		}
 	}
 }
 

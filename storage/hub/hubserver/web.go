@@ -2,6 +2,7 @@ package hubserver
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -21,6 +22,15 @@ var webFiles embed.FS
 // nothing else: neither scripts nor anything from elsewhere.
 const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// stylePath is where the style is served, under a name that changes with it.
+var stylePath = func() string {
+	b, err := webFiles.ReadFile("web/style.css")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return fmt.Sprintf("/_assets/style.css?%x", sha256.Sum256(b))[:32]
+}()
+
 // pages are the templates by name, each with the layout.
 var pages = func() map[string]*template.Template {
 	out := map[string]*template.Template{}
@@ -33,6 +43,8 @@ var pages = func() map[string]*template.Template {
 // page is what all pages show. Those of a repository embed it with ID set.
 type page struct {
 	Root, Base     string // the Hub's address: its path, and the whole of it
+	Login          string // where a browser gets to see more, empty where it sees all
+	Framed         bool   // the frame has scripts: for data-copy
 	Title, Tab     string
 	ID, Name       string // namespace/name, name
 	Private        bool
@@ -43,6 +55,20 @@ type page struct {
 	Page           string // what the revision's links lead to: "tree", "blob", "commits" or, for the card, ""
 	Branches, Tags []refLine
 }
+
+// newPage is the part of a page that has to do with who asks.
+func (s *Server) newPage(r *http.Request, title string) page {
+	p := page{Root: s.root(r), Base: s.base(r), Title: title, Framed: s.config.Frame != nil}
+	if s.config.Login != "" && s.access(r) != full {
+		p.Login = s.config.Login + "?next=" + url.QueryEscape(s.config.Prefix+r.URL.RequestURI())
+	}
+	return p
+}
+
+// Style is the address of the style.
+func (p *page) Style() string { return p.Root + stylePath }
+
+func (p *page) title() string { return p.Title }
 
 // refLine is a branch or tag with its last commit.
 type refLine struct {
@@ -136,10 +162,14 @@ func (s *Server) root(r *http.Request) string {
 	return u.EscapedPath()
 }
 
-// show writes a page.
-func (s *Server) show(w http.ResponseWriter, status int, name string, data any) error {
+// show answers with a page.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name string, data interface{ title() string }) error {
+	part, framed := "plain", s.config.Frame != nil
+	if framed {
+		part = "body"
+	}
 	var b bytes.Buffer
-	if err := pages[name].Execute(&b, data); err != nil {
+	if err := pages[name].ExecuteTemplate(&b, part, data); err != nil {
 		return fmt.Errorf("hubserver: page %s: %w", name, err)
 	}
 	h := w.Header()
@@ -148,6 +178,9 @@ func (s *Server) show(w http.ResponseWriter, status int, name string, data any) 
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "private, no-cache")
+	if framed {
+		return s.config.Frame(w, r, status, data.title(), template.HTML(b.String()))
+	}
 	w.WriteHeader(status)
 	w.Write(b.Bytes()) // the client may be gone
 	return nil
@@ -164,10 +197,13 @@ func (s *Server) page(h handler) handler {
 		data := struct {
 			page
 			Text, Files string
-		}{page: page{Root: s.root(r), Title: "Not found"}, Text: "There is nothing at this address."}
+		}{page: s.newPage(r, "Not found"), Text: "There is nothing at this address."}
 		switch known.code {
 		case "RepoNotFound":
-			data.Text = "There is no such repository, or it is private and this browser is not logged in."
+			data.Text = "There is no such repository."
+			if known.status == http.StatusUnauthorized {
+				data.Text = "There is no such repository, or it is private and this browser is not logged in."
+			}
 		case "RevisionNotFound":
 			data.Text = "The repository has no branch, tag or commit of that name."
 		case "EntryNotFound":
@@ -179,7 +215,7 @@ func (s *Server) page(h handler) handler {
 				data.Title, data.Text = "This does not work", known.message
 			}
 		}
-		return s.show(w, known.status, "error", data)
+		return s.show(w, r, known.status, "error", &data)
 	}
 }
 
@@ -190,7 +226,7 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request) error {
 		return errorf(http.StatusNotFound, "", "Not Found")
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 	return nil
 }
