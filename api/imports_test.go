@@ -69,7 +69,7 @@ var allowed = map[string][]string{
 	"api/datasets":    {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/estimate":    {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
 	"api/httpapi/web": {},
-	"api/httpapi":     {"api/httpapi/web", "api/datasets", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
+	"api/httpapi":     {"api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 
 	"nn/revision/internal/plot": {},
 	"nn/keras/internal/hdf5":    {},

@@ -42,6 +42,14 @@ func (s *Server) link(path, label string) {
 // navigation is the order of the entries, whichever area brings them.
 var navigation = []string{"/", "/jobs", "/predict", "/models", "/queues", "/hub", "/docs"}
 
+// home leads to the first page there is, where no area has a page at /: a server
+// that does not train.
+func (s *Server) home() {
+	if len(s.nav) > 0 && s.nav[0].Path != "/" {
+		s.echo.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, s.nav[0].Path) })
+	}
+}
+
 // draw answers with a page.
 func (s *Server) draw(c echo.Context, status int, p *pageOf) error {
 	user := ""

@@ -75,7 +75,8 @@ type (
 	}
 	getPrediction struct {
 		Exchange
-		ID string `path:"id" maxLength:"100"`
+		ID      string `path:"id" maxLength:"100"`
+		Results bool   `query:"results" default:"true" doc:"false: only how it stands, however many results there are."`
 	}
 )
 
@@ -116,11 +117,20 @@ func (a *Predictions) routes(s *Server) {
 			return nil, err
 		}
 		format := predictions.JSON
-		if in.wants("text/csv") {
+		switch {
+		case !in.Results:
+			return &huma.StreamResponse{Body: func(c huma.Context) {
+				c.SetHeader("Content-Type", string(format))
+				if err := predict.WriteResponse(c.BodyWriter(), p, nil); err != nil {
+					logOf(c.Context()).Warn("answering with a prediction", "prediction", p.ID, "error", err)
+				}
+			}}, nil
+		case in.wants("text/csv"):
 			format = predictions.CSV
 		}
 		return a.show(ctx, p, format, http.StatusOK)
 	})
+	a.showPage(s)
 }
 
 // create takes on a prediction.

@@ -70,6 +70,7 @@ func New(c Config, areas ...Area) *Server {
 	slices.SortFunc(s.nav, func(a, b web.Link) int {
 		return slices.Index(navigation, a.Path) - slices.Index(navigation, b.Path)
 	})
+	s.home()
 	settle(s.api.OpenAPI().Components.Schemas)
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"sync"
 	"time"
 
 	"polyid-trainer/data"
@@ -45,7 +46,7 @@ func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
 	cancel(nil)
 	<-renewed
 	if err == nil {
-		p.observe(w.counts, began)
+		p.observe(w.soFar(), began)
 		return nil
 	}
 	return w.end(ctx, held, err)
@@ -55,9 +56,25 @@ func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
 type work struct {
 	*Predictor
 	*predictions.Prediction
-	token  string
-	log    *slog.Logger
-	counts predictions.Counts
+	token string
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	counts predictions.Counts // so far
+}
+
+// add counts a result.
+func (w *work) add(r Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count(&w.counts, r)
+}
+
+// soFar are the counts of the results that are there.
+func (w *work) soFar() predictions.Counts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.counts
 }
 
 func (w *work) update(ctx context.Context, change func(*predictions.Prediction) error) error {
@@ -65,7 +82,8 @@ func (w *work) update(ctx context.Context, change func(*predictions.Prediction) 
 	return err
 }
 
-// renew keeps the claim until ctx ends, and ends ctx when it is lost.
+// renew keeps the claim until ctx ends, saying in the record how far the work
+// is, and ends ctx when it is lost.
 func (w *work) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	until := w.Claim.Until
 	for {
@@ -79,6 +97,8 @@ func (w *work) renew(ctx context.Context, lost context.CancelCauseFunc) {
 				return err
 			}
 			until = j.Claim.Until
+			so := w.soFar()
+			j.Counts.OK, j.Counts.Failed = so.OK, so.Failed
 			return nil
 		})
 		if errors.Is(err, jobs.ErrLost) || err != nil && !w.Now().Before(until) {
@@ -138,7 +158,7 @@ func (w *work) predict(ctx context.Context) error {
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
 	err = w.run(ctx, model, max(1, w.Workers/2), in.n, in.polymer(model), func(i int, r Result) error {
-		count(&w.counts, r)
+		w.add(r)
 		if in.aggregate != nil {
 			results = append(results, r)
 		}
@@ -166,7 +186,7 @@ func (w *work) predict(ctx context.Context) error {
 	}
 	used := named(ref, model, w.Models.Default)
 	return w.update(ctx, func(j *predictions.Prediction) error {
-		return j.Succeed(w.Now(), w.token, used, w.counts)
+		return j.Succeed(w.Now(), w.token, used, w.soFar())
 	})
 }
 

@@ -1,0 +1,55 @@
+package httpapi
+
+import (
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
+	"polyid-trainer/worker/predict"
+)
+
+// predictPage is what the page that predicts begins with. What it shows of
+// models and polymers it asks /v1 for.
+type predictPage struct {
+	Default    jobs.Revision `json:"default"`
+	Mechanisms []string      `json:"mechanisms"`
+	Examples   []example     `json:"examples"`
+	MaxInputs  int           `json:"max_inputs"` // of a request in JSON
+	MaxFile    int64         `json:"max_file"`   // bytes of a CSV
+	Token      bool          `json:"token"`      // programs have to send one
+	Trains     bool          `json:"trains"`     // this server does
+}
+
+// example is a polymer to try: one of the shipped tables.
+type example struct {
+	Name string `json:"name"`
+	predict.Input
+}
+
+func pm(v float64) *float64 { return &v }
+
+// examples are rows of the shipped tables, in all three notations.
+var examples = []example{
+	{"Polystyrene", predict.Input{RepeatUnit: "*CC(*)c1ccccc1"}},
+	{"Poly(methyl methacrylate)", predict.Input{RepeatUnit: "*CC(*)(C)C(=O)OC"}},
+	{"Bisphenol A polycarbonate", predict.Input{RepeatUnit: "*Oc1ccc(C(C)(C)c2ccc(OC(*)=O)cc2)cc1"}},
+	{"Poly(lactic acid)", predict.Input{Monomers: []string{"C[C@@H](O)C(=O)O", "C[C@H](O)C(=O)O"}, Mechanism: "ester", PM: pm(0.98)}},
+	{"Poly(mandelic acid)", predict.Input{Monomers: []string{"O=C(O)[C@@H](O)c1ccccc1", "O=C(O)[C@H](O)c1ccccc1"}, Mechanism: "ester", PM: pm(1)}},
+	{"Poly(3-hydroxybutyrate)", predict.Input{Polymer: "C[C@@H](O)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O"}},
+}
+
+// showPage registers the page.
+func (a *Predictions) showPage(s *Server) {
+	data := predictPage{
+		Default: a.Default, Mechanisms: structure.Mechanisms(), Examples: examples,
+		MaxInputs: s.Limits.Inputs, MaxFile: s.Limits.Prediction, Token: len(s.Tokens) > 0,
+	}
+	s.page("/predict", "Predict", func(echo.Context) (*pageOf, error) {
+		shown := data
+		shown.Trains = slices.ContainsFunc(s.nav, func(l web.Link) bool { return l.Path == "/" })
+		return &pageOf{Title: "Predict", Template: "predict.html", Script: "predict.js", Data: shown}, nil
+	})
+}
