@@ -37,7 +37,23 @@ type History struct {
 	Data    []train.Epoch `json:"data" nullable:"false"`
 }
 
+// OutOfFold is what a fold predicts for the rows that it did not see.
+type OutOfFold struct {
+	Object  string              `json:"object" enum:"list"`
+	Targets []checkpoint.Target `json:"targets" nullable:"false"`
+	Data    []OutOfFoldRow      `json:"data" nullable:"false"`
+}
+
+// OutOfFoldRow is one row, in the targets' own units.
+type OutOfFoldRow struct {
+	Row       int             `json:"row" doc:"As in the job's folds."`
+	Measured  []train.Measure `json:"measured" nullable:"false" doc:"Of each target; null where nobody measured it."`
+	Predicted []train.Measure `json:"predicted" nullable:"false" doc:"Of each target."`
+}
+
 var historyType = reflect.TypeFor[History]()
+
+var outOfFoldType = reflect.TypeFor[OutOfFold]()
 
 func (a *TrainingJobs) foldRoutes(s *Server, base string, tags []string) {
 	route(s, huma.Operation{
@@ -58,6 +74,21 @@ func (a *TrainingJobs) foldRoutes(s *Server, base string, tags []string) {
 			return nil, err
 		}
 		return &huma.StreamResponse{Body: func(huma.Context) { in.write(h) }}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "get-fold-predictions", Method: http.MethodGet, Path: base + "/{id}/folds/{index}/predictions", Tags: tags,
+		Summary:     "What a fold predicts for the rows that it did not see",
+		Description: "Beside what was measured. 409 until the fold has ended. JSON, or text/csv if asked for.",
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: s.api.OpenAPI().Components.Schemas.Schema(outOfFoldType, true, "")},
+			"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString}},
+		}}},
+	}, func(ctx context.Context, in *foldNamed) (*huma.StreamResponse, error) {
+		o, err := a.outOfFold(ctx, in.ID, in.Index)
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(huma.Context) { in.writeOutOfFold(o) }}, nil
 	})
 }
 
@@ -146,6 +177,50 @@ func (a *TrainingJobs) history(ctx context.Context, id string, index int) (*Hist
 		return h, nil
 	}
 	return nil, &jobs.Error{Code: jobs.Unavailable, Detail: "the fold's checkpoints are being replaced: try again"}
+}
+
+// outOfFold is what a fold that has ended left.
+func (a *TrainingJobs) outOfFold(ctx context.Context, id string, index int) (*OutOfFold, error) {
+	if _, err := a.Store.Job(ctx, id); err != nil {
+		return nil, err
+	}
+	folds, err := a.Store.Folds(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if index >= len(folds) {
+		return nil, &jobs.Error{Code: jobs.NotFound, Detail: fmt.Sprintf("the job has no fold %d (yet)", index)}
+	}
+	o := &OutOfFold{Object: "list", Targets: []checkpoint.Target{}, Data: []OutOfFoldRow{}}
+	err = a.read(ctx, fmt.Sprintf("jobs/%s/folds/%d/predictions.json", id, index), o)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("fold %d has not been scored: it is when it has trained to its end", index)}
+	}
+	return o, err
+}
+
+// writeOutOfFold answers with predictions, as JSON or, if asked for, as CSV.
+func (in *foldNamed) writeOutOfFold(o *OutOfFold) {
+	w := in.echo.Response()
+	if !in.wants("text/csv") {
+		_ = in.echo.JSON(http.StatusOK, o) // the status is written: nobody is left to tell
+		return
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	c := csv.NewWriter(w)
+	header := []string{"row"}
+	for _, t := range o.Targets {
+		header = append(header, t.Name, t.Name+"_pred")
+	}
+	c.Write(header)
+	for _, r := range o.Data {
+		line := []string{strconv.Itoa(r.Row)}
+		for t := range o.Targets {
+			line = append(line, number(r.Measured[t]), number(r.Predicted[t]))
+		}
+		c.Write(line)
+	}
+	c.Flush()
 }
 
 // write answers with a history, as JSON or, if asked for, as CSV.

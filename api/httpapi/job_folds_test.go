@@ -116,6 +116,28 @@ func TestHistory(t *testing.T) {
 	request{path: path("x")}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
 }
 
+// scored is what a fold of two targets left, one value unmeasured.
+const scored = `{"targets":[{"name":"Tg","units":"°C"},{"name":"Tm","units":"°C"}],"data":[{"row":4,"measured":[50,null],"predicted":[48.5,171]}]}`
+
+func TestOutOfFold(t *testing.T) {
+	b := newBench(t, nil)
+	id := b.job()
+	path := func(fold any) string { return fmt.Sprintf("/v1/training-jobs/%s/folds/%v/predictions", id, fold) }
+	request{path: path(0)}.problem(t, b.url, http.StatusNotFound, "not_found")
+	b.folds(id, 2)
+	request{path: path(0)}.problem(t, b.url, http.StatusConflict, "conflict")
+	b.put(fmt.Sprintf("jobs/%s/folds/0/predictions.json", id), scored)
+	_, body := request{path: path(0)}.send(t, b.url)
+	if want := `{"object":"list",` + scored[1:]; strings.TrimSpace(string(body)) != want {
+		t.Errorf("%s, want %s", body, want)
+	}
+	resp, body := request{path: path(0), header: map[string]string{"Accept": "text/csv"}}.send(t, b.url)
+	const want = "row,Tg,Tg_pred,Tm,Tm_pred\n4,50,48.5,,171\n"
+	if string(body) != want || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
+		t.Errorf("as %s:\n%s, want\n%s", resp.Header.Get("Content-Type"), body, want)
+	}
+}
+
 // A checkpoint that another takes the place of while it is looked for.
 func TestHistoryOfReplacedCheckpoint(t *testing.T) {
 	var b *bench

@@ -90,7 +90,8 @@ func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
 	return c.watch(ctx, Checkpointed, f)
 }
 
-// finish writes the best weights and ends the claim.
+// finish writes the best weights, and what they make of the rows they did not
+// see, and ends the claim.
 func (c *claim) finish(ctx context.Context, s *train.Snapshot) error {
 	m := c.Model
 	m.Keep(c.Config, s)
@@ -108,6 +109,15 @@ func (c *claim) finish(ctx context.Context, s *train.Snapshot) error {
 	}
 	if err := putOnce(ctx, c.Bucket, HistoryKey(c.Job, c.Fold), history); err != nil {
 		return fmt.Errorf("saving the history: %w", err)
+	}
+	if c.Score != nil {
+		scored, err := c.Score(ctx, best)
+		if err != nil {
+			return fmt.Errorf("scoring fold %d: %w", c.Fold, err)
+		}
+		if err := putOnce(ctx, c.Bucket, ScoredKey(c.Job, c.Fold), scored); err != nil {
+			return fmt.Errorf("saving the predictions: %w", err)
+		}
 	}
 	epoch, _ := s.Progress.Best()
 	_, err = c.update(ctx, func(f *jobs.Fold) error {

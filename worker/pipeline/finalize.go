@@ -162,8 +162,8 @@ const maxHistory = 1 << 30
 
 // predict gives a model's predictions of the chains of rows, in the targets'
 // units, [chains × targets].
-func (s *stage) predict(ctx context.Context, c *corpus, m *checkpoint.Model, seen, unseen []int) (a, b []float64, err error) {
-	engine, err := s.NewEngine(m.Config, m.Sizes(), 0)
+func (p *Pipeline) predict(ctx context.Context, c *corpus, m *checkpoint.Model, seen, unseen []int) (a, b []float64, err error) {
+	engine, err := p.NewEngine(m.Config, m.Sizes(), 0)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,6 +69,9 @@ type Work struct {
 	Data   train.Data
 	// Model holds all of the fold's model but weights and training state.
 	Model checkpoint.Model
+	// Score, if not nil, makes of the trained model what is kept beside it at
+	// ScoredKey: what it predicts for the rows it did not see.
+	Score func(context.Context, *checkpoint.Model) ([]byte, error)
 	// Warm, if not nil, are the weights that a fresh training starts from.
 	Warm *nn.Params
 }

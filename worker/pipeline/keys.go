@@ -31,6 +31,11 @@ func HistoryKey(job string, fold int) string {
 	return fmt.Sprintf("jobs/%s/folds/%d/history.json", job, fold)
 }
 
+// ScoredKey is a finished fold's Scored.
+func ScoredKey(job string, fold int) string {
+	return fmt.Sprintf("jobs/%s/folds/%d/predictions.json", job, fold)
+}
+
 func checkpointKey(job string, fold, attempt, epoch, step int) string {
 	return fmt.Sprintf("jobs/%s/folds/%d/checkpoints/%04d-%06d-%06d.safetensors", job, fold, attempt, epoch, step)
 }

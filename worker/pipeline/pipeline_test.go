@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -169,6 +171,28 @@ func (p *plant) revision(id string) (*revision.Revision, fs.FS) {
 	return r, dir
 }
 
+// scored is how many values of the first target the folds left predictions of,
+// and how far these are off.
+func (p *plant) scored(id string, folds int) (n int, mae float64) {
+	p.Helper()
+	for k := range folds {
+		o, err := p.Bucket.Get(p.Context(), pipeline.ScoredKey(id, k))
+		if err != nil {
+			p.Fatal(err)
+		}
+		var s pipeline.Scored
+		if err := errors.Join(json.NewDecoder(o).Decode(&s), o.Close()); err != nil {
+			p.Fatal(err)
+		}
+		for _, r := range s.Data {
+			if d := math.Abs(float64(r.Measured[0] - r.Predicted[0])); !math.IsNaN(d) {
+				n, mae = n+1, mae+d
+			}
+		}
+	}
+	return n, mae / float64(n)
+}
+
 func types(j *jobs.Job) string {
 	var all []string
 	for _, e := range j.Events {
@@ -203,6 +227,9 @@ func TestPipeline(t *testing.T) {
 		tg := m.OutOfFold["Tg"]
 		if n := j.Data.Folds[0].Validate + j.Data.Folds[1].Validate; tg.Rows == 0 || tg.Rows > n || !(tg.MAE > 0) || !(tg.Baseline > 0) || tg.Units != "°C" {
 			t.Errorf("%d validation rows, Tg: %+v", n, tg)
+		}
+		if n, mae := p.scored(j.ID, 2); n != tg.Rows || math.Abs(mae-float64(tg.MAE)) > 1e-9 {
+			t.Errorf("the folds left %d predictions of Tg that are off by %v, the metrics have %d and %v", n, mae, tg.Rows, tg.MAE)
 		}
 		if h := m.Holdout["Tg"]; h.Rows == 0 || h.Coverage == nil && r.Calibration.Targets[0].HalfWidth != nil {
 			t.Errorf("hold-out Tg: %+v", h)

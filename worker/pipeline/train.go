@@ -120,6 +120,9 @@ func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *shelved, w *Work
 		Config: spec.Model, Features: spec.Features, Vocab: fold.Vocab, Scaler: fold.Scaler, Targets: targets(c.table),
 		Origin: checkpoint.Origin{Fold: w.Fold, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
 	}
+	w.Score = func(ctx context.Context, m *checkpoint.Model) ([]byte, error) {
+		return p.score(ctx, c, m, rows.Validate)
+	}
 	if spec.InitFrom != nil {
 		w.Warm, err = p.warm(ctx, j.ID, *spec.InitFrom, &w.Model)
 	}
