@@ -21,10 +21,11 @@ type Beat struct {
 
 	ETASeconds float64   `json:"eta_seconds"` // until the fold's last epoch
 	MSPerStep  float64   `json:"ms_per_step"`
-	Seconds    float64   `json:"seconds"`        // worker seconds since the record was last written
-	Worker     string    `json:"worker"`         // "host:pid"
-	Path       string    `json:"path,omitempty"` // what it trains on, see nn.Engine: "cuda", "avx512"
-	Attempt    int       `json:"attempt"`        // of the claim it is told under
+	Seconds    float64   `json:"seconds"`          // worker seconds since the record was last written
+	Worker     string    `json:"worker"`           // "host:pid"
+	Path       string    `json:"path,omitempty"`   // what it trains on, see nn.Engine: "cuda", "avx512"
+	Device     string    `json:"device,omitempty"` // of its worker, if it is on one: "cuda:0, NVIDIA A10G"
+	Attempt    int       `json:"attempt"`          // of the claim it is told under
 	Time       time.Time `json:"time"`
 }
 

@@ -1,8 +1,10 @@
 package jobs
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
+	"strings"
 	"time"
 
 	"polyid-trainer/nn/train"
@@ -48,7 +50,8 @@ type FoldView struct {
 	BestEpoch   *int          `json:"best_epoch"`
 	ETASeconds  *float64      `json:"eta_seconds"`
 	Attempt     int           `json:"attempt"`
-	Worker      *string       `json:"worker"` // who has it, or had it last
+	Worker      *string       `json:"worker"`           // who has it, or had it last
+	Device      string        `json:"device,omitempty"` // what it trains on, or was trained on: "cuda:0, NVIDIA A10G", "avx512"
 	ResumedFrom int           `json:"resumed_from_epoch"`
 }
 
@@ -137,12 +140,13 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 	case f.Result != nil:
 		r := f.Result
 		v.Epoch, v.BestEpoch, v.BestValLoss, total = r.Epochs, &r.BestEpoch, train.Measure(r.BestValLoss), r.Epochs
+		v.Device = strings.Join(r.KernelPaths, ", ")
 	case told:
 		v.Epoch, v.Loss, v.ValLoss, v.BestValLoss = b.Epoch, b.Loss, b.ValLoss, b.BestValLoss
 		if b.BestEpoch > 0 {
 			v.BestEpoch = &b.BestEpoch
 		}
-		v.ETASeconds = &b.ETASeconds
+		v.ETASeconds, v.Device = &b.ETASeconds, cmp.Or(b.Device, b.Path)
 		left := float64(total - b.Epoch)
 		if b.Steps > 0 {
 			part := float64(b.Step) / float64(b.Steps)

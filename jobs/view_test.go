@@ -81,10 +81,10 @@ func TestViewTraining(t *testing.T) {
 		ResumedFrom: 10}
 	done := &jobs.Fold{Job: j.ID, Index: 2, Status: jobs.FoldSucceeded, Usage: spent(200, 3.6), Claim: jobs.Claim{Attempt: 1, Worker: "host:3"},
 		Checkpoint: &jobs.Checkpoint{Epoch: 60, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
-		Result:     &jobs.FoldResult{Epochs: 60, BestEpoch: 50, BestValLoss: 0.3}}
+		Result:     &jobs.FoldResult{Epochs: 60, BestEpoch: 50, BestValLoss: 0.3, KernelPaths: []string{"avx512", "cuda"}}}
 	live := []json.RawMessage{
 		beat(t, jobs.Beat{Epoch: 40, Epochs: 100, Step: 3, Steps: 6, Loss: 0.25, ValLoss: 0.5, BestValLoss: 0.45, BestEpoch: 38,
-			ETASeconds: 119, MSPerStep: 333, Seconds: 20, Worker: "host:1", Attempt: 1, Time: noon}),
+			ETASeconds: 119, MSPerStep: 333, Seconds: 20, Worker: "host:1", Path: "cuda", Device: "cuda:0, NVIDIA A10G", Attempt: 1, Time: noon}),
 		beat(t, jobs.Beat{Epoch: 35, Attempt: 2, ETASeconds: 1}), // of a worker that is gone
 	}
 	v := jobs.NewView(noon.Add(time.Second), j, []*jobs.Fold{running, lapsed, done}, live, 3.6)

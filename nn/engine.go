@@ -46,6 +46,12 @@ type Engine interface {
 	Close() error
 }
 
+// Placed is an Engine that can say where it runs, beyond its Path.
+type Placed interface {
+	// Device is a device of this machine and its model: "cuda:0, NVIDIA A10G".
+	Device() string
+}
+
 // NewEngine makes an engine with freshly initialised weights; seed also keys
 // dropout.
 type NewEngine func(c Config, s Sizes, seed uint64) (Engine, error)

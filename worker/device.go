@@ -9,27 +9,16 @@ import (
 	"polyid-trainer/nn/cuda"
 )
 
-// gpuFolds is how many folds GPUs train at once unless told: those of a usual
-// job, which one GPU holds easily.
-const gpuFolds = 5
-
-// devices opens what folds are trained on, and decides how many at once; 0 is as
-// many as there are cores.
+// devices opens what folds are trained on, and decides how many at once: unless
+// told, one on each GPU; 0 is as many as there are cores.
 func (o *options) devices(log *slog.Logger) (set *cuda.Set, folds int, err error) {
-	s, err := cuda.ParseSelection(o.Device)
+	set, err = cuda.Choose(o.Device, cuda.Options{Folds: o.Concurrency}, cpu.New, log)
 	if err != nil {
 		return nil, 0, err
 	}
 	folds = o.Concurrency
-	if folds == 0 && s.GPU() {
-		folds = gpuFolds
-	}
-	set, err = cuda.Choose(o.Device, cuda.Options{Folds: folds}, cpu.New, log)
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(set.Report()) == 0 {
-		folds = o.Concurrency
+	if folds == 0 {
+		folds = len(set.Report())
 	}
 	for _, r := range set.Report() {
 		log.Info("training on", "device", r.Name, "model", r.Model, "multiprocessors", r.Multiprocessors,

@@ -24,7 +24,7 @@ type options struct {
 	StorageURL        string        `name:"storage-url" env:"STORAGE_URL" placeholder:"URL" help:"Object storage of the jobs: s3://bucket/prefix with the usual AWS_* variables, or file:///dir on one machine. Required."`
 	Device            string        `name:"device" env:"DEVICE" default:"cpu" help:"What to train on (${default}): cpu, cuda (all GPUs), cuda:0,cuda:1; with ,cpu behind them, the CPU if they cannot be used."`
 	CheckpointSeconds float64       `name:"checkpoint-seconds" env:"CHECKPOINT_SECONDS" default:"60" placeholder:"N" help:"The longest time a fold trains between checkpoints (${default})."`
-	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores; 5 on GPUs)."`
+	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores; one on each GPU, which holds several)."`
 	ExitWhenIdle      time.Duration `name:"exit-when-idle" env:"EXIT_WHEN_IDLE" placeholder:"10m" help:"Exit after so long with nothing to do (never)."`
 	CostPerHour       float64       `name:"cost-per-hour" env:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of this process costs, for the jobs' accounts (0)."`
 	LogFormat         string        `name:"log-format" env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How to log: text or json (${default})."`

@@ -65,7 +65,7 @@ func (w *world) sources() *metrics.Sources {
 }
 
 func beat(at time.Time, epoch int, ms float64) json.RawMessage {
-	raw, err := json.Marshal(jobs.Beat{Epoch: epoch, MSPerStep: ms, Attempt: 1, Time: at, Path: "cuda"})
+	raw, err := json.Marshal(jobs.Beat{Epoch: epoch, MSPerStep: ms, Attempt: 1, Time: at, Path: "cuda", Device: "cuda:0, NVIDIA A10G"})
 	if err != nil {
 		panic(err)
 	}
@@ -128,7 +128,7 @@ func TestShared(t *testing.T) {
 	wants(t, "first", body,
 		`polyid_queue_depth{kind="fold"} 4`, `polyid_queue_depth{kind="predict"} 0`,
 		`polyid_training_jobs{state="training"} 1`, `polyid_training_jobs{state="paused"} 0`, `polyid_training_jobs{state="succeeded"} 0`,
-		`polyid_training_folds_running 1`, `polyid_training_folds_on{path="cuda"} 1`, `polyid_training_steps_per_second 20`,
+		`polyid_training_folds_running 1`, `polyid_training_folds_on{device="cuda:0, NVIDIA A10G",path="cuda"} 1`, `polyid_training_steps_per_second 20`,
 		`polyid_training_epochs_total 3`, // not the hundred of long ago
 		`polyid_fold_duration_seconds_count 0`, `polyid_build_info{`, `go_goroutines`,
 	)

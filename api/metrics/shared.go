@@ -61,12 +61,15 @@ type foldOf struct {
 	index int
 }
 
+// place is what a fold trains on: kernels, and a device if it tells of one.
+type place struct{ path, device string }
+
 // snapshot is what was last read.
 type snapshot struct {
 	depth map[jobs.Kind]int // nil if it could not be read
 	jobs  map[jobs.State]int
-	folds int            // that told of themselves just now
-	paths map[string]int // of these, by what they train on
+	folds int           // that told of themselves just now
+	on    map[place]int // of these, by what they train on
 	pace  float64
 }
 
@@ -90,7 +93,7 @@ var (
 	depthDesc = prometheus.NewDesc("polyid_queue_depth", "Tasks that wait to be worked on.", []string{"kind"}, nil)
 	jobsDesc  = prometheus.NewDesc("polyid_training_jobs", "Training jobs in each state.", []string{"state"}, nil)
 	foldsDesc = prometheus.NewDesc("polyid_training_folds_running", "Folds that a worker trains now.", nil, nil)
-	pathsDesc = prometheus.NewDesc("polyid_training_folds_on", "Folds that a worker trains now on each kind of kernels: cuda is a GPU.", []string{"path"}, nil)
+	pathsDesc = prometheus.NewDesc("polyid_training_folds_on", "Folds that a worker trains now on each kind of kernels, cuda is a GPU, and on each of a worker's devices.", []string{"path", "device"}, nil)
 	paceDesc  = prometheus.NewDesc("polyid_training_steps_per_second", "Steps a second of all folds together.", nil, nil)
 )
 
@@ -121,8 +124,8 @@ func (s *shared) Collect(ch chan<- prometheus.Metric) {
 	if s.last.jobs != nil {
 		gauge(foldsDesc, float64(s.last.folds))
 		gauge(paceDesc, s.last.pace)
-		for path, n := range s.last.paths {
-			gauge(pathsDesc, float64(n), path)
+		for on, n := range s.last.on {
+			gauge(pathsDesc, float64(n), on.path, on.device)
 		}
 	}
 	ch <- s.epochs
@@ -135,7 +138,7 @@ func (s *shared) Collect(ch chan<- prometheus.Metric) {
 func (s *shared) refresh(now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), refreshWithin)
 	defer cancel()
-	s.last = snapshot{paths: map[string]int{}}
+	s.last = snapshot{on: map[place]int{}}
 	s.taken = now
 	depth, err := s.Queue.Depth()
 	if s.ok("queue", err) {
@@ -239,7 +242,7 @@ func (s *shared) beats(ctx context.Context, now time.Time, j *jobs.Job) {
 		if now.Sub(b.Time) < alive {
 			s.last.folds++
 			if b.Path != "" {
-				s.last.paths[b.Path]++
+				s.last.on[place{b.Path, b.Device}]++
 			}
 			if b.MSPerStep > 0 {
 				s.last.pace += 1000 / b.MSPerStep

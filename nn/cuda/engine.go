@@ -87,6 +87,11 @@ func (e *engine) start(p *nn.Params) error {
 // Path names the kernels.
 func (e *engine) Path() string { return "cuda" }
 
+var _ nn.Placed = (*engine)(nil)
+
+// Device names the device, for jobs and metrics.
+func (e *engine) Device() string { return e.dev.info.Name + ", " + e.dev.info.Model }
+
 // Close gives the engine's memory back.
 func (e *engine) Close() error {
 	err := e.stream.close()

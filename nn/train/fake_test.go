@@ -123,7 +123,9 @@ func (f *fake) SetState(src *nn.State) error {
 }
 
 func (f *fake) Path() string { return f.path }
-func (f *fake) Close() error { return nil }
+
+func (f *fake) Device() string { return f.path + ":0, a model" }
+func (f *fake) Close() error   { return nil }
 
 // tiny is a fold of 11 training and 6 validation rows with three distinct
 // validation graphs.

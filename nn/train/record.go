@@ -13,6 +13,7 @@ type Step struct {
 type Start struct {
 	Epoch, Step int // finished epochs, and steps done of the next
 	Path        string
+	Device      string // that the engine is on, see nn.Placed; "" if it does not say
 	// WasPath is the kernel path the training was on before, when it was another
 	// one: from here on it equals an unbroken training within float noise only.
 	WasPath string

@@ -140,8 +140,12 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	if n := len(f.Progress.Paths); n == 0 || f.Progress.Paths[n-1] != e.Path() {
 		f.Progress.Paths = append(f.Progress.Paths, e.Path())
 	}
+	device := ""
+	if p, ok := e.(nn.Placed); ok {
+		device = p.Device()
+	}
 	f.recorder.Start(Start{
-		Epoch: len(f.Progress.History), Step: f.Progress.Step, Path: e.Path(), WasPath: was,
+		Epoch: len(f.Progress.History), Step: f.Progress.Step, Path: e.Path(), Device: device, WasPath: was,
 		LeftOut: len(d.Train) - len(train) + len(d.Validate) - len(validate),
 	})
 	return f, nil

@@ -143,7 +143,7 @@ func TestResumeOnAnotherPathIsReported(t *testing.T) {
 	if want := []string{"fake", "other"}; !slices.Equal(r.Progress.Paths, want) {
 		t.Errorf("paths %v, want %v", r.Progress.Paths, want)
 	}
-	if got, want := l.starts[0], (Start{Epoch: 1, Step: 2, Path: "other", WasPath: "fake", LeftOut: 1}); got != want {
+	if got, want := l.starts[0], (Start{Epoch: 1, Step: 2, Path: "other", Device: "other:0, a model", WasPath: "fake", LeftOut: 1}); got != want {
 		t.Errorf("start %+v, want %+v", got, want)
 	}
 	if last := k.kept[12].Progress.Paths; !slices.Equal(last, []string{"fake"}) {

@@ -42,7 +42,7 @@ func (p *progress) claimed(f *jobs.Fold) {
 func (p *progress) Start(s train.Start) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Epoch, p.beat.Step, p.beat.Path = s.Epoch, s.Step, s.Path
+	p.beat.Epoch, p.beat.Step, p.beat.Path, p.beat.Device = s.Epoch, s.Step, s.Path, s.Device
 	p.began = p.now()
 }
 
