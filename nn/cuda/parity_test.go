@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"math"
-	"os"
 	"slices"
 	"testing"
 
@@ -150,9 +149,7 @@ func TestAgreesWithCPUInFull(t *testing.T) {
 // All of them, on the default job's network: many minutes as host code.
 func TestLongAgreesWithCPUInFull(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("LONG") == "" {
-		t.Skip("set LONG=1 to run this")
-	}
+	long(t)
 	agree(t, openShim(t, 256), nn.DefaultConfig(), fullNoise, 35, 10, 1e-7)
 }
 

@@ -2,9 +2,11 @@ package cuda
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -57,6 +59,42 @@ func TestPTX(t *testing.T) {
 				t.Errorf("%s lacks %q", name, want)
 			}
 		}
+	}
+}
+
+// atomics counts the atomic instructions and reductions of PTX, by name. A name
+// begins a statement, perhaps after a predicate.
+func atomics(ptx string) map[string]int {
+	names := regexp.MustCompile(`(?m)^\s*(?:@!?%p\d+\s+)?((?:atom|red|multimem|suatom|sured|cp\.reduce)\.[\w.:]+)`)
+	found := map[string]int{}
+	for _, m := range names.FindAllStringSubmatch(ptx, -1) {
+		found[m[1]]++
+	}
+	return found
+}
+
+// Floats added up in the order in which blocks happen to come would differ from
+// run to run. The one thing that is done atomically is to count in integers who
+// has arrived at the barrier. And no load goes by the cache for what a kernel
+// never writes, because phases read what phases before them wrote.
+func TestNoFloatAtomics(t *testing.T) {
+	t.Parallel()
+	for _, arch := range architectures {
+		name := archFile(arch)
+		ptx, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := atomics(string(ptx)), map[string]int{"atom.global.add.u64": 1}; !maps.Equal(got, want) {
+			t.Errorf("%s has the atomics %v, want %v", name, got, want)
+		}
+		if bytes.Contains(ptx, []byte("ld.global.nc")) {
+			t.Errorf("%s loads by the read-only cache", name)
+		}
+	}
+	const other = "{\n\tatom.global.add.f32 %f1, [%rd1], %f2;\n@%p1 red.global.add.noftz.f16x2 [%rd2], %r1;\n\tadd.f32 %f1, %f2, %f3; // red.\n}"
+	if got, want := atomics(other), map[string]int{"atom.global.add.f32": 1, "red.global.add.noftz.f16x2": 1}; !maps.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
 	}
 }
 
