@@ -110,7 +110,7 @@ func (a *App) inference(p *parts) []httpapi.Area {
 	return []httpapi.Area{
 		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, Keys: p.keys, TempDir: scratch},
 		&httpapi.Compat{Predictor: p.predictor, Models: p.models},
-		&httpapi.Models{Serving: p.models, Hub: a.hub, Default: served, Allow: a.mayPublish},
+		&httpapi.Models{Serving: p.models, Hub: a.hub, HubURL: a.hubPages(), Default: served, Allow: a.mayPublish},
 	}
 }
 
@@ -147,7 +147,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 		&httpapi.TrainingJobs{
 			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: p.keys,
 			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
-			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
+			Usage: p.store, HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
 		},
 		&httpapi.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 		&httpapi.Usage{Store: p.store},

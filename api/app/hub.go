@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"polyid-trainer/api/httpapi"
@@ -108,3 +109,11 @@ type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "pipe" }
 func (pipeAddr) String() string  { return "pipe" }
+
+// hubPages is where the Hub's pages are, for links.
+func (a *App) hubPages() string {
+	if a.config.embeddedHub() {
+		return "/hub"
+	}
+	return strings.TrimSuffix(a.config.HFEndpoint, "/")
+}

@@ -30,6 +30,7 @@ type Models struct {
 		Model(ctx context.Context, repo, revision string) (*hub.Model, error)
 		Promote(ctx context.Context, repo, revision, branch string) (string, error)
 	}
+	HubURL  string                 // where the Hub's pages are; "" is the public one
 	Default jobs.Revision          // what predicts unless a request says otherwise
 	Allow   func(repo string) bool // which repositories may be changed; nil allows the default's alone
 
@@ -57,6 +58,7 @@ type ModelRevision struct {
 const describe = 8
 
 func (a *Models) routes(s *Server) {
+	s.page("/models", "Models", a.listPage)
 	tags := []string{"models"}
 	type listed struct{ Body List[ModelRevision] }
 	route(s, huma.Operation{

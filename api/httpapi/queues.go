@@ -13,9 +13,12 @@ import (
 	"github.com/hibiken/asynqmon"
 	"github.com/labstack/echo/v4"
 	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/api/httpapi/web"
 )
 
-// Queues serves the queue's dashboard, asynqmon, under /queues.
+// Queues serves the queue's dashboard, asynqmon, under /queues/, and a page around
+// it under /queues.
 type Queues struct {
 	Redis redis.UniversalClient
 	// Writable lets the dashboard run, archive and delete tasks. The records know
@@ -36,11 +39,13 @@ func (a *Queues) routes(s *Server) {
 	policy := queuesPolicy(dashboard)
 	handle := func(c echo.Context) error {
 		c.Response().Header().Set("Content-Security-Policy", policy)
+		c.Response().Header().Set("X-Frame-Options", "SAMEORIGIN")
 		dashboard.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
-	s.link(queuesPath, "Queues")
-	s.echo.Any(queuesPath, handle)
+	s.page(queuesPath, "Queues", func(echo.Context) (*pageOf, error) {
+		return &pageOf{Title: "Queues", Template: "queues.html", Data: queuesPath + "/", Policy: web.Policy + "; frame-src 'self'"}, nil
+	})
 	s.echo.Any(queuesPath+"/*", handle)
 }
 
@@ -50,7 +55,7 @@ var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 // their hashes, and the styles that they make; nothing from elsewhere, so its
 // page comes without the fonts that it would fetch.
 func queuesPolicy(dashboard http.Handler) string {
-	page := &page{header: http.Header{}}
+	page := &captured{header: http.Header{}}
 	dashboard.ServeHTTP(page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: queuesPath}, Header: http.Header{}})
 	scripts := []string{"'self'"}
 	for _, m := range inlineScript.FindAllSubmatch(page.Bytes(), -1) {
@@ -58,14 +63,14 @@ func queuesPolicy(dashboard http.Handler) string {
 		scripts = append(scripts, fmt.Sprintf("'sha256-%s'", base64.StdEncoding.EncodeToString(sum[:])))
 	}
 	return "default-src 'none'; script-src " + strings.Join(scripts, " ") +
-		"; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 }
 
-// page is an http.ResponseWriter that keeps what is written.
-type page struct {
+// captured is an http.ResponseWriter that keeps what is written.
+type captured struct {
 	bytes.Buffer
 	header http.Header
 }
 
-func (p *page) Header() http.Header { return p.header }
-func (*page) WriteHeader(int)       {}
+func (p *captured) Header() http.Header { return p.header }
+func (*captured) WriteHeader(int)       {}

@@ -35,7 +35,11 @@ func TestQueues(t *testing.T) {
 	request{path: "/queues"}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 	request{path: "/queues/api/queues"}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 
-	resp, page := request{path: "/queues", header: auth}.send(t, h.URL)
+	resp, frame := request{path: "/queues", header: auth}.send(t, h.URL)
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(frame), `<iframe class="whole" src="/queues/"`) || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-src 'self'") {
+		t.Errorf("the page around the dashboard: %d %s", resp.StatusCode, frame)
+	}
+	resp, page := request{path: "/queues/", header: auth}.send(t, h.URL)
 	policy := resp.Header.Get("Content-Security-Policy")
 	scripts := inlineScript.FindAllSubmatch(page, -1)
 	if resp.StatusCode != http.StatusOK || len(scripts) != 2 {
@@ -46,6 +50,9 @@ func TestQueues(t *testing.T) {
 		if !strings.Contains(policy, base64.StdEncoding.EncodeToString(sum[:])) {
 			t.Errorf("the policy %q does not allow %.60s…", policy, s[1])
 		}
+	}
+	if framed := resp.Header.Get("X-Frame-Options"); framed != "SAMEORIGIN" || !strings.Contains(policy, "frame-ancestors 'self'") {
+		t.Errorf("our page may not show the dashboard: %q, %q", framed, policy)
 	}
 	if strings.Contains(policy, "script-src 'unsafe-inline'") || !strings.Contains(policy, "default-src 'none'") {
 		t.Errorf("the policy is %q", policy)

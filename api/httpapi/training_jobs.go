@@ -14,6 +14,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/records"
 	"polyid-trainer/storage"
 )
 
@@ -32,6 +33,11 @@ type TrainingJobs struct {
 	Weights func(ctx context.Context, from jobs.Revision) (fs.FS, error)
 	// Estimator measures how fast a job will train; nil estimates no time.
 	Estimator Estimator
+
+	// Usage tells what a month of jobs used; nil shows none.
+	Usage interface {
+		Usage(ctx context.Context, month string) ([]records.Charge, error)
+	}
 
 	HubRepo     string  // where jobs publish that do not say where
 	CostPerHour float64 // USD of a worker process
@@ -128,6 +134,7 @@ func (a *TrainingJobs) routes(s *Server) {
 	a.actions(s, base, tags)
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)
+	s.page("/jobs", "Jobs", a.listPage)
 }
 
 // answer shows a job.

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strconv"
 	"time"
 )
@@ -42,5 +43,10 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.3g %cB", v, units[i])
 }
 
-// Number is a value to three significant digits.
-func Number(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// Number is a value to three significant digits, or to whole ones from a thousand on.
+func Number(v float64) string {
+	if 1e3 <= math.Abs(v) && math.Abs(v) < 1e7 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}

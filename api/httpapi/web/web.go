@@ -78,6 +78,9 @@ func New() *Pages {
 		"duration": Duration,
 		"bytes":    Bytes,
 		"number":   Number,
+		"scores":   scores,
+		"score":    score,
+		"compare":  compare,
 		"join":     strings.Join,
 	}
 	frame := template.Must(template.New("").Funcs(funcs).ParseFS(templates, "frame.html"))

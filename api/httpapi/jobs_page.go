@@ -1,0 +1,167 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"polyid-trainer/jobs"
+)
+
+// jobsPage is what /jobs shows: one page of jobs, and what a month of them used.
+type jobsPage struct {
+	Jobs  []jobLine
+	State jobs.State // the filter; "" is all
+	Query string     // the search; "" is none
+	Next  string     // of the next page; "" where there is none
+	Tabs  []stateTab
+	Usage *UsageReport // nil where it is not kept
+	Month month
+}
+
+// jobLine is a job as a line of the list.
+type jobLine struct {
+	jobs.View
+	Look    string // class of the status' badge
+	Percent float64
+	Live    bool // it may change by itself
+	Again   bool // it can go on
+}
+
+// stateTab is a filter of the list.
+type stateTab struct {
+	State jobs.State
+	Label string
+	Href  string
+	On    bool
+}
+
+// month is a month with its neighbours, for going from one to the next.
+type month struct{ This, Before, After string }
+
+// tabs are the filters, from what is going on to what is over.
+var tabs = []stateTab{
+	{State: "", Label: "All"}, {State: jobs.Queued, Label: "Queued"}, {State: jobs.Training, Label: "Training"}, {State: jobs.Paused, Label: "Paused"},
+	{State: jobs.Succeeded, Label: "Succeeded"}, {State: jobs.Failed, Label: "Failed"}, {State: jobs.Cancelled, Label: "Cancelled"},
+}
+
+const (
+	jobsShown    = 20  // on one page
+	jobsSearched = 400 // newest jobs that a search looks through for one page
+)
+
+// listPage shows the jobs, newest first.
+func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
+	ctx := c.Request().Context()
+	p := jobsPage{State: jobs.State(c.QueryParam("status")), Query: strings.TrimSpace(c.QueryParam("q"))}
+	for _, t := range tabs {
+		t.On = t.State == p.State
+		t.Href = "/jobs?" + query("status", string(t.State), "q", p.Query)
+		p.Tabs = append(p.Tabs, t)
+	}
+	if !slices.ContainsFunc(tabs, func(t stateTab) bool { return t.State == p.State }) {
+		return nil, newProblem(http.StatusNotFound, jobs.NotFound, "no job has that status")
+	}
+	in := &jobList{Paging: Paging{Limit: jobsShown, After: c.QueryParam("after")}}
+	if p.State != "" {
+		in.Status = []jobs.State{p.State}
+	}
+	for looked := 0; ; looked += jobsShown {
+		found, err := a.list(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range found.Body.Data {
+			if matches(v, p.Query) {
+				p.Jobs = append(p.Jobs, lineOfJob(v))
+			}
+		}
+		if !found.Body.HasMore {
+			break
+		}
+		in.After = *found.Body.NextAfter
+		if len(p.Jobs) >= jobsShown || p.Query == "" || looked >= jobsSearched {
+			p.Next = "/jobs?" + query("status", string(p.State), "q", p.Query, "after", in.After)
+			break
+		}
+	}
+	if a.Usage != nil {
+		now := a.now().UTC()
+		at, err := time.Parse("2006-01", cmp.Or(c.QueryParam("month"), now.Format("2006-01")))
+		if err != nil {
+			return nil, newProblem(http.StatusNotFound, jobs.NotFound, "a month is written like 2026-01")
+		}
+		charges, err := a.Usage.Usage(ctx, at.Format("2006-01"))
+		if err != nil {
+			return nil, err
+		}
+		p.Usage = report(at.Format("2006-01"), charges)
+		p.Month = month{at.Format("January 2006"), at.AddDate(0, -1, 0).Format("2006-01"), ""}
+		if next := at.AddDate(0, 1, 0); !next.After(now) {
+			p.Month.After = next.Format("2006-01")
+		}
+	}
+	return &pageOf{Title: "Jobs", Template: "jobs.html", Script: "jobs.js", Data: p}, nil
+}
+
+// matches reports whether a job is what somebody looks for: by id, table,
+// property, repository, tag or a word of its metadata.
+func matches(v jobs.View, query string) bool {
+	if query == "" {
+		return true
+	}
+	words := slices.Concat([]string{v.ID, string(v.Status)}, v.Dataset, v.Targets)
+	for key, value := range v.Metadata {
+		words = append(words, key, value)
+	}
+	if d := v.Publish; d != nil {
+		words = append(words, d.Repo, d.Tag)
+	}
+	if p := v.Published; p != nil && p.Tag != nil {
+		words = append(words, *p.Tag)
+	}
+	for _, part := range strings.Fields(strings.ToLower(query)) {
+		if !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToLower(w), part) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func lineOfJob(v jobs.View) jobLine {
+	return jobLine{
+		View: v, Look: stateLook(v.Status), Percent: 100 * v.Progress.Fraction,
+		Live: !v.Status.Ended() && v.Status != jobs.Paused, Again: v.Status == jobs.Failed || v.Status == jobs.Paused,
+	}
+}
+
+// stateLook is the class of a status' badge.
+func stateLook(s jobs.State) string {
+	switch s {
+	case jobs.Succeeded:
+		return "good"
+	case jobs.Failed:
+		return "bad"
+	case jobs.Paused:
+		return "warn"
+	case jobs.Cancelled, jobs.Queued:
+		return ""
+	}
+	return "busy"
+}
+
+// query is a query string of the parameters that have a value.
+func query(pairs ...string) string {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return v.Encode()
+}

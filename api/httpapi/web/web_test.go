@@ -1,0 +1,98 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestFormats(t *testing.T) {
+	for got, want := range map[string]string{
+		Duration(45): "45 s", Duration(89.6): "90 s", Duration(720): "12 min", Duration(9000): "2.5 h", Duration(3 * 86400): "3.0 days",
+		Bytes(999): "999 B", Bytes(17_500_000): "17.5 MB", Bytes(1_000_000): "1 MB",
+		Number(0.23456): "0.235", Number(19.94): "19.9", Number(1234.5): "1234", Number(-0.5): "-0.5",
+		string(timeTag(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))): `<time datetime="2026-01-02T03:04:05Z">2026-01-02 03:04 UTC</time>`,
+		string(timeTag(time.Time{})):                                 "–",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestScores(t *testing.T) {
+	got := scores(json.RawMessage(`{"out_of_fold": {"Tm": {"mae": 20.44, "rmse": null, "n_rows": 3, "units": "°C"}, "Tg": {"mae": 9}}}`))
+	want := []Score{{Target: "Tg", MAE: "9", RMSE: "–", R2: "–", Baseline: "–"}, {Target: "Tm", Units: "°C", MAE: "20.4", RMSE: "–", R2: "–", Baseline: "–", Rows: 3}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, none := range []string{"null", "", "[1]"} {
+		if got := scores(json.RawMessage(none)); got != nil {
+			t.Errorf("%q has scores %v", none, got)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	a := json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 9, "rmse": 12, "r2": 0.8, "n_rows": 3}}}`)
+	b := json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 10, "rmse": 12, "r2": 0.9, "n_rows": 4}}}`)
+	want := []Comparison{
+		{"Tg", "MAE", "9", "10", 1, true, 4}, {"Tg", "RMSE", "12", "12", 0, false, 4},
+		{"Tg", "R²", "0.8", "0.9", 2, false, 4}, {"Tg", "rows", "3", "4", 0, false, 4},
+	}
+	if got := compare(a, b, "Tg"); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := compare(a, nil, "Tg"); got[0].B != "–" || got[0].Better != 0 {
+		t.Errorf("beside nothing: %+v", got)
+	}
+}
+
+// A page holds no script or style of its own and escapes what it is given.
+func TestDraw(t *testing.T) {
+	p := New()
+	b, err := p.Draw(Page{Title: "<b>", Template: "error.html", Data: struct {
+		Status        int
+		Title, Detail string
+		Errors        []struct{ Pointer, Detail string }
+	}{404, "None", "<script>alert(1)</script>", nil}, Frame: Frame{Nav: []Link{{"/jobs", "Jobs"}}, Active: "/jobs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script>", "<style", " style=", "onclick="} {
+		if strings.Contains(string(b), bad) {
+			t.Errorf("the page has %s: %s", bad, b)
+		}
+	}
+	if !strings.Contains(string(b), `<a href="/jobs" aria-current="page">Jobs</a>`) {
+		t.Errorf("the navigation does not say where one is: %s", b)
+	}
+	if _, err := p.Draw(Page{Template: "no.html"}); err == nil {
+		t.Error("a template that is not there is drawn")
+	}
+}
+
+// Assets may be kept for ever under their hash, and not under another.
+func TestAssets(t *testing.T) {
+	p := New()
+	for path, want := range map[string]struct {
+		status int
+		cache  string
+	}{
+		p.Asset("app.css"):               {200, "public, max-age=31536000, immutable"},
+		"/static/0123456789ab/app.css":   {200, "no-store"},
+		"/static/0123456789ab/none.css":  {404, ""},
+		"/static/0123456789ab/../web.go": {404, ""},
+		"/static/app.css":                {404, ""},
+	} {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want.status || want.status == 200 && w.Header().Get("Cache-Control") != want.cache {
+			t.Errorf("%s: %d, %q", path, w.Code, w.Header().Get("Cache-Control"))
+		}
+	}
+}
