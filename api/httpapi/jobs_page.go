@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -117,7 +118,7 @@ func matches(v jobs.View, query string) bool {
 	}
 	words := slices.Concat([]string{v.ID, string(v.Status)}, v.Dataset, v.Targets)
 	for key, value := range v.Metadata {
-		words = append(words, key, value)
+		words = append(words, key, fmt.Sprint(value))
 	}
 	if d := v.Publish; d != nil {
 		words = append(words, d.Repo, d.Tag)
