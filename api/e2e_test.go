@@ -67,7 +67,7 @@ func long(t *testing.T) {
 }
 
 // patience bounds every wait, so that a hang is an error.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {

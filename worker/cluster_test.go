@@ -34,7 +34,7 @@ import (
 
 // patience bounds every wait for what must happen; nothing waits so long unless
 // it fails.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // lease is short, so that these tests see claims lapse. A worker that the
 // machine holds up for longer has lost its fold, which is no error.

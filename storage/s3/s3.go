@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -24,6 +25,10 @@ import (
 
 	"polyid-trainer/storage"
 )
+
+// silence is how long a server may say nothing once it has a request, before the
+// call fails and is tried again.
+const silence = time.Minute
 
 // Bucket stores objects under a prefix of an S3 bucket.
 type Bucket struct {
@@ -49,7 +54,11 @@ func Open(ctx context.Context, u *url.URL) (*Bucket, error) {
 		}
 		prefix += "/"
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // errors are returned; the rest is noise
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithLogger(logging.Nop{}), // errors are returned; the rest is noise
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = silence
+		})))
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}

@@ -59,7 +59,7 @@ func (k *keeper) keep(ctx context.Context, lost context.CancelCauseFunc) {
 			return
 		case <-k.after(k.lease.withDefaults().Renew):
 		}
-		err := k.renew(ctx)
+		err := k.within(ctx)
 		var stop Stop
 		switch {
 		case err == nil:
@@ -76,6 +76,14 @@ func (k *keeper) keep(ctx context.Context, lost context.CancelCauseFunc) {
 			k.log.Warn("renewing the claim, will try again", "error", err)
 		}
 	}
+}
+
+// within renews the claim, and gives up on storage that says nothing for as long
+// as the claim holds.
+func (k *keeper) within(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.lease.withDefaults().For)
+	defer cancel()
+	return k.renew(ctx)
 }
 
 // unrenewed is the error of renewing a claim that has lapsed: unless it is a
