@@ -61,6 +61,8 @@ type Predictions struct {
 const (
 	// maxWait bounds Prefer: wait, in seconds.
 	maxWait = 60
+	// loadWithin is how long a request waits for the configured model to be loaded.
+	loadWithin = 10 * time.Second
 	// pollEvery is how often a prediction is looked at that another works on.
 	pollEvery = 100 * time.Millisecond
 )
@@ -208,14 +210,27 @@ func (a *Predictions) store(ctx context.Context, key string, p *predictions.Pred
 	return a.Store.Prediction(ctx, made.Made.ID)
 }
 
-// loaded reports why a model is not there to predict with.
+// loaded reports why a model is not there to predict with. One that was published
+// this moment, here or by another process, is loaded now.
 func (a *Predictions) loaded(ctx context.Context, ref jobs.Revision) error {
-	if ref == a.Default {
-		return a.Models.Ready()
+	if ref != a.Default {
+		_, done, err := a.Models.Use(ctx, ref)
+		if err == nil {
+			done()
+		}
+		return err
 	}
-	_, done, err := a.Models.Use(ctx, ref)
-	if err == nil {
+	if a.Models.Ready() == nil {
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, loadWithin)
+	defer cancel()
+	_, done, err := a.Models.Use(within, ref)
+	switch {
+	case err == nil:
 		done()
+	case within.Err() != nil && ctx.Err() == nil:
+		return a.Models.Ready() // it says more
 	}
 	return err
 }

@@ -85,6 +85,17 @@ func newInference(t *testing.T, c Config) *inference {
 // publish commits a revision to main and loads it.
 func (in *inference) publish(seed uint64) (commit string) {
 	in.t.Helper()
+	commit = in.commit(seed)
+	in.models.Refresh(in.t.Context())
+	if err := in.models.Ready(); err != nil {
+		in.t.Fatal(err)
+	}
+	return commit
+}
+
+// commit commits a revision to main, which nobody is told.
+func (in *inference) commit(seed uint64) (commit string) {
+	in.t.Helper()
 	ctx := in.t.Context()
 	if err := in.hub.EnsureRepo(ctx, testRepo, false); err != nil {
 		in.t.Fatal(err)
@@ -95,10 +106,6 @@ func (in *inference) publish(seed uint64) (commit string) {
 	}
 	commit, err := in.hub.Commit(ctx, testRepo, "main", hub.Commit{Summary: "trained", Add: add})
 	if err != nil {
-		in.t.Fatal(err)
-	}
-	in.models.Refresh(ctx)
-	if err := in.models.Ready(); err != nil {
 		in.t.Fatal(err)
 	}
 	return commit
@@ -292,7 +299,11 @@ func TestPredictionRefused(t *testing.T) {
 	if !strings.Contains(p.Detail, "/v1/training-jobs") {
 		t.Errorf("how to get a model: %q", p.Detail)
 	}
-	in.publish(1)
+	in.commit(1)
+	if resp, body := ask(inputs).send(t, in.url); resp.StatusCode != http.StatusAccepted {
+		t.Errorf("right after the first publication: %d %s", resp.StatusCode, body)
+	}
+	in.queue.held = nil
 	many := `{"inputs": [{}, {}, {}, {}]}`
 	for name, c := range map[string]struct {
 		ask    request
