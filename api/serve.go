@@ -9,9 +9,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
-	"github.com/redis/go-redis/v9"
 
 	"polyid-trainer/api/app"
+	"polyid-trainer/jobs/redisjobs"
 )
 
 // ServeCmd serves until it is told to stop.
@@ -68,16 +68,8 @@ func (f *logFlags) logger(w io.Writer) *slog.Logger {
 		handler = slog.NewJSONHandler(w, options)
 	}
 	log := slog.New(handler)
-	redis.SetLogger(redisLog{log})
+	redisjobs.LogClient(log)
 	return log
-}
-
-// redisLog hands on what the Redis client says by itself: dials that failed.
-type redisLog struct{ log *slog.Logger }
-
-// Printf implements go-redis' logger.
-func (l redisLog) Printf(_ context.Context, format string, args ...any) {
-	l.log.Warn(fmt.Sprintf(format, args...), "from", "redis")
 }
 
 // environment sets flags by the variables that their setting tags name. An empty

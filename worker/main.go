@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,10 +20,29 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// dropEmpty removes the variables of options that are empty: those are as good
+// as none.
+func dropEmpty() error {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[options]()) {
+		name := f.Tag.Get("env")
+		if v, ok := os.LookupEnv(name); name == "" || !ok || v != "" {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // run is the program; it returns the exit status: 0 told to stop or idle, 1
 // failed, 2 bad usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
+	if err := dropEmpty(); err != nil {
+		fmt.Fprintf(stderr, "worker: %v\n", err)
+		return 1
+	}
 	exit := -1 // set when kong has answered by itself, as to -h
 	parser := kong.Must(&o,
 		kong.Name("worker"),

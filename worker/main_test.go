@@ -6,8 +6,10 @@ import (
 )
 
 func TestUsage(t *testing.T) {
-	t.Setenv("REDIS_URL", "")
-	t.Setenv("STORAGE_URL", "")
+	// Empty is as good as unset.
+	for _, name := range []string{"REDIS_URL", "STORAGE_URL", "DEVICE", "CHECKPOINT_SECONDS", "CONCURRENCY", "EXIT_WHEN_IDLE", "COST_PER_HOUR", "LOG_FORMAT"} {
+		t.Setenv(name, "")
+	}
 	for name, c := range map[string]struct {
 		args []string
 		exit int

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn/cuda"
 	"polyid-trainer/storage/backend"
@@ -71,7 +69,7 @@ func (o *options) work(ctx context.Context, stderr io.Writer) error {
 		handler = slog.NewJSONHandler(stderr, nil)
 	}
 	log := slog.New(handler)
-	redis.SetLogger(redisLog{log})
+	redisjobs.LogClient(log)
 	client, err := redisjobs.Connect(o.RedisURL)
 	if err != nil {
 		return err
@@ -95,12 +93,4 @@ func (o *options) work(ctx context.Context, stderr io.Writer) error {
 		ExitWhenIdle: o.ExitWhenIdle, Lease: pipeline.Lease{For: o.Lease, Renew: o.Lease / 4}, Reconcile: o.Reconcile,
 	}
 	return runOn(ctx, set, r.Run)
-}
-
-// redisLog hands on what the Redis client says by itself: dials that failed.
-type redisLog struct{ log *slog.Logger }
-
-// Printf implements go-redis' logger.
-func (l redisLog) Printf(_ context.Context, format string, args ...any) {
-	l.log.Warn(fmt.Sprintf(format, args...), "from", "redis")
 }
