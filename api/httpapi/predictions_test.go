@@ -186,6 +186,10 @@ func TestPredictionQueued(t *testing.T) {
 			!strings.Contains(resp.Header.Get("Content-Disposition"), a.ID+".csv") {
 			t.Errorf("as CSV: %v %v %s", resp.Header, err, body)
 		}
+		resp, body = request{path: at + "?results=false"}.send(t, in.url)
+		if a = answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "succeeded" || a.Counts.OK != c.total-1 || a.Results != nil {
+			t.Errorf("without results: %d %s", resp.StatusCode, body)
+		}
 	}
 }
 

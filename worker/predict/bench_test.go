@@ -39,7 +39,8 @@ type bench struct {
 	away   atomic.Bool // the Hub fails
 	models *predict.Models
 	*predict.Predictor
-	runs atomic.Int64 // forward passes
+	runs   atomic.Int64    // forward passes
+	before func(run int64) // each forward pass; nil is nothing
 }
 
 func newBench(t *testing.T) *bench {
@@ -77,17 +78,20 @@ func (b *bench) restart(c predict.ModelsConfig) {
 
 func (b *bench) newEngine(c nn.Config, s nn.Sizes, seed uint64) (nn.Engine, error) {
 	e, err := cpu.New(c, s, seed)
-	return counted{e, &b.runs}, err
+	return counted{e, b}, err
 }
 
 // counted counts an engine's forward passes.
 type counted struct {
 	nn.Engine
-	runs *atomic.Int64
+	bench *bench
 }
 
 func (c counted) Predict(b *nn.Batch, dst []float32) error {
-	c.runs.Add(1)
+	run := c.bench.runs.Add(1)
+	if c.bench.before != nil {
+		c.bench.before(run)
+	}
 	return c.Engine.Predict(b, dst)
 }
 

@@ -164,6 +164,44 @@ func TestHandleCSV(t *testing.T) {
 	}
 }
 
+// While it works it says how many inputs it has answered, whenever it renews its
+// claim.
+func TestHandleProgress(t *testing.T) {
+	q := newQueued(t)
+	q.publish(1)
+	id := q.ask(predictions.JSON, asked)
+	reached, release := make(chan struct{}), make(chan struct{})
+	q.before = func(run int64) {
+		if run == 3 { // the first input took two, one for each fold; the second fails
+			close(reached)
+			<-release
+		}
+	}
+	tick := make(chan time.Time)
+	c := q.config
+	c.After = func(time.Duration) <-chan time.Time { return tick }
+	done := make(chan error, 1)
+	go func() { done <- q.handle(c, id) }()
+	<-reached
+	for p := q.record(id); p.Counts.OK == 0 || p.Counts.Failed == 0; p = q.record(id) {
+		if p.Status != predictions.Running || p.Counts.OK > 1 {
+			t.Fatalf("held up, it is %s with %+v", p.Status, p.Counts)
+		}
+		select {
+		case tick <- time.Time{}:
+		case err := <-done:
+			t.Fatalf("it ended: %v", err)
+		}
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if p := q.record(id); p.Counts != (predictions.Counts{Total: 3, OK: 2, Failed: 1}) {
+		t.Errorf("at the end it counts %+v", p.Counts)
+	}
+}
+
 // Nothing to predict with is tried again, and then said; a request that cannot
 // be is said at once.
 func TestHandleFails(t *testing.T) {

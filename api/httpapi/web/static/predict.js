@@ -84,6 +84,7 @@ const mode = () => document.querySelector("[name=mode]:checked").value;
 function showMode() {
   for (const e of document.querySelectorAll("[data-mode]")) e.hidden = !e.dataset.mode.split(" ").includes(mode());
   for (const e of document.querySelectorAll("[data-notation]")) e.hidden = e.dataset.notation !== inputs.notation();
+  if (mode() === "one" && inputs.notation() === "smiles_polymer") $("chain").hidden = true; // it is there already
   clearProblems();
   if (mode() === "one") drawInput();
 }

@@ -1,5 +1,5 @@
 // Predictions of a file: sent as it is, followed until it is done, fetched as a CSV.
-import { el, request, duration } from "../app.js";
+import { el, request, duration, number } from "../app.js";
 import { fromCSV, save } from "../csv.js";
 import { called, shown } from "./results.js";
 
@@ -10,7 +10,7 @@ const readable = 30e6; // bytes of a result that is looked into
 
 /** Looks at the beginning of a file: what the page can say before it is sent. */
 export async function look(file, most) {
-  const facts = el("dl", { class: "facts" }, el("dt", {}, "File"), el("dd", {}, `${file.name}, ${(file.size / 1e6).toPrecision(2)} MB`));
+  const facts = el("dl", { class: "facts" }, el("dt", {}, "File"), el("dd", {}, `${file.name}, ${file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} kB` : `${number(file.size / 1e6)} MB`}`));
   if (file.size > most) return { problem: `It is larger than ${Math.round(most / 1e6)} MB: send it in parts.`, facts };
   const [head] = fromCSV(await file.slice(0, 65536).text());
   const header = (head ?? []).map((h) => h.replace("\uFEFF", "").trim());

@@ -3,6 +3,8 @@ import { el } from "../app.js";
 import { toCSV, save } from "../csv.js";
 import { called, cells, columns, shown, whole, wrong } from "./results.js";
 
+const deepest = 41; // percent of the accent's colour: what text on it can be read in both themes
+
 /** The grid's results: a choice of property, the heat map, a CSV, and what is behind a cell. */
 export function heatMap({ rows, columns: across, inputs }, results, targets) {
   const title = (l) => l.name || l.smiles;
@@ -32,7 +34,7 @@ export function heatMap({ rows, columns: across, inputs }, results, targets) {
       const out = result.domain_of_validity && !result.domain_of_validity.in_domain;
       const td = el("td", {}, el("button", { type: "button", onclick: () => open(r, c) }, shown(p.mean)),
         out ? el("span", { title: "out of domain" }, " ◇", el("span", { class: "visually-hidden" }, "out of domain")) : null);
-      td.style.setProperty("--heat", String(4 + (high > low ? (51 * (p.mean - low)) / (high - low) : 25)));
+      td.style.setProperty("--heat", String(4 + (high > low ? (deepest * (p.mean - low)) / (high - low) : deepest / 2)));
       return td;
     })));
     holder.replaceChildren(

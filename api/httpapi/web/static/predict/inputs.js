@@ -51,10 +51,10 @@ export function one() {
   });
 }
 
-/** Lines of "SMILES name" as [{ smiles, name, line }]. */
+/** Lines of "SMILES name" or "SMILES, name" as [{ smiles, name, line }]. */
 export function lines(text) {
   return text.split("\n").map((l, i) => {
-    const [, smiles, name] = /^\s*(\S*)\s*(.*?)\s*$/.exec(l);
+    const [, smiles, name] = /^\s*([^\s,;]*)[\s,;]*(.*?)\s*$/.exec(l);
     return { smiles, name, line: i + 1 };
   }).filter((l) => l.smiles);
 }

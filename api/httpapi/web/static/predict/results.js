@@ -156,7 +156,7 @@ export const answeredBy = (model) => el("p", { class: "muted small" }, "Answered
 export function whole(result, input, targets, { title = "", scales = {}, level = "h2" } = {}) {
   const d = result.domain_of_validity;
   return el("div", { class: "result" },
-    el("header", {}, el(level, {}, title || inWords(input)), domainBadge(d)),
+    el("header", {}, el(level, { title: inWords(input) }, title || inWords(input)), domainBadge(d)),
     ...warnings(result.warnings),
     el("div", { class: "table" }, values(result, targets, scales)),
     el("p", { class: "domain" }, domainWords(d)),
