@@ -105,7 +105,7 @@ func benchProducts(ks *kernel.Kernels[float32], shapes []shape, cores int) (gemm
 
 // benchCore is benchProducts on one core.
 func benchCore(ks *kernel.Kernels[float32], shapes []shape) (gemm, peak float64) {
-	const rounds = 12
+	const rounds = 48 // about a second; on a shared machine few of them are undisturbed
 	var maxM, maxK, maxN int
 	for _, s := range shapes {
 		maxM, maxK, maxN = max(maxM, s.m), max(maxK, s.k), max(maxN, s.n)

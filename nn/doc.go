@@ -36,6 +36,8 @@
 //   - A Dense without activation is applied after the sum it feeds: Msg2 to sums
 //     of messages, the pooling's value to one weighted mean.
 //   - Dropout draws Binomial(k, 1−p)/k once for a class of k bonds.
+//   - Predictions of several polymers share each matrix product, with the rows of
+//     all; their results stay what each has alone, to the bit.
 //
 // What Gorgonia's machine costs beside the operators: 0.1 ms a step, 199
 // allocations of 5 kB in all; the operators, Adam and the path of the data

@@ -135,7 +135,8 @@ func (e *Ensemble) Predict(p *plan.Plan) (*Prediction, error) {
 }
 
 // PredictAll predicts several polymers, each as Predict does to the bit. It takes
-// them through each fold together, which is faster by a seventh than one by one.
+// them through each fold together, which costs less than one by one: 5.1 ms a
+// polymer and fold in place of 5.5 on one core.
 func (e *Ensemble) PredictAll(plans []*plan.Plan) ([]*Prediction, error) {
 	if len(plans) == 0 {
 		return nil, nil
