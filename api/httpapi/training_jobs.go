@@ -135,6 +135,7 @@ func (a *TrainingJobs) routes(s *Server) {
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)
 	s.page("/jobs", "Jobs", a.listPage)
+	a.pages(s)
 }
 
 // answer shows a job.

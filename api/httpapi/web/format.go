@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -49,4 +50,19 @@ func Number(v float64) string {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// Field is an input of a form whose value stands at a JSON pointer of a request.
+type Field struct {
+	At          string // the pointer
+	Label, Hint string
+	Kind        string // integer, number or text
+	Low, High   string // what is recommended, of numbers; "" says nothing
+}
+
+// ID is the id of the input.
+func (f Field) ID() string { return strings.ReplaceAll(strings.Trim(f.At, "/"), "/", "-") }
+
+func field(at, label, hint, kind, low, high string) Field {
+	return Field{at, label, hint, kind, low, high}
 }

@@ -81,7 +81,8 @@ func New() *Pages {
 		"scores":   scores,
 		"score":    score,
 		"compare":  compare,
-		"join":     strings.Join,
+		"join":     func(list []string, by string) string { return strings.Join(list, by) },
+		"field":    field,
 	}
 	frame := template.Must(template.New("").Funcs(funcs).ParseFS(templates, "frame.html"))
 	names, err := fs.Glob(templates, "*.html")

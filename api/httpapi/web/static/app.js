@@ -108,30 +108,32 @@ export async function request(path, { method = "GET", json, body, headers = {}, 
  * handlers: event type → function(data, event). onstate("open" | "lost").
  */
 export function follow(path, handlers, onstate = () => {}) {
-  let source, clear = () => {}, wait = 1000, stopped = false, last = "";
+  let source, clear = () => {}, wait = 1000, stopped = false, wordy;
+  const quiet = () => { clearTimeout(wordy); wordy = undefined; clear(); };
   const lost = () => {
     onstate("lost");
-    clear = notice("The connection is lost. Trying again…", { kind: "warn", key: "stream" });
+    // A blip is not worth a word.
+    wordy ??= setTimeout(() => { clear = notice("The connection is lost. Trying again…", { kind: "warn", key: "stream" }); }, 1500);
   };
   const open = () => {
-    source = new EventSource(last ? `${path}${path.includes("?") ? "&" : "?"}last_event_id=${encodeURIComponent(last)}` : path);
-    source.onopen = () => { clear(); wait = 1000; onstate("open"); };
+    source = new EventSource(path); // begun anew, it tells everything again
+    source.onopen = () => { quiet(); wait = 1000; onstate("open"); };
     source.onerror = async () => {
       if (stopped) return;
       lost();
       if (source.readyState !== EventSource.CLOSED) return;
       // The server refused, or the stream is over: find out which.
       const answer = await fetch(path, { method: "HEAD", credentials: "same-origin" }).catch(() => null);
-      if (answer?.status === 401) { clear(); loginExpired(); return; }
+      if (answer?.status === 401) { quiet(); loginExpired(); return; }
       setTimeout(() => { if (!stopped) open(); }, wait);
       wait = Math.min(wait * 2, 15000);
     };
     for (const [type, handle] of Object.entries(handlers)) {
-      source.addEventListener(type, (e) => { if (e.lastEventId) last = e.lastEventId; handle(JSON.parse(e.data), e); });
+      source.addEventListener(type, (e) => handle(JSON.parse(e.data), e));
     }
   };
   open();
-  return () => { stopped = true; source.close(); clear(); };
+  return () => { stopped = true; source.close(); quiet(); };
 }
 
 /** 45 s, 12 min, 2.5 h, 3.2 days; "–" for nothing. */
@@ -155,7 +157,13 @@ export const money = (usd) => (usd === null || usd === undefined ? "–" : `$${u
 document.addEventListener("click", async (e) => {
   const button = e.target.closest("[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText($(button.dataset.copy).textContent);
+  const source = $(button.dataset.copy);
+  if (navigator.clipboard) await navigator.clipboard.writeText(source.textContent);
+  else { // without https there is only the old way
+    getSelection().selectAllChildren(source);
+    document.execCommand("copy");
+    getSelection().removeAllRanges();
+  }
   const label = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = label; }, 1500);

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"polyid-trainer/api/datasets"
+	"polyid-trainer/data"
+	"polyid-trainer/featurize"
+	"polyid-trainer/jobs"
+)
+
+// trainPage is what the page for a new job starts from.
+type trainPage struct {
+	Defaults    jobs.Spec           `json:"defaults"`
+	Datasets    []*datasets.Dataset `json:"datasets"` // newest first, the shipped ones last
+	Atom        []string            `json:"-"`        // feature functions
+	Bond        []string            `json:"-"`
+	Active      []activeJob         `json:"active"`        // oldest first
+	From        *jobs.View          `json:"from"`          // whose settings to take over; null for none
+	CostPerHour float64             `json:"cost_per_hour"` // USD; 0 is unknown
+}
+
+// activeJob is a job that others wait for.
+type activeJob struct {
+	ID     string     `json:"id"`
+	Status jobs.State `json:"status"`
+}
+
+// pages registers what people look at.
+func (a *TrainingJobs) pages(s *Server) {
+	s.page("/", "Train", func(c echo.Context) (*pageOf, error) {
+		p, err := a.trainPage(c.Request().Context(), c.QueryParam("from"))
+		if err != nil {
+			return nil, err
+		}
+		return &pageOf{Title: "Train a model", Template: "train.html", Script: "train.js", Data: p}, nil
+	})
+	s.page("/jobs/:id", "", func(c echo.Context) (*pageOf, error) {
+		p, err := a.jobPage(c.Request().Context(), c.Param("id"))
+		if err != nil {
+			return nil, err
+		}
+		return &pageOf{Title: p.Title, Template: "job.html", Script: "job.js", Data: p}, nil
+	})
+	s.echo.HEAD("/jobs/:id", func(c echo.Context) error {
+		if _, err := a.Store.Job(c.Request().Context(), c.Param("id")); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusOK)
+	})
+}
+
+// datasetsShown bounds the datasets a page lists; older ones are for the API.
+const datasetsShown = 100
+
+func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, error) {
+	p := &trainPage{Defaults: jobs.DefaultSpec(), Atom: featurize.AtomFeatures(), Bond: featurize.BondFeatures(), CostPerHour: a.CostPerHour}
+	p.Defaults.Publish.Repo = a.HubRepo
+	if from != "" {
+		j, err := a.Store.Job(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		v := jobs.NewView(a.now(), j, nil, nil, a.CostPerHour)
+		p.From = &v
+	}
+	list, more, err := a.Library.List(ctx, "", datasetsShown)
+	if err != nil {
+		return nil, err
+	}
+	p.Datasets = list
+	if more {
+		for _, shipped := range data.AllShipped() {
+			d, err := a.Library.Get(ctx, shipped.Name)
+			if err != nil {
+				return nil, err
+			}
+			p.Datasets = append(p.Datasets, d)
+		}
+	}
+	p.Active, err = a.active(ctx)
+	return p, err
+}
+
+// active lists the jobs that are at work or wait for it.
+func (a *TrainingJobs) active(ctx context.Context) ([]activeJob, error) {
+	found, _, err := a.Store.Jobs(ctx, jobs.Filter{Limit: datasetsShown, States: []jobs.State{jobs.Queued, jobs.Preparing, jobs.Training}})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]activeJob, 0, len(found))
+	for _, j := range slices.Backward(found) {
+		list = append(list, activeJob{ID: j.ID, Status: j.State})
+	}
+	return list, nil
+}

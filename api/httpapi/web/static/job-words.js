@@ -1,0 +1,58 @@
+// What happened to a job, how good it is and how to use it, in words.
+
+import { el, number } from "./app.js";
+
+const happened = {
+  created: () => "Asked for",
+  started: () => "Begun: the table is read and divided",
+  fold_started: (d) => `Fold ${d.fold + 1} begun on ${d.worker}`,
+  fold_resumed: (d) => `Fold ${d.fold + 1} goes on from epoch ${d.epoch} on ${d.worker}, attempt ${d.attempt}`,
+  fold_finished: (d) => `Fold ${d.fold + 1} done: ${d.epochs} epochs, best val_loss ${number(d.best_val_loss)} at epoch ${d.best_epoch}`,
+  finalizing: () => "All folds done: the ensemble is put together",
+  published: (d) => `Published as ${d.repo}${d.tag ? ` ${d.tag}` : ""}, commit ${d.commit?.slice(0, 10)}`,
+  succeeded: () => "Succeeded",
+  failed: (d) => `Failed: ${d.detail}`,
+  cancelled: () => "Cancelled",
+  paused: (d) => (d.reason === "budget" ? "Paused: the budget is spent" : "Paused"),
+};
+
+/** An entry of the list of events. */
+export function events(e) {
+  const type = e.type.replace("training_job.", "");
+  const words = happened[type]?.(e.data ?? {}) ?? type;
+  const hook = e.webhook;
+  const last = hook?.attempts.at(-1);
+  return el("li", {}, el("time", { datetime: e.time }, e.time), el("span", {}, words, hook ? el("span", { class: `badge ${hook.delivered ? "good" : "warn"}` },
+    hook.delivered ? `webhook delivered${hook.attempts.length > 1 ? ` at try ${hook.attempts.length}` : ""}` : `webhook: ${last ? `try ${hook.attempts.length}: ${last.error || last.status}` : "to be sent"}`) : null));
+}
+
+/** Tables of how far predictions are off, beside always guessing the median. */
+export function metricsTable(metrics) {
+  const table = (scores, caption) => el("div", { class: "table" }, el("table", {}, el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, ...["Property", "MAE", "Baseline MAE", "RMSE", "R²", "Rows", "Polymers"].map((h, i) => el("th", { scope: "col", class: i ? "number" : "" }, h)))),
+    el("tbody", {}, ...Object.entries(scores).map(([name, s]) => el("tr", {}, el("th", { scope: "row" }, `${name}${s.units ? `, ${s.units}` : ""}`),
+      ...[s.mae, s.baseline_mae, s.rmse, s.r2].map((v) => el("td", { class: "number" }, number(v))), el("td", { class: "number" }, s.n_rows), el("td", { class: "number" }, s.n_polymers))))));
+  return [table(metrics.out_of_fold, "Out of fold: every row scored by the model that did not see it. The baseline always answers the training median."),
+    ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold saw, scored by the whole ensemble.")] : [])];
+}
+
+/** What to do with a published model. */
+export function usage(done, job) {
+  const revision = done.tag ?? done.commit;
+  const local = new URL(done.url, location.href).origin === location.origin;
+  const curl = `curl -s ${location.origin}/v1/predictions \\
+  -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\
+  -d '${JSON.stringify({ model: { repo: done.repo, revision }, inputs: [{ smiles_repeat_unit: "*OC(C)C(=O)*" }] })}'`;
+  const python = `${local ? `import os\nos.environ["HF_ENDPOINT"] = "${location.origin}/hub"  # before the import below\n` : ""}from huggingface_hub import snapshot_download
+from polyid import MultiModel
+
+folder = snapshot_download("${done.repo}", revision="${revision}")
+model = MultiModel.load_models(folder)`;
+  const query = new URLSearchParams({ repo: done.repo, revision });
+  const snippet = (id, title, text) => [el("h3", {}, title), el("pre", { id, tabindex: "0" }, text), el("p", {}, el("button", { type: "button", class: "small", "data-copy": id, "aria-label": `Copy the ${title} snippet` }, "Copy"))];
+  return [
+    el("p", { class: "row" }, el("a", { class: "button primary", href: `/predict?${query}` }, "Predict with it"), el("a", { class: "button", href: done.url }, "Its card on the Hub"), el("a", { class: "button", href: `/?from=${job.id}` }, "Train again")),
+    ...snippet("snippet-curl", "curl", curl), ...snippet("snippet-python", "Python", python),
+  ];
+}
+

@@ -1,0 +1,263 @@
+// The page of one job: as it stands, and as it goes on.
+
+import { $, duration, el, follow, money, notice, number, pageData, request, showTimes } from "./app.js";
+import { FoldCard } from "./job-folds.js";
+import { Parity } from "./job-parity.js";
+import { events as eventItem, metricsTable, usage } from "./job-words.js";
+
+const page = pageData("page");
+const base = `/v1/training-jobs/${page.job.id}`;
+let job = page.job;
+const events = new Map(); // by seq
+const cards = []; // by fold
+const parity = new Parity(base);
+
+const ended = () => ["succeeded", "failed", "cancelled"].includes(job.status);
+const kinds = { succeeded: "good", failed: "bad", paused: "warn", preparing: "busy", training: "busy", finalizing: "busy", publishing: "busy" };
+
+function draw() {
+  $("status").textContent = job.status;
+  $("status").className = `badge ${kinds[job.status] ?? ""}`;
+  const p = job.progress;
+  $("bar").value = p.fraction;
+  $("progress").textContent = [`${Math.floor(p.fraction * 100)} %`, `${p.epochs_done} of ${p.epochs_total} epochs`,
+    p.eta_seconds !== null && !ended() ? `ETA ${duration(p.eta_seconds)}` : null].filter(Boolean).join(" · ");
+  document.title = `${ended() ? job.status : `${Math.floor(p.fraction * 100)} %`} · ${document.querySelector("h1").textContent} · PolyID Trainer`;
+  const c = job.cost;
+  $("cost").textContent = c.worker_seconds ? [`${duration(c.worker_seconds)} of a worker so far`,
+    page.cost_per_hour || c.usd ? `${money(c.usd)} spent` : null,
+    (page.cost_per_hour || c.usd) && c.estimated_total_usd !== null && !ended() ? `about ${money(Math.max(0, c.estimated_total_usd - c.usd))} more to finish` : null].filter(Boolean).join(" · ") : "";
+  drawWhy();
+  drawActions();
+  drawFolds();
+  drawEnd();
+}
+
+function drawWhy() {
+  const parts = [];
+  if (job.status === "failed" && job.error) {
+    const e = job.error;
+    const where = [e.fold !== undefined && e.fold !== null ? `fold ${e.fold + 1}` : null, e.epoch ? `epoch ${e.epoch}` : null, e.row !== undefined && e.row !== null ? `row ${e.row} of the data` : null].filter(Boolean).join(", ");
+    parts.push(el("div", { class: "alert bad" }, el("p", {}, el("strong", {}, "It failed: "), e.detail), where ? el("p", { class: "hint" }, where) : null,
+      el("p", {}, "What was trained is kept: Resume goes on from there.")));
+  }
+  if (job.status === "paused") parts.push(el("div", { class: "alert warn" }, job.status_reason === "budget" ? "Paused: its budget is spent. Resume goes on without regard to it until it is spent again." : "Paused: its folds are saved, and Resume goes on where they stopped."));
+  if (job.status === "cancelled") parts.push(el("div", { class: "alert" }, "Cancelled: it does not go on."));
+  if (job.status === "queued" || (job.status === "training" && job.folds.length && job.folds.every((f) => f.status === "queued"))) parts.push(el("div", { class: "alert" }, "Queued: it begins when a worker is free. ", el("a", { href: "/jobs" }, "See what is before it")));
+  const text = parts.map((p) => p.textContent).join();
+  if ($("why").dataset.text !== text) { // a redrawn link would lose the focus
+    $("why").dataset.text = text;
+    $("why").replaceChildren(...parts);
+  }
+}
+
+// The buttons by what the job can do now; each is made once, so that a redraw
+// leaves the focus where it is.
+const act = (name, label, more = {}) => el("button", { type: "button", id: name, class: more.class ?? "", onclick: more.run ?? (() => move(name)) }, label);
+const actions = {
+  pause: [act("pause", "Pause"), () => !ended() && job.status !== "paused"],
+  resume: [act("resume", "Resume", { class: "primary" }), () => job.status === "paused" || job.status === "failed"],
+  publish: [act("publish", job.published ? "Publish again…" : "Publish…", { run: publish }), () => job.status === "succeeded" || (job.status === "failed" && job.metrics)],
+  again: [el("a", { class: "button", id: "again", href: `/?from=${page.job.id}` }, "Train again…"), () => true],
+  cancel: [act("cancel", "Cancel…", { class: "danger", run: async () => {
+    if (await ask("Cancel this job?", "What its folds have learned so far is not published, and it does not go on. To stop for a while, pause it.", "Cancel the job", "danger")) move("cancel");
+  } }), () => !ended()],
+  delete: [act("delete", "Delete…", { class: "danger", run: remove }), () => ended()],
+};
+
+function drawActions() {
+  const wanted = Object.values(actions).filter(([, may]) => may()).map(([b]) => b);
+  const bar = $("actions");
+  if (wanted.length === bar.children.length && wanted.every((b, i) => bar.children[i] === b)) return;
+  const focused = bar.contains(document.activeElement);
+  for (const b of [...bar.children]) if (!wanted.includes(b)) b.remove();
+  wanted.forEach((b, i) => { if (bar.children[i] !== b) bar.insertBefore(b, bar.children[i] ?? null); });
+  if (focused && !bar.contains(document.activeElement)) bar.querySelector("button, a").focus();
+}
+
+function drawFolds() {
+  if (job.folds.length) $("no-folds")?.remove();
+  for (const f of job.folds) {
+    cards[f.index] ??= new FoldCard(base, f, job.folds.length);
+    cards[f.index].show(f);
+    if (f.status === "succeeded") parity.add(f.index, job.folds.length);
+  }
+}
+
+let endShown = "";
+function drawEnd() {
+  $("metrics").hidden = !job.metrics;
+  const now = JSON.stringify([job.metrics, job.published, job.status === "succeeded"]);
+  if (now === endShown) return;
+  endShown = now;
+  if (job.metrics) $("metrics-body").replaceChildren(...metricsTable(job.metrics));
+  const done = job.published;
+  $("published").replaceChildren(...(done ? [el("div", { class: "alert good" },
+    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained. It was not to be published; Publish does so.")] : []));
+  $("use").hidden = !done;
+  if (done) $("use-body").replaceChildren(...usage(done, job));
+}
+
+function addEvent(e) {
+  if (events.has(e.seq)) return;
+  events.set(e.seq, e);
+  const items = [...events.values()].sort((a, b) => b.seq - a.seq).map((x) => eventItem(x, job.kfolds));
+  $("events").replaceChildren(...items);
+  showTimes($("events"));
+}
+
+// Whoever listens instead of looking hears of changes at once, of progress twice
+// a minute.
+let saidStatus = "", saidAt = 0;
+function say() {
+  const changed = job.status !== saidStatus;
+  if (!changed && (job.status !== "training" || Date.now() - saidAt < 30000)) return;
+  if (!saidStatus) { saidStatus = job.status; saidAt = Date.now(); return; }
+  saidStatus = job.status;
+  saidAt = Date.now();
+  $("said").textContent = `The job is ${job.status}. ${$("progress").textContent}`;
+}
+
+// Several events come at once; they are drawn once.
+let drawing = false;
+function redraw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => { drawing = false; draw(); say(); });
+}
+if (document.hidden) setInterval(() => { if (drawing) { drawing = false; draw(); } }, 2000);
+
+async function refresh() {
+  try {
+    job = await request(base);
+  } catch (e) {
+    if (e.status === 404) gone();
+    return;
+  }
+  redraw();
+  if (!ended() && !following) listen();
+}
+
+function gone() {
+  notice("This job was deleted.", { key: "gone", action: el("a", { class: "button small", href: "/jobs" }, "All jobs") });
+}
+
+let following = null;
+function stop() { following?.(); following = null; }
+
+function listen() {
+  const handlers = {
+    snapshot: (v) => { job = v; for (const c of cards) c?.refresh(); redraw(); },
+    "training_job.epoch": (f) => {
+      const i = job.folds.findIndex((x) => x.index === f.index);
+      if (i < 0) return;
+      job.folds[i] = f;
+      cards[f.index]?.epoch(f);
+      tally();
+      redraw();
+    },
+  };
+  for (const t of ["created", "started", "fold_started", "fold_resumed", "fold_finished", "finalizing", "published", "succeeded", "failed", "cancelled", "paused"]) {
+    handlers[`training_job.${t}`] = (e) => {
+      const seen = events.has(e.seq);
+      addEvent(e);
+      if (seen) return;
+      if (t === "fold_resumed") cards[e.data.fold]?.rewind(e.data.epoch);
+      if (t === "fold_finished") cards[e.data.fold]?.refresh();
+      // The record says what the event means for the rest.
+      refresh();
+      if (["succeeded", "failed", "cancelled"].includes(t)) stop();
+    };
+  }
+  following = follow(`${base}/events`, handlers);
+}
+
+// Between snapshots the whole is reckoned from its folds.
+function tally() {
+  const p = job.progress;
+  p.epochs_done = job.folds.reduce((n, f) => n + f.epoch, 0);
+  p.fraction = Math.max(p.fraction, Math.min(1, p.epochs_done / p.epochs_total));
+  const running = job.folds.filter((f) => f.status === "running" && f.eta_seconds !== null);
+  if (running.length) {
+    const left = job.folds.reduce((n, f) => n + (f.status === "succeeded" ? 0 : f.epochs - f.epoch), 0);
+    const ofRunning = running.reduce((n, f) => n + f.epochs - f.epoch, 0);
+    const seconds = running.reduce((n, f) => n + f.eta_seconds, 0);
+    p.eta_seconds = Math.max(...running.map((f) => f.eta_seconds), ofRunning ? (seconds * left) / ofRunning / running.length : 0);
+  }
+}
+
+/** Asks before what cannot be taken back. fields are put into the question; gives the form's data, or null. */
+function ask(title, text, yes, kind, fields = []) {
+  $("ask-title").textContent = title;
+  $("ask-text").textContent = text;
+  $("ask-yes").textContent = yes;
+  $("ask-yes").className = kind;
+  $("ask-fields").replaceChildren(...fields);
+  const dialog = $("ask");
+  dialog.returnValue = "no";
+  const back = document.activeElement;
+  dialog.showModal();
+  ($("ask-fields").querySelector("input") ?? $("ask-no")).focus();
+  return new Promise((done) => dialog.addEventListener("close", () => {
+    if (back?.isConnected) back.focus();
+    done(dialog.returnValue === "yes" ? new FormData(dialog.querySelector("form")) : null);
+  }, { once: true }));
+}
+
+const others = "BroadcastChannel" in window ? new BroadcastChannel("jobs") : null; // other tabs with this job
+if (others) others.onmessage = (e) => { if (e.data === job.id) refresh(); };
+
+async function move(name, json) {
+  const buttons = [...$("actions").querySelectorAll("button")];
+  for (const b of buttons) b.disabled = true;
+  try {
+    job = await request(`${base}/${name}`, { method: "POST", json });
+    others?.postMessage(job.id);
+    redraw();
+    if (!ended() && !following) listen();
+    return true;
+  } catch (e) {
+    const details = (e.errors ?? []).map((p) => p.detail).join("; ");
+    notice(details ? `${e.message}: ${details}` : e.message, { key: "move" });
+    refresh();
+    return false;
+  } finally {
+    for (const b of buttons) b.disabled = false;
+  }
+}
+
+async function publish() {
+  const to = job.publish ?? {};
+  const field = (id, label, value, hint) => el("div", { class: "field" }, el("label", { for: `publish-${id}` }, label), el("input", { id: `publish-${id}`, name: id, value: value ?? "", autocomplete: "off", "aria-describedby": `publish-${id}-hint` }), el("p", { class: "hint", id: `publish-${id}-hint` }, hint));
+  const answer = await ask("Publish this training", "The training stays as it is; the files are committed once more.", "Publish", "primary", [
+    field("repo", "Repository", to.repo, "owner/name; empty is the server’s own"), field("branch", "Branch", to.branch ?? "main", "From main predictions are made."), field("tag", "Tag", "", "Such as v1.1.0; empty sets none."),
+  ]);
+  if (!answer) return;
+  const body = { branch: answer.get("branch") || "main", tag: answer.get("tag") || null };
+  if (answer.get("repo")) body.repo = answer.get("repo");
+  move("publish", body);
+}
+
+async function remove() {
+  if (!await ask("Delete this job?", "Its record, its checkpoints and its files here are removed. What was published stays on the Hub.", "Delete the job", "danger")) return;
+  stop();
+  try {
+    await request(base, { method: "DELETE" });
+    others?.postMessage(job.id);
+    location.assign("/jobs");
+  } catch (e) {
+    notice(e.message, { key: "move" });
+    refresh();
+  }
+}
+
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+addEventListener("pageshow", (e) => { if (e.persisted) refresh(); });
+
+for (const e of page.events) events.set(e.seq, e);
+$("events").replaceChildren(...[...page.events].reverse().map((x) => eventItem(x, job.kfolds)));
+showTimes($("events"));
+$("warnings").replaceChildren(...job.warnings.map((w) => el("p", { class: "alert warn" }, w.detail)));
+draw();
+say();
+if (!ended()) listen();

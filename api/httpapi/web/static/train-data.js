@@ -1,0 +1,209 @@
+// The data of a training job: the tables to choose from, uploading another, and
+// the properties found in them.
+
+import { $, el, Problem, request, number } from "./app.js";
+
+let datasets = []; // newest first
+const chosen = new Set(); // ids
+let left = null; // properties not to learn, by name; null: those of a job still to be applied
+let changed = () => {};
+
+const plural = (n, one, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
+/** Begins with the tables the page came with; onchange is told of every choice. */
+export function begin(list, onchange) {
+  datasets = list;
+  changed = onchange;
+  left = new Set();
+  $("file").addEventListener("change", () => {
+    const [file] = $("file").files;
+    if (file) upload(file).finally(() => { $("file").value = ""; });
+  });
+  const drop = $("drop");
+  const over = (on) => (e) => { e.preventDefault(); drop.classList.toggle("over", on); };
+  for (const target of [window]) { // a file dropped beside the box must not replace the page
+    target.addEventListener("dragover", over(true));
+    target.addEventListener("dragleave", over(false));
+    target.addEventListener("drop", (e) => {
+      over(false)(e);
+      const file = e.dataTransfer?.files[0];
+      if (file) upload(file);
+    });
+  }
+  $("all").addEventListener("click", () => { left.clear(); draw(); });
+  $("none").addEventListener("click", () => { left = new Set(properties().keys()); draw(); });
+  draw();
+}
+
+/** Chooses the tables and properties of a job. */
+export async function choose(spec) {
+  chosen.clear();
+  const ids = [spec.dataset ?? []].flat();
+  for (const id of ids) {
+    chosen.add(id);
+    if (datasets.some((d) => d.id === id)) continue;
+    const found = await request(`/v1/datasets/${encodeURIComponent(id)}`).catch(() => null);
+    datasets.unshift(found ?? { id, name: id, gone: true, rows: 0, polymers: 0, targets: [], defects: [], warnings: [] });
+  }
+  const wanted = spec.prediction_columns;
+  left = new Set(wanted?.length ? [...properties().keys()].filter((p) => !wanted.includes(p)) : []);
+  draw();
+}
+
+/** Adds the choice to a job. */
+export function put(spec) {
+  const ids = datasets.filter((d) => chosen.has(d.id)).map((d) => d.id);
+  if (ids.length) spec.dataset = ids.length === 1 ? ids[0] : ids;
+  const all = [...properties().keys()];
+  const wanted = all.filter((p) => !left.has(p));
+  if (wanted.length !== all.length) spec.prediction_columns = wanted;
+  return { tables: ids.length, wanted: wanted.length };
+}
+
+/** The choice in words, to compare with later. */
+export const words = () => ({
+  Data: datasets.filter((d) => chosen.has(d.id)).map((d) => d.name).join(", ") || "nothing",
+  Properties: [...properties().keys()].filter((p) => !left.has(p)).join(", ") || "none",
+});
+
+// Properties by name, each with where it is found.
+function properties() {
+  const found = new Map();
+  for (const d of datasets) {
+    if (!chosen.has(d.id)) continue;
+    for (const t of d.targets) found.set(t.name, [...(found.get(t.name) ?? []), { ...t, dataset: d }]);
+  }
+  return found;
+}
+
+function draw() {
+  drawDatasets();
+  drawAbout();
+  drawProperties();
+  changed();
+}
+
+// Redrawing must not take the focus away.
+function replace(host, ...children) {
+  const at = document.activeElement?.id;
+  host.replaceChildren(...children);
+  if (at && document.activeElement?.id !== at) $(at)?.focus();
+}
+
+function drawDatasets() {
+  replace($("dataset-list"), ...datasets.map((d) => {
+    const box = el("input", { type: "checkbox", id: `dataset-${d.id}`, "data-dataset": d.id, onchange: () => {
+      if (box.checked) chosen.add(d.id); else chosen.delete(d.id);
+      draw();
+    } });
+    box.checked = chosen.has(d.id);
+    const facts = d.gone ? "no longer there" : `${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")} · ${d.targets.map((t) => t.name).join(", ") || "no property"}${d.shipped ? " · shipped" : ""}`;
+    return el("label", { class: "check option" }, box, el("span", {}, el("span", { class: "name" }, d.name), el("span", { class: "hint" }, facts)));
+  }));
+  const select = $("holdout-dataset");
+  const now = select.value;
+  select.replaceChildren(...datasets.filter((d) => !d.gone).map((d) => el("option", { value: d.id }, d.name)));
+  if (now) select.value = now;
+}
+
+function drawAbout() {
+  const notes = [];
+  for (const d of datasets) {
+    if (!chosen.has(d.id)) continue;
+    if (d.origin) notes.push(el("p", { class: "hint" }, `${d.name}: ${d.origin.description} `, el("span", { class: "nowrap" }, `Licence: ${d.origin.license}.`)));
+    if (d.defects?.length) {
+      notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: to be settled by the choice of columns and units`),
+        problemTable(d.defects.map((x) => ({ row: x.row || "", column: x.column ?? "", detail: x.reason })))));
+    }
+    if (d.warnings?.length) notes.push(el("details", {}, el("summary", {}, `${d.name}: ${plural(d.warnings.length, "remark")}`), el("ul", {}, ...d.warnings.map((w) => el("li", {}, w.detail)))));
+  }
+  $("about").replaceChildren(...notes);
+}
+
+function drawProperties() {
+  const found = properties();
+  const items = [...found].map(([name, sources]) => {
+    const box = el("input", { type: "checkbox", id: `property-${name}`, "data-property": name, onchange: () => {
+      if (box.checked) left.delete(name); else left.add(name);
+      draw();
+    } });
+    box.checked = !left.has(name);
+    return el("div", { class: "property" },
+      el("label", { class: "check" }, box, el("strong", {}, name), el("span", { class: "muted" }, sources[0].units || "no units")),
+      ...sources.flatMap((s) => [
+        histogram(s, sources[0].units),
+        el("p", { class: "hint" }, `${plural(s.count, "value")}${sources.length > 1 ? ` in ${s.dataset.name}` : ""} · ${number(s.min)} to ${number(s.max)}, median ${number(s.median)}`),
+      ]));
+  });
+  replace($("properties"), ...(items.length ? items : [el("p", { class: "muted" }, chosen.size ? "No property is found in it." : "Choose the data first: what can be learned is shown here.")]));
+  const n = [...found.keys()].filter((p) => !left.has(p)).length;
+  $("chosen").textContent = found.size ? `${n} of ${found.size}` : "";
+  $("all").disabled = n === found.size;
+  $("none").disabled = n === 0;
+}
+
+const svg = (name, attributes) => {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+  return e;
+};
+
+function histogram(target, units) {
+  const { edges, counts } = target.histogram;
+  const most = Math.max(1, ...counts);
+  const at = counts.indexOf(most);
+  const text = counts.length ? `Histogram of ${target.name}: most values, ${most}, from ${number(edges[at])} to ${number(edges[at + 1] ?? edges[at])} ${units}` : `${target.name} has no values`;
+  const s = svg("svg", { viewBox: `0 0 ${Math.max(1, counts.length) * 10} 40`, preserveAspectRatio: "none", class: "histogram", role: "img", "aria-label": text });
+  counts.forEach((n, i) => {
+    const height = n ? Math.max(1, (38 * n) / most) : 0;
+    const bar = svg("rect", { x: i * 10 + 0.5, y: 40 - height, width: 9, height });
+    const title = svg("title", {});
+    title.textContent = `${number(edges[i])} to ${number(edges[i + 1] ?? edges[i])}: ${n}`;
+    bar.append(title);
+    s.append(bar);
+  });
+  return s;
+}
+
+async function upload(file) {
+  $("refused").replaceChildren();
+  $("upload").replaceChildren(el("p", {}, `Checking ${file.name}, down to every polymer…`), el("progress", { "aria-label": `Checking ${file.name}` }));
+  const body = new FormData();
+  body.append("file", file);
+  try {
+    const d = await request("/v1/datasets", { method: "POST", body });
+    datasets = [d, ...datasets.filter((x) => x.id !== d.id)];
+    chosen.clear();
+    chosen.add(d.id);
+    left.clear();
+    $("upload").replaceChildren(el("p", { class: "alert good" }, `${d.name}: ${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")}; found ${d.targets.map((t) => `${t.name} (${t.count})`).join(", ") || "no property"}.`));
+    draw();
+  } catch (e) {
+    $("upload").replaceChildren();
+    const rows = e instanceof Problem ? e.errors.map(located) : [];
+    const n = plural(rows.length, "problem");
+    $("refused").replaceChildren(el("div", { class: "alert bad" },
+      el("p", {}, el("strong", {}, `${file.name} cannot be trained on`), rows.length ? `: ${n}. Mend the file and choose it again.` : `: ${e.message}`),
+      rows.length ? problemTable(rows) : null));
+    $("refused").focus();
+  }
+}
+
+// "/rows/3/Tg" names a row and a column of the file.
+function located({ pointer, detail }) {
+  const [, kind, first, second] = pointer.split("/").map((p) => p.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const row = kind === "rows" ? first : "";
+  const column = kind === "rows" ? second ?? "" : kind === "columns" ? first : "";
+  const place = [row && `row ${row}`, column && `column ${column}`].filter(Boolean).join(", ");
+  return { row, column, detail: place && detail.startsWith(`${place}: `) ? detail.slice(place.length + 2) : detail };
+}
+
+const mostShown = 200;
+
+function problemTable(rows) {
+  const more = rows.length - mostShown;
+  return el("div", { class: "table scroll", tabindex: "0", role: "region", "aria-label": "Problems by row" },
+    el("table", {}, el("thead", {}, el("tr", {}, ...["Row", "Column", "Problem"].map((h) => el("th", { scope: "col" }, h)))),
+      el("tbody", {}, ...rows.slice(0, mostShown).map((r) => el("tr", {}, el("td", { class: "number" }, r.row), el("td", {}, r.column), el("td", {}, r.detail))))),
+    more > 0 ? el("p", { class: "hint" }, `and ${more} more`) : null);
+}

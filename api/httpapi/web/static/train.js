@@ -1,0 +1,158 @@
+// The page for a new job: the form, what it would take, and its start.
+
+import { $, duration, el, money, notice, pageData, Problem, request } from "./app.js";
+import * as data from "./train-data.js";
+import { arrange, fill, read, showChanges, showProblems, showRanges, snapshot } from "./train-form.js";
+
+const page = pageData("page");
+const form = $("train");
+const memory = `train:${page.from?.id ?? ""}`; // what was typed and not started, in this tab
+
+let before = null; // the earlier job's fields, to compare with
+let busy = false;
+let ready = false; // filled, so that what is in the form is what its user wants
+
+function job() {
+  const { spec, problems } = read();
+  const { tables, wanted } = data.put(spec);
+  if (!wanted && tables) problems.push({ pointer: "/prediction_columns", detail: "choose at least one" });
+  return { spec, problems, tables };
+}
+
+function recall() {
+  try { return JSON.parse(sessionStorage.getItem(memory)); } catch { return null; }
+}
+function remember(spec) {
+  const text = JSON.stringify(spec);
+  const kept = recall();
+  // One key for one job, however often it is sent: a double click, or a second
+  // try after the answer was lost, makes no second job.
+  const key = kept && JSON.stringify(kept.spec) === text ? kept.key : [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+  try { sessionStorage.setItem(memory, JSON.stringify({ spec, key })); } catch { /* the key is good for this click */ }
+  return key;
+}
+
+// What changes is looked at once it rests.
+let timer, asked;
+function changed() {
+  if (!ready) return;
+  arrange();
+  showRanges();
+  const { spec } = job();
+  remember(spec);
+  if (before) compare();
+  clearTimeout(timer);
+  timer = setTimeout(estimate, 400);
+}
+
+function compare() {
+  const lines = showChanges(before.fields);
+  const now = data.words();
+  for (const [what, was] of Object.entries(before.words)) if (now[what] !== was) lines.unshift(`${what}: ${was} → ${now[what]}`);
+  $("changes").replaceChildren(el("h3", {}, lines.length ? "Different from the earlier job" : "As the earlier job"),
+    lines.length ? el("ul", { class: "plain" }, ...lines.map((l) => el("li", {}, l))) : "");
+}
+
+async function estimate() {
+  asked?.abort();
+  const { spec, problems, tables } = job();
+  queue();
+  if (!tables) {
+    show({}, problems);
+    $("e-how").textContent = "Choose the data, and this says what training takes.";
+    return;
+  }
+  const mine = asked = new AbortController();
+  $("estimate").setAttribute("aria-busy", "true");
+  try {
+    show(await request("/v1/training-jobs/estimate", { method: "POST", json: spec, signal: mine.signal }), problems);
+  } catch (e) {
+    if (e.name === "AbortError") return;
+    show({}, [...problems, ...(e instanceof Problem && e.errors.length ? e.errors : [{ pointer: "", detail: e.message }])]);
+  } finally {
+    if (asked === mine) $("estimate").removeAttribute("aria-busy");
+  }
+}
+
+function show(e, more = []) {
+  const problems = [...more, ...(e.problems ?? [])];
+  const rows = e.targets?.length ? `${e.rows.toLocaleString()}: ${e.targets.map((t) => `${t.name} ${t.values}`).join(", ")}` : "–";
+  $("e-rows").textContent = rows;
+  $("e-steps").textContent = e.steps ? e.steps.toLocaleString() : "–";
+  const time = e.hours === null || e.hours === undefined ? "–" : `about ${duration(e.hours * 3600)}`;
+  $("e-time").textContent = time;
+  $("e-usd").textContent = page.cost_per_hour ? money(e.usd) : "unknown: the server has no COST_PER_HOUR";
+  $("e-how").textContent = e.ms_per_step ? `${e.ms_per_step} ms a step, ${e.folds_parallel} ${e.folds_parallel === 1 ? "fold" : "folds"} at once, measured on this server.` : "";
+  const items = showProblems(problems);
+  $("problems").replaceChildren(...(items.length ? [el("div", { class: "alert bad" }, el("p", {}, items.length === 1 ? "One thing must be put right:" : `${items.length} things must be put right:`), el("ul", { class: "plain" }, ...items))] : []));
+  const warnings = e.warnings ?? [];
+  $("warnings").replaceChildren(...(warnings.length ? [el("div", { class: "alert warn" }, el("ul", { class: "plain" }, ...warnings.map((w) => el("li", {}, w.detail))))] : []));
+  $("said").textContent = items.length ? `${items.length} to put right` : e.steps ? `Takes ${time}` : "";
+}
+
+/** Says who is at work, and so whether a new job waits. */
+async function queue() {
+  const list = await request("/v1/training-jobs?status=queued,preparing,training&limit=100").then((l) => l.data.reverse()).catch(() => page.active);
+  const n = list.length;
+  $("start").textContent = n ? "Start, after those before it" : "Start training";
+  const [first] = list;
+  $("queued").replaceChildren(...(n ? [el("p", { class: "alert" }, n === 1 ? "A job is running: " : `${n} jobs are running or waiting; the first is `,
+    el("a", { href: `/jobs/${first.id}` }, first.id), ". A new one is queued and begins as workers become free.")] : []));
+}
+
+async function start(event) {
+  event.preventDefault();
+  if (busy) return;
+  const { spec, problems, tables } = job();
+  if (!tables) problems.push({ pointer: "/dataset", detail: "choose a dataset, or upload one" });
+  if (problems.length) {
+    show({}, problems);
+    form.querySelector("[aria-invalid], .problem")?.scrollIntoView({ block: "center" });
+    return;
+  }
+  setBusy(true);
+  try {
+    const made = await request("/v1/training-jobs", { method: "POST", json: spec, headers: { "Idempotency-Key": remember(spec) } });
+    sessionStorage.removeItem(memory);
+    location.assign(`/jobs/${made.id}`);
+  } catch (e) {
+    setBusy(false);
+    if (!(e instanceof Problem)) notice(`${e.message} Press Start again once it does: it will not become two jobs.`, { key: "start" });
+    else {
+      show({}, e.errors.length ? e.errors : [{ pointer: "", detail: e.message }]);
+      (form.querySelector("[aria-invalid]") ?? $("problems")).scrollIntoView({ block: "center" });
+    }
+  }
+}
+
+function setBusy(on) {
+  busy = on;
+  $("start").disabled = on;
+  if (on) $("start").textContent = "Starting…"; else queue();
+}
+
+form.addEventListener("submit", start);
+// An Enter in a field would start hours of work.
+form.addEventListener("keydown", (e) => { if (e.key === "Enter" && e.target.matches("input:not([type=file], [type=checkbox])")) e.preventDefault(); });
+form.addEventListener("input", (e) => { if (e.target.matches("[data-at], [data-group], #holdout, #extras")) changed(); });
+addEventListener("pageshow", (e) => { if (e.persisted) { setBusy(false); changed(); } });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) queue(); });
+
+const kept = recall();
+data.begin(page.datasets, changed);
+fill(page.defaults, page.defaults);
+if (page.from) {
+  const { id, status } = page.from;
+  const old = structuredClone(page.from);
+  await data.choose(old);
+  fill(old, page.defaults);
+  before = { fields: snapshot(), words: data.words() };
+  $("from").replaceChildren("The form is filled as for ", el("a", { href: `/jobs/${id}` }, id), ` (${status}). What you change is marked.`);
+  $("from").hidden = false;
+}
+if (kept) {
+  await data.choose(kept.spec);
+  fill(kept.spec, page.defaults);
+}
+ready = true;
+changed();
