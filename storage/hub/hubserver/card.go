@@ -124,7 +124,8 @@ func (m markdown) render(source []byte, links, images string) (template.HTML, er
 	if err := m.md.Renderer().Render(&b, source, doc); err != nil {
 		return "", fmt.Errorf("hubserver: markdown: %w", err)
 	}
-	clean := scrollable.Replace(m.policy(images).SanitizeReader(&b).String())
+	clean := emptyHead.ReplaceAllString(m.policy(images).SanitizeReader(&b).String(), "")
+	clean = scrollable.Replace(clean)
 	return template.HTML(imageTag.ReplaceAllStringFunc(clean, func(tag string) string {
 		if strings.Contains(tag, " alt=") {
 			return tag
@@ -132,6 +133,9 @@ func (m markdown) render(source []byte, links, images string) (template.HTML, er
 		return strings.TrimSuffix(tag, ">") + ` alt="">` // else its address would be read out
 	})), nil
 }
+
+// emptyHead matches the head that Markdown makes even tables without one have.
+var emptyHead = regexp.MustCompile(`<thead>\s*<tr>(\s*<th[^>]*></th>)+\s*</tr>\s*</thead>`)
 
 // imageTag matches an image in clean HTML, where no attribute holds a ">".
 var imageTag = regexp.MustCompile(`<img [^>]*>`)

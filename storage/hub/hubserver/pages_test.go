@@ -20,6 +20,10 @@ tags: [polymers, <b>]
 
 # Tg
 
+|||
+|-|-|
+|k|v|
+
 [here](#tg) [config](config.json) [deep](a%20b/x.txt) [out](https://example.org/) [up](../../../etc/passwd)
 ![plot](plots/p.png)
 
@@ -133,7 +137,8 @@ func TestPageContent(t *testing.T) {
 		}
 	}
 	if body := call(s, "GET", "/hub/acme/tg", nil).Body.String(); !strings.Contains(body, `<h2 id="card-tg-1">`) || !strings.Contains(body, `href="#card-tg"`) ||
-		strings.Count(body, "<img ") != strings.Count(body, " alt=") || strings.Count(body, "<h1") != 1 {
+		strings.Count(body, "<img ") != strings.Count(body, " alt=") || strings.Count(body, "<h1") != 1 ||
+		strings.Contains(body, "<thead") || !strings.Contains(body, `<div class="table" tabindex="0"><table>`) {
 		t.Errorf("the card's headings and images are not fit for a page: %s", body)
 	}
 	if w := call(s, "GET", "/hub/acme/tg/resolve/main/t.csv?download=true", nil); !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
