@@ -132,7 +132,7 @@ func (c *Client) fetch(ctx context.Context, repo, commit string, e Entry, part s
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return fmt.Errorf("hub: %s: %w: broke off at byte %d of %d", e.Path, ErrUnavailable, w.done, e.Size)
+			return fmt.Errorf("hub: %s: %w: broke off at byte %d of %d: %s", e.Path, ErrUnavailable, w.done, e.Size, c.redact(err.Error()))
 		}
 		if w.done < e.Size {
 			return fmt.Errorf("hub: %s: %w: ended at byte %d of %d", e.Path, ErrUnavailable, w.done, e.Size)

@@ -41,8 +41,14 @@ type Config struct {
 	Token    string // sent as a bearer token to the endpoint and to no other host
 	CacheDir string // where downloads are kept; polyid-trainer/hub in the user's cache directory if empty
 	// Client carries the requests; one without an overall time limit, which
-	// uploads outlast, but with limits on connecting and on the first byte, if nil.
+	// uploads outlast, if nil.
 	Client *http.Client
+	// Stall is how long nothing may come or go before a request counts as failed;
+	// 2 minutes if zero.
+	Stall time.Duration
+	// Patience is how long the Hub is asked what a revision is that the cache has
+	// an answer for; 10 s if zero.
+	Patience time.Duration
 	// Retries is how often a request that may be repeated is repeated after a
 	// network error, 429 or 5xx; 4 if zero, none if negative.
 	Retries int
@@ -59,6 +65,8 @@ type Client struct {
 	http    *http.Client
 	retries int
 	backoff time.Duration
+
+	stall, patience time.Duration
 }
 
 // New checks c and returns a client; it does not connect.
@@ -87,9 +95,13 @@ func New(c Config) (*Client, error) {
 		c.CacheDir = filepath.Join(dir, "polyid-trainer", "hub")
 	}
 	if c.Client == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.ResponseHeaderTimeout = 2 * time.Minute
-		c.Client = &http.Client{Transport: t}
+		c.Client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	}
+	if c.Stall <= 0 {
+		c.Stall = 2 * time.Minute
+	}
+	if c.Patience <= 0 {
+		c.Patience = 10 * time.Second
 	}
 	if c.Retries == 0 {
 		c.Retries = 4
@@ -99,7 +111,7 @@ func New(c Config) (*Client, error) {
 	}
 	return &Client{
 		base: base, token: c.Token, cache: c.CacheDir, http: c.Client,
-		retries: max(c.Retries, 0), backoff: c.Backoff,
+		retries: max(c.Retries, 0), backoff: c.Backoff, stall: c.Stall, patience: c.Patience,
 	}, nil
 }
 

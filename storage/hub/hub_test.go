@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -312,6 +314,58 @@ func TestAway(t *testing.T) {
 	}
 	if _, err := c.Snapshot(t.Context(), "acme/tg", "dev", nil, nil); !errors.Is(err, hub.ErrUnavailable) {
 		t.Fatalf("a revision never seen: %v, want ErrUnavailable", err)
+	}
+}
+
+// TestSlow gives up on a Hub that stops in the middle of something, goes on where
+// it stopped, and answers from the cache while the Hub says nothing at all.
+func TestSlow(t *testing.T) {
+	content := noise(1 << 20)
+	var hang atomic.Pointer[string] // what the address holds of requests that get half of an answer, or none
+	var from atomic.Pointer[string] // the range that was asked for last
+	s := serve(t, hubserver.Config{}, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked := r.Header.Get("Range")
+			from.Store(&asked)
+			part := hang.Load()
+			if part == nil || !strings.Contains(r.URL.Path, *part) {
+				h.ServeHTTP(w, r)
+				return
+			}
+			if strings.Contains(r.URL.Path, "/resolve/") {
+				hang.Store(nil) // once
+				w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+				w.Write(content[:len(content)/2])
+				w.(http.Flusher).Flush()
+			}
+			<-r.Context().Done()
+		})
+	})
+	c, err := hub.New(hub.Config{Endpoint: s.URL + "/hub", CacheDir: t.TempDir(), Retries: 1, Backoff: time.Millisecond, Stall: time.Second, Patience: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, c, "acme/tg")
+	commit := publish(t, c, "acme/tg", "", hub.Bytes("a", content))
+	resolve, api := "/resolve/", "/api/"
+	hang.Store(&resolve)
+	name, err := c.Download(t.Context(), "acme/tg", "main", "a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, content) {
+		t.Fatalf("%d bytes that are not those uploaded, %v", len(got), err)
+	}
+	if got, want := *from.Load(), fmt.Sprintf("bytes=%d-", len(content)/2); got != want {
+		t.Errorf("after the stall it asked for %q, want %q", got, want)
+	}
+	hang.Store(&api)
+	snap, err := c.Snapshot(t.Context(), "acme/tg", "main", nil, nil)
+	if err != nil || !snap.Stale || snap.Commit != commit {
+		t.Fatalf("while the Hub says nothing: %+v, %v", snap, err)
+	}
+	if _, err := c.Refs(t.Context(), "acme/tg"); !errors.Is(err, hub.ErrUnavailable) || !strings.Contains(err.Error(), "nothing came or went for 1s") {
+		t.Errorf("a request that gets no answer: %v", err)
 	}
 }
 

@@ -55,18 +55,22 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	if err != nil {
 		return nil, errors.New("hub: the server named an address that is not a URL")
 	}
-	r, err := http.NewRequestWithContext(ctx, q.method, q.url, nil)
+	watch := newWatch(ctx, c.stall)
+	r, err := http.NewRequestWithContext(watch.ctx, q.method, q.url, nil)
 	if err != nil {
+		watch.end()
 		return nil, fmt.Errorf("hub: %s %s: not a request", q.method, u.Path)
 	}
 	if q.header != nil {
 		r.Header = q.header.Clone()
 	}
 	if q.body != nil {
-		if r.Body, err = q.body(); err != nil {
+		body, err := q.body()
+		if err != nil {
+			watch.end()
 			return nil, err
 		}
-		r.ContentLength = q.size
+		r.Body, r.ContentLength = sent{body, watch}, q.size
 		if q.size == 0 {
 			r.Body.Close()
 			r.Body = http.NoBody
@@ -80,8 +84,12 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
+		err = watch.explain(err)
+		watch.end()
 		return nil, c.transportError(ctx, q.method, u, err)
 	}
+	watch.timer.Stop()
+	resp.Body = answered{resp.Body, watch}
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}

@@ -68,14 +68,19 @@ func (c *Client) resolve(ctx context.Context, repo, revision string) (*Snapshot,
 			return s, nil
 		}
 	}
-	m, err := c.Model(ctx, repo, revision)
+	asking := ctx
+	last, e := c.recall(repo, c.lastCommit(repo, revision))
+	if e == nil { // a Hub that is slow does not keep back what is here
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, c.patience)
+		defer cancel()
+	}
+	m, err := c.Model(asking, repo, revision)
+	if e == nil && ctx.Err() == nil && (errors.Is(err, ErrUnavailable) || err != nil && asking.Err() != nil) {
+		last.Stale = true
+		return last, nil
+	}
 	if err != nil {
-		if errors.Is(err, ErrUnavailable) {
-			if s, e := c.recall(repo, c.lastCommit(repo, revision)); e == nil {
-				s.Stale = true
-				return s, nil
-			}
-		}
 		return nil, err
 	}
 	s, err := c.recall(repo, m.Commit)
