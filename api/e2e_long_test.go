@@ -109,7 +109,7 @@ func TestLongLoad(t *testing.T) {
 		return running == 2
 	})
 
-	const trainings, predictions = 200, 2000
+	const trainings, predictions = 200, 10_000
 	post := func(path, body string, times []time.Duration) (id string, _ []time.Duration) {
 		var accepted struct{ ID string }
 		began := time.Now()

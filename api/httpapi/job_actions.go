@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -31,7 +33,14 @@ func (a *TrainingJobs) actions(s *Server, base string, tags []string) {
 		func(j *jobs.Job) error { return j.Cancel(a.now()) })
 	action("pause", "Stop a job where it is", "Its folds are checkpointed. Until the commit to the Hub begins; then 409.", jobs.Pause,
 		func(j *jobs.Job) error { return j.Pause(a.now(), "requested") })
-	action("resume", "Go on where a paused or failed job was left", "", jobs.Continue, (*jobs.Job).Resume)
+	route(s, huma.Operation{
+		OperationID: "resume-training-job", Method: http.MethodPost, Path: base + "/{id}/resume", Tags: tags,
+		Summary:     "Go on where a paused or failed job was left",
+		Description: "A job that has spent its max_cost_usd pauses again, unless the body allows it more.",
+	}, func(ctx context.Context, in *resumeJob) (*jobAnswer, error) { return a.resume(ctx, s, in) })
+	s.documentBody(base+"/{id}/resume", &huma.RequestBody{Content: map[string]*huma.MediaType{
+		"application/json": {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[allowance](), true, "")},
+	}})
 	route(s, huma.Operation{
 		OperationID: "publish-training-job", Method: http.MethodPost, Path: base + "/{id}/publish", Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary:     "Publish a finished training",
@@ -71,6 +80,55 @@ func (a *TrainingJobs) move(ctx context.Context, id string, c jobs.Control, move
 		}
 	}
 	return j, nil
+}
+
+type (
+	resumeJob struct {
+		Exchange
+		JobNamed
+	}
+	allowance struct {
+		MaxUSD *float64 `json:"max_cost_usd,omitempty" doc:"What the job may cost from now on, with what it has cost."`
+	}
+)
+
+// resume lets a job go on, with another budget if the body gives it one.
+func (a *TrainingJobs) resume(ctx context.Context, s *Server, in *resumeJob) (*jobAnswer, error) {
+	body, err := in.body(s.Limits.JSON)
+	if err != nil {
+		return nil, err
+	}
+	var given allowance
+	if len(bytes.TrimSpace(body)) > 0 {
+		if !json.Valid(body) {
+			return nil, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON")
+		}
+		_, problems := readValue("", body, reflect.TypeFor[allowance]())
+		if problems == nil {
+			if err := json.Unmarshal(body, &given); err != nil {
+				return nil, err
+			}
+		}
+		if given.MaxUSD != nil && !(*given.MaxUSD > 0) {
+			problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: fmt.Sprintf("%v is not above 0", *given.MaxUSD)})
+		}
+		if given.MaxUSD != nil && a.CostPerHour == 0 {
+			problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: "cannot be kept: the server has no COST_PER_HOUR to reckon with"})
+		}
+		if problems != nil {
+			return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the job cannot be resumed as asked", Problems: problems}
+		}
+	}
+	j, err := a.move(ctx, in.ID, jobs.Continue, func(j *jobs.Job) error {
+		if given.MaxUSD != nil && (j.State == jobs.Paused || j.State == jobs.Failed) {
+			j.Spec.MaxUSD = *given.MaxUSD
+		}
+		return j.Resume()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.answer(ctx, j, http.StatusOK)
 }
 
 type publishJob struct {

@@ -17,8 +17,8 @@ type Limits struct {
 	Inputs      int     // of a JSON prediction; 1,000
 	TrainingJob int64   // bytes of a training job's JSON, folds and all; 8 MB
 	JSON        int64   // bytes of any other body; 1 MB
-	Rate        float64 // requests a second of one token, or address without one; 200
-	Burst       int     // of them at once; 2,000
+	Rate        float64 // requests a second of one token, or address without one; 500
+	Burst       int     // of them at once; 10,000, a backlog of predictions
 	Logins      float64 // tries to log in a second of one address; 1, 10 at once
 }
 
@@ -29,8 +29,8 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.Inputs, 1000)
 	def(&l.TrainingJob, 8<<20)
 	def(&l.JSON, 1<<20)
-	def(&l.Rate, 200)
-	def(&l.Burst, 2000)
+	def(&l.Rate, 500)
+	def(&l.Burst, 10_000)
 	def(&l.Logins, 1)
 	return l
 }

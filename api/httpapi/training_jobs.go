@@ -194,7 +194,11 @@ func (a *TrainingJobs) list(ctx context.Context, in *jobList) (*listedJobs, erro
 }
 
 // body reads the whole body, which is JSON or at least does not say otherwise.
+// One that is empty is of no kind.
 func (x *Exchange) body(limit int64) ([]byte, error) {
+	if x.echo.Request().ContentLength == 0 {
+		return nil, nil
+	}
 	if kind := x.mediaType(); kind != "" && kind != "application/json" {
 		return nil, newProblem(http.StatusUnsupportedMediaType, MediaType, "the body is application/json")
 	}

@@ -586,6 +586,29 @@ func TestActions(t *testing.T) {
 	}
 }
 
+// A job that has spent its budget goes on with another.
+func TestResumeWithBudget(t *testing.T) {
+	b := newBench(t, func(a *TrainingJobs, _ *Config) { a.CostPerHour = 1 })
+	id := b.job()
+	b.update(id, func(j *jobs.Job) error {
+		j.Spec.MaxUSD = 1
+		return errors.Join(j.Start(noon), j.Train(jobs.Prepared{}, nil), j.Pause(noon, "budget"))
+	})
+	resume := "/v1/training-jobs/" + id + "/resume"
+	for body, at := range map[string]string{`{"max_cost_usd": 0}`: "/max_cost_usd", `{"max_cost_usd": "x"}`: "/max_cost_usd", `{"max_cost": 2}`: "/max_cost"} {
+		if p := b.post(resume, body).problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
+			t.Errorf("%s: %+v, want a problem at %s", body, p.Errors, at)
+		}
+	}
+	b.post(resume, `{`).problem(t, b.url, http.StatusBadRequest, "malformed")
+	for range 2 {
+		resp, body := b.post(resume, `{"max_cost_usd": 2.5}`).send(t, b.url)
+		if v := decode[jobs.View](t, body); resp.StatusCode != http.StatusOK || v.Status != jobs.Training || v.MaxUSD != 2.5 {
+			t.Errorf("resumed: %d %s with %v USD", resp.StatusCode, v.Status, v.MaxUSD)
+		}
+	}
+}
+
 // A job's folds are told after its record has moved, and what it needs is
 // enqueued.
 func TestActionsTell(t *testing.T) {
