@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
 	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
-	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/revision/internal/plot", "featurize", "data"},
+	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},
 	"storage/file":          {"storage"},
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},
@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"jobs/retention":   {"jobs", "storage"},
 
 	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "featurize/structure", "worker/pipeline"},
-	"worker/publish":  {"jobs", "nn/revision", "storage", "storage/hub", "storage/record"},
+	"worker/publish":  {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record"},
 	"worker/webhook":  {"jobs"},
 	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},

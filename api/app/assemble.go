@@ -110,7 +110,29 @@ func (a *App) inference(p *parts) []httpapi.Area {
 	return []httpapi.Area{
 		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, Keys: p.keys, TempDir: scratch},
 		&httpapi.Compat{Predictor: p.predictor, Models: p.models},
-		&httpapi.Models{Serving: p.models, Hub: a.hub, HubURL: a.hubPages(), Default: served, Allow: a.mayPublish},
+		&httpapi.Models{Serving: p.models, Hub: a.hub, HubURL: a.hubPages(), Default: served, Allow: a.mayPublish, Import: a.importer()},
+	}
+}
+
+// importer publishes what PolyID saved, where this process may publish.
+func (a *App) importer() func(context.Context, jobs.Revision, jobs.Destination) (*jobs.Publication, error) {
+	if a.config.Role == RoleInference {
+		return nil
+	}
+	publisher := a.publisher()
+	return func(ctx context.Context, from jobs.Revision, to jobs.Destination) (*jobs.Publication, error) {
+		if !a.mayUse(from.Repo) {
+			return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("nothing of %s may be used here: HUB_ALLOW does not name it", from.Repo)}
+		}
+		return publisher.Import(ctx, from, to, filepath.Join(a.config.DataDir, scratchDir))
+	}
+}
+
+// publisher publishes to where HUB_ALLOW says. Whoever publishes jobs gives it
+// their records.
+func (a *App) publisher() *publish.Publisher {
+	return &publish.Publisher{
+		Bucket: a.patient, Hub: a.hub, Repo: a.config.HubRepo, Allow: a.mayPublish, Server: a.URL(), Worker: worker(), Log: a.log,
 	}
 }
 
@@ -118,14 +140,12 @@ func (a *App) inference(p *parts) []httpapi.Area {
 // process: publications, webhooks, predictions.
 func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 	a.ready["redis"] = func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }
-	publisher := &publish.Publisher{
-		Store: p.store, Queue: p.queue, Bucket: a.patient, Hub: a.hub, Repo: a.config.HubRepo, Allow: a.mayPublish,
-		Server: a.URL(), Worker: worker(), Log: a.log,
-		Published: func(string) {
-			if p.models != nil {
-				p.models.Moved()
-			}
-		},
+	publisher := a.publisher()
+	publisher.Store, publisher.Queue = p.store, p.queue
+	publisher.Published = func(string) {
+		if p.models != nil {
+			p.models.Moved()
+		}
 	}
 	notifier, err := webhook.New(webhook.Config{
 		Store: p.store, Secret: a.secret, AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: p.metrics.Webhook,

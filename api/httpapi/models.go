@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/keras"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage/hub"
 	"polyid-trainer/worker/predict"
@@ -33,6 +35,8 @@ type Models struct {
 	HubURL  string                 // where the Hub's pages are; "" is the public one
 	Default jobs.Revision          // what predicts unless a request says otherwise
 	Allow   func(repo string) bool // which repositories may be changed; nil allows the default's alone
+	// Import publishes what PolyID itself saved; nil where nothing is published.
+	Import func(ctx context.Context, from jobs.Revision, to jobs.Destination) (*jobs.Publication, error)
 
 	about sync.Map // what revisions say of themselves, by repository and commit
 }
@@ -92,6 +96,70 @@ func (a *Models) routes(s *Server) {
 		a.Serving.Moved()
 		logOf(ctx).Info("promoted", "repo", p.Repo, "revision", in.Body.Revision, "to", p.To, "commit", p.Commit, "token", Principal(ctx))
 		return &answer{*p}, nil
+	})
+	if a.Import != nil {
+		a.importing(s, tags)
+	}
+}
+
+// Imported is a revision made of PolyID's own files.
+type Imported struct {
+	Object string `json:"object" enum:"import"`
+	Repo   string `json:"repo"`
+	Branch string `json:"branch"`
+	Tag    string `json:"tag,omitempty"`
+	Commit string `json:"commit"`
+	URL    string `json:"url"`
+}
+
+// Import asks for a revision made of PolyID's own files.
+type Import struct {
+	Repo     string             `json:"repo" minLength:"3" maxLength:"200" doc:"The repository on the Hub that holds what PolyID saved: parameters.pk and a folder for every fold."`
+	Revision string             `json:"revision,omitempty" maxLength:"200" doc:"A branch, tag or commit of it; main if left out."`
+	Publish  *ImportDestination `json:"publish,omitempty" doc:"main of the configured repository if left out."`
+}
+
+// ImportDestination says where an import is published.
+type ImportDestination struct {
+	Repo    string `json:"repo,omitempty" maxLength:"200" doc:"The configured one if left out."`
+	Branch  string `json:"branch,omitempty" maxLength:"200" doc:"main if left out."`
+	Tag     string `json:"tag,omitempty" maxLength:"200" doc:"v1.2.0 or the like; none if left out."`
+	Private *bool  `json:"private,omitempty" doc:"A new repository is private unless this says otherwise; one that is there keeps its own."`
+}
+
+// importing adds the route that imports.
+func (a *Models) importing(s *Server, tags []string) {
+	type request struct{ Body Import }
+	type answer struct{ Body Imported }
+	route(s, huma.Operation{
+		OperationID: "import-model", Method: http.MethodPost, Path: "/v1/models/import", Tags: tags, DefaultStatus: http.StatusCreated,
+		Summary: "Publish an ensemble that PolyID saved",
+		Description: "Reads PolyID's own .h5 and .pk files from a repository, running no code, and publishes them as a revision of this service's kind beside Python's files. " +
+			"Such a repository can also be predicted with as it is. Intervals and the domain of validity are null, since PolyID keeps neither.",
+	}, func(ctx context.Context, in *request) (*answer, error) {
+		from, to := jobs.Revision{Repo: in.Body.Repo, Revision: in.Body.Revision}, jobs.Destination{}
+		if from.Revision == "" {
+			from.Revision = "main"
+		}
+		if p := in.Body.Publish; p != nil {
+			to = jobs.Destination{Repo: p.Repo, Branch: p.Branch, Tag: p.Tag, Private: p.Private}
+		}
+		spec := jobs.Spec{Publish: &to}.WithDefaults()
+		var wrong []jobs.Problem
+		for _, q := range spec.Problems() {
+			if strings.HasPrefix(q.Pointer, "/publish/") {
+				wrong = append(wrong, q)
+			}
+		}
+		if wrong != nil {
+			return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the destination cannot be", Problems: wrong}
+		}
+		p, err := a.Import(ctx, from, to)
+		if err != nil {
+			return nil, err
+		}
+		a.Serving.Moved()
+		return &answer{Imported{"import", p.Repo, p.Branch, p.Tag, p.Commit, p.URL}}, nil
 	})
 }
 
@@ -225,6 +293,23 @@ func (a *Models) read(ctx context.Context, repo, commit string) (*aboutModel, er
 		if err := json.Unmarshal(body, into); err != nil {
 			logOf(ctx).Debug("a file of a revision cannot be read", "repo", repo, "commit", commit, "path", path, "error", err)
 		}
+	}
+	if about.config.Targets != nil {
+		return about, nil
+	}
+	name, err := a.Hub.Download(ctx, repo, commit, keras.Parameters, nil) // PolyID's own
+	if errors.Is(err, hub.ErrEntryNotFound) {
+		return about, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if about.config.Targets, err = keras.Targets(body); err != nil {
+		logOf(ctx).Debug("a file of a revision cannot be read", "repo", repo, "commit", commit, "error", err)
 	}
 	return about, nil
 }

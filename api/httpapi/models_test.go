@@ -1,10 +1,15 @@
 package httpapi
 
 import (
+	"archive/zip"
+	"context"
 	"encoding/json"
+	"io/fs"
 	"net/http"
+	"strings"
 	"testing"
 
+	"polyid-trainer/jobs"
 	"polyid-trainer/storage/hub"
 )
 
@@ -105,4 +110,52 @@ func TestPromote(t *testing.T) {
 		promotion(body).problem(t, in.url, want.status, want.code)
 	}
 	request{path: "/v1/models/promote"}.problem(t, in.url, 405, "method_not_allowed")
+}
+
+// An import goes where it is asked to, and is refused with what is wrong with
+// the destination. What PolyID saved is listed with what it predicts.
+func TestImport(t *testing.T) {
+	in := newInference(t, Config{})
+	var from jobs.Revision
+	var to jobs.Destination
+	url := serve(t, Config{}, &Models{Serving: in.models, Hub: in.hub, Default: in.models.Default,
+		Import: func(_ context.Context, f jobs.Revision, d jobs.Destination) (*jobs.Publication, error) {
+			from, to = f, d
+			return &jobs.Publication{Repo: testRepo, Branch: d.Branch, Tag: d.Tag, Commit: "0123", URL: "http://x"}, nil
+		}}).URL
+	post := func(body string) (int, string) {
+		t.Helper()
+		resp, text := request{method: http.MethodPost, path: "/v1/models/import", body: body, header: map[string]string{"Content-Type": "application/json"}}.send(t, url)
+		return resp.StatusCode, string(text)
+	}
+	status, text := post(`{"repo": "anna/hers", "publish": {"branch": "dev", "tag": "v1.0.0", "private": false}}`)
+	if status != http.StatusCreated || !strings.Contains(text, `"object":"import"`) || !strings.Contains(text, `"commit":"0123"`) {
+		t.Errorf("%d %s", status, text)
+	}
+	if from != (jobs.Revision{Repo: "anna/hers", Revision: "main"}) || to.Branch != "dev" || to.Tag != "v1.0.0" || to.Private == nil || *to.Private {
+		t.Errorf("imports %+v to %+v", from, to)
+	}
+	if status, text := post(`{"repo": "anna/hers", "publish": {"tag": "one", "repo": "x"}}`); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(text, "/publish/tag") || !strings.Contains(text, "/publish/repo") {
+		t.Errorf("of a bad destination: %d %s", status, text)
+	}
+
+	z, err := zip.OpenReader("../../nn/keras/testdata/ensemble.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	parameters, err := fs.ReadFile(z, "parameters.pk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.hub.EnsureRepo(t.Context(), testRepo, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.hub.Commit(t.Context(), testRepo, "main", hub.Commit{Summary: "x", Add: []hub.File{hub.Bytes("parameters.pk", parameters)}}); err != nil {
+		t.Fatal(err)
+	}
+	if models := in.list(); len(models) != 1 || len(models[0].Targets) != 2 || models[0].Targets[1].Name != "Tm" {
+		t.Errorf("what PolyID saved is listed as %+v", models)
+	}
 }

@@ -13,3 +13,6 @@ import _ "embed" // the shim
 //
 //go:embed polyid_0_1_2_4.py
 var Shim string
+
+// ShimPath is where Write puts Shim, below the folder.
+const ShimPath = "polyid_0_1_2_4.py"

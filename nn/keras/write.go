@@ -30,6 +30,7 @@ func Dir(fold int) string { return fmt.Sprintf("model_fold_%d", fold) }
 //	model_fold_0/preprocessor.pk       the tokenizers alone
 //	model_fold_0/scaler.pk             the scaler alone
 //	model_fold_1/…
+//	polyid_0_1_2_4.py                  Shim, for those who have that version
 //
 // The models must predict the same targets; training state in them is left out.
 // A PolyID of version 0.1.2.3 with Keras 2.14 then predicts what they do. Loading
@@ -62,7 +63,7 @@ func Write(models []*checkpoint.Model, o Options, put func(path string, body []b
 	if o.Rows != nil {
 		root.Entries = append(root.Entries, pickle.Entry{Key: "df_input", Value: o.Rows.input()})
 	}
-	if err := putPickle(put, "parameters.pk", root); err != nil {
+	if err := putPickle(put, Parameters, root); err != nil {
 		return err
 	}
 	for i, m := range models {
@@ -74,7 +75,7 @@ func Write(models []*checkpoint.Model, o Options, put func(path string, body []b
 			return fmt.Errorf("fold %d: %w", i, err)
 		}
 	}
-	return nil
+	return put(ShimPath, []byte(Shim))
 }
 
 // writable reports why m cannot be written as one of first's ensemble.

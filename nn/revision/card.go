@@ -9,6 +9,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/keras"
 )
 
 // Place is where a revision is published, for its card.
@@ -74,6 +75,12 @@ func (w *card) summary() {
 		w.Config.Folds, w.Model.Name, list(properties))
 	w.printf("| | |\n|---|---|\n")
 	w.fact("Version", "%s", cmp.Or(w.Tag, "untagged"))
+	if w.Imported != "" {
+		w.fact("Imported", "from %s", w.Imported)
+		w.fact("Trained", "elsewhere: when, on what data and with what scores is not known here")
+		w.printf("\n")
+		return
+	}
 	w.fact("Trained", "%s", w.CreatedAt.UTC().Format("2 January 2006 15:04 UTC"))
 	if w.Job != "" {
 		w.fact("Training job", "`%s`", w.Job)
@@ -158,6 +165,10 @@ func (w *card) training() {
 	n := w.Model
 	w.fact("Network", "%s: %d atom, %d bond and %d molecule features, %d rounds of messages, dropout %g", n.Name, n.AtomFeatures, n.BondFeatures, n.MolFeatures, n.NumMessages, n.Dropout)
 	w.fact("Features", "`%s`, `%s`", w.Features.WithDefaults().Atom, w.Features.WithDefaults().Bond)
+	if w.Imported != "" {
+		w.printf("\n")
+		return
+	}
 	w.fact("Chains", "stated as %s; %s; end groups: %s", notations(w.Chains.Notations), degree(w.Chains), cmp.Or(w.Chains.EndGroups, "not known"))
 	w.fact("Split", "%d folds; what may not be divided: %s", w.Config.Folds, cmp.Or(grouping(w.Data.GroupBy), "not known"))
 	if t := w.Training; t != nil {
@@ -211,6 +222,9 @@ func (w *card) limitations() {
 		}
 		w.printf("\n")
 	}
+	if w.Imported != "" {
+		w.printf("- Nothing was measured here: how far its predictions may be off is not known.\n")
+	}
 	if w.Training != nil {
 		w.printf("- Each network's published weights are those of its best epoch, chosen on the validation rows that also score it. Out-of-fold errors are too small by that choice")
 		if w.Metrics.Holdout != nil {
@@ -241,5 +255,7 @@ func (w *card) usage() {
 		"folder = snapshot_download(%q, revision=%q%s)\nmodel = MultiModel.load_models(folder)\n"+
 		"polymers = pd.DataFrame({\"smiles_polymer\": [\"OC(C)C(=O)\" * 18 + \"O\"]})\nprint(model.make_predictions(polymers))\n```\n\n",
 		w.Repo, w.revision(), endpoint)
+	w.printf("PolyID 0.1.2.4 (Keras 3) looks for `.keras` files, and fails to load even those that it wrote itself. It loads this revision after one more line, before `load_models`:\n\n"+
+		"```python\nexec(open(folder + \"/%s\").read())\n```\n\n", keras.ShimPath)
 	w.printf("The `.h5` and `.pk` files are for PolyID alone. Load pickles only from people you trust; `model.safetensors` and the JSON files run no code.\n")
 }

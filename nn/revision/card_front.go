@@ -18,10 +18,10 @@ type front struct {
 	Library     string   `yaml:"library_name"`
 	Pipeline    string   `yaml:"pipeline_tag"`
 	Tags        []string `yaml:"tags"`
-	Datasets    []string `yaml:"datasets"`
-	Metrics     []string `yaml:"metrics"`
+	Datasets    []string `yaml:"datasets,omitempty"`
+	Metrics     []string `yaml:"metrics,omitempty"`
 	Version     string   `yaml:"version,omitempty"`
-	Index       []index  `yaml:"model-index"`
+	Index       []index  `yaml:"model-index,omitempty"`
 }
 
 type index struct {
@@ -79,6 +79,9 @@ func frontMatter(c Config, m Metrics, p Place) (string, error) {
 				f.Index[0].Results = append(f.Index[0].Results, r)
 			}
 		}
+	}
+	if len(f.Index[0].Results) == 0 { // nothing was measured
+		f.Index, f.Metrics = nil, nil
 	}
 	body, err := yaml.Marshal(f)
 	return string(body), err

@@ -89,15 +89,18 @@ func TestCardSaysNoMore(t *testing.T) {
 			t.Errorf("the card says %q", word)
 		}
 	}
-	imported := revision.Config{Targets: c.Targets, Model: c.Model, Folds: 2, Absent: map[string]string{
-		revision.CalibrationPath: "PolyID keeps no residuals", revision.DomainPath: "PolyID keeps no hashes"}}
-	got = card(t, imported, revision.Metrics{}, revision.Place{Repo: "a/b"})
-	for _, word := range []string{"PolyID keeps no residuals", "PolyID keeps no hashes"} {
+	imported, err := revision.Imported(revisiontest.Tiny(t, 2, 1).Models, "files that PolyID saved, in x/y at 0123")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = card(t, imported.Config, imported.Metrics, revision.Place{Repo: "a/b", Python: true})
+	for _, word := range []string{"There are no intervals: the model is imported", "There is no domain of validity: the model is imported", "PolyID saved, in x/y at 0123",
+		"how far its predictions may be off is not known", "license: other", "snapshot_download"} {
 		if !strings.Contains(got, word) {
 			t.Errorf("the card of an imported model does not say %q", word)
 		}
 	}
-	for _, word := range []string{"## Results", "NaN", "best epoch"} {
+	for _, word := range []string{"## Results", "NaN", "best epoch", "model-index", "mae", "Seed", "0001", "Chains", "Cost", " 0 rows", "Hash"} {
 		if strings.Contains(got, word) {
 			t.Errorf("the card of an imported model says %q", word)
 		}

@@ -12,7 +12,9 @@
 //	domain_of_validity.json           the training set's Morgan hashes
 //	model_fold_i/model.safetensors    weights, tokenizers and scaler of fold i
 //
-// Python's files stand beside these; whoever writes them hands them to Write.
+// Python's files stand beside these; whoever writes them hands them to Write. A
+// revision made of Python's files alone, as PolyID saves them, is what Import
+// reads.
 //
 // Open takes no more than it needs to predict (see Wanted), runs no code, and
 // refuses a revision that is not whole or whose parts do not belong together.

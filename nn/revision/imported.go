@@ -3,9 +3,21 @@ package revision
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/keras"
 )
+
+// Import reads an ensemble that PolyID saved, of a directory that holds at least
+// the files that keras.Wanted names. place says where it is from: "a/b at 0123…".
+func Import(dir fs.FS, place string) (*Revision, error) {
+	models, err := keras.Read(dir)
+	if err != nil {
+		return nil, fmt.Errorf("import of PolyID's files: %w", err)
+	}
+	return Imported(models, "files that PolyID saved, in "+place)
+}
 
 // Imported is a revision of models that another program trained and that come
 // with nothing besides. source says what they were read from, for config.json and

@@ -15,6 +15,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/keras"
 	"polyid-trainer/nn/train"
 )
 
@@ -59,7 +60,7 @@ func Owns(p string) bool {
 	switch root, _, inside := strings.Cut(p, "/"); {
 	case inside:
 		return strings.HasPrefix(root, "model_") || root == PlotsDir
-	case strings.HasPrefix(p, "model_"), p == "parameters.pk":
+	case strings.HasPrefix(p, "model_"), p == keras.Parameters, p == keras.ShimPath:
 		return true
 	}
 	return slices.Contains([]string{CardPath, ConfigPath, MetricsPath, PredictionsPath, FoldsPath, HistoryPath, CalibrationPath, DomainPath}, p)

@@ -76,7 +76,7 @@ func layoutOf(entries []hub.Entry) layout {
 	switch {
 	case has(revision.ConfigPath):
 	case has(keras.Parameters):
-		l.want, l.open = keras.Wanted, Import
+		l.want, l.open = keras.Wanted, revision.Import
 	default:
 		l.want, l.open = func(string) bool { return false }, func(fs.FS, string) (*revision.Revision, error) { return nil, errNoModel }
 	}
@@ -86,15 +86,6 @@ func layoutOf(entries []hub.Entry) layout {
 		}
 	}
 	return l
-}
-
-// Import reads an ensemble that PolyID saved. name says where it is from.
-func Import(dir fs.FS, name string) (*revision.Revision, error) {
-	models, err := keras.Read(dir)
-	if err != nil {
-		return nil, fmt.Errorf("import of PolyID's files: %w", err)
-	}
-	return revision.Imported(models, "files that PolyID saved, in "+name)
 }
 
 // serveLoaded serves ref by a model that is loaded, where there is one of its

@@ -58,6 +58,11 @@ func (a *attempt) publish(ctx context.Context) (*jobs.Publication, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.deliver(ctx, f, d)
+}
+
+// deliver makes the commit of files and its tag, or finds them made.
+func (a *attempt) deliver(ctx context.Context, f *files, d jobs.Destination) (*jobs.Publication, error) {
 	ctx, leave, err := a.enter(ctx, d.Repo)
 	if err != nil {
 		return nil, err
@@ -140,7 +145,7 @@ func (a *attempt) history(ctx context.Context, repo, branch string, refs *hub.Re
 func (a *attempt) made(history []hub.LogEntry, tag, tagged string) (string, error) {
 	for _, c := range history {
 		message := strings.TrimSpace(c.Message)
-		if tagged == "" && message == stamp(a.job, tag) || c.Commit == tagged && strings.HasPrefix(message, owner(a.job)) {
+		if tagged == "" && message == a.stamp(tag) || c.Commit == tagged && strings.HasPrefix(message, a.owner) {
 			return c.Commit, nil
 		}
 	}
@@ -183,6 +188,9 @@ func (a *attempt) add(ctx context.Context, f *files, d jobs.Destination, branch,
 // committing notes that the commit is under way, and so too late to cancel, or
 // that it was not made.
 func (a *attempt) committing(ctx context.Context, is bool) error {
+	if a.job == nil {
+		return nil
+	}
 	_, err := a.update(ctx, func(j *jobs.Job) error {
 		j.Committing = is
 		return nil

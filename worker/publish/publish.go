@@ -89,6 +89,7 @@ func (p *Publisher) Handle(ctx context.Context, t jobs.Task) error {
 		return err
 	}
 	a.job, a.log = j, p.Log.With("job", j.ID, "attempt", j.Stage.Attempt)
+	a.owns(j)
 	held, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() { a.renew(held, cancel) })
@@ -99,10 +100,12 @@ func (p *Publisher) Handle(ctx context.Context, t jobs.Task) error {
 	return a.settle(ctx, cause, done, err)
 }
 
-// attempt is one claim on the publication of a job.
+// attempt is one claim on the publication of a job, or an import.
 type attempt struct {
 	*Publisher
-	job   *jobs.Job // as it was claimed
+	job   *jobs.Job // as it was claimed; nil of an import
+	owner string    // how the messages of its commits go on after the summary
+	nth   int       // of its owner's publications, from 1
 	token string
 	log   *slog.Logger
 }

@@ -92,7 +92,7 @@ func (a *attempt) commit(f *files, d jobs.Destination, head string, tree []hub.E
 	if err != nil {
 		return hub.Commit{}, err
 	}
-	c := hub.Commit{Summary: summary(f), Description: stamp(a.job, d.Tag), Parent: head,
+	c := hub.Commit{Summary: summary(f), Description: a.stamp(d.Tag), Parent: head,
 		Add: append(f.list[:len(f.list):len(f.list)], hub.Bytes(revision.CardPath, card))}
 	added := map[string]bool{}
 	for _, x := range c.Add {
@@ -113,27 +113,28 @@ func summary(f *files) string {
 	for _, fold := range f.metrics.Folds {
 		epochs = max(epochs, fold.Epochs)
 	}
-	if epochs == 0 { // imported
-		return fmt.Sprintf("Trained models (%d folds)", f.config.Folds)
+	if f.config.Imported != "" {
+		return fmt.Sprintf("Imported models (%d folds)", f.config.Folds)
 	}
 	return fmt.Sprintf("Trained models (%d epochs, %d folds)", epochs, f.config.Folds)
 }
 
 // stamp is the rest of the message, by which a later attempt knows the commit
-// for its own: the job, which of its publications this is, and the version.
-func stamp(j *jobs.Job, tag string) string {
-	n := 1
-	for _, e := range j.Events {
-		if e.Type == jobs.EventPublished {
-			n++
-		}
-	}
-	s := fmt.Sprintf("%sPublication: %d", owner(j), n)
+// for its own: whose it is, which of its owner's publications, and the version.
+func (a *attempt) stamp(tag string) string {
+	s := fmt.Sprintf("%sPublication: %d", a.owner, a.nth)
 	if tag != "" {
 		s += "\nVersion: " + tag
 	}
 	return s
 }
 
-// owner is how the stamps of a job's publications begin.
-func owner(j *jobs.Job) string { return "Training-Job: " + j.ID + "\n" }
+// owns makes the attempt one of a job's publications.
+func (a *attempt) owns(j *jobs.Job) {
+	a.owner, a.nth = "Training-Job: "+j.ID+"\n", 1
+	for _, e := range j.Events {
+		if e.Type == jobs.EventPublished {
+			a.nth++
+		}
+	}
+}
