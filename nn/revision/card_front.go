@@ -65,7 +65,7 @@ func frontMatter(c Config, m Metrics, p Place) (string, error) {
 	if known, ok := licences[strings.ToLower(c.Data.Licence)]; ok {
 		f.License = known // a model made of data inherits its terms
 	} else {
-		f.LicenseName = cmp.Or(c.Data.Licence, "not stated")
+		f.LicenseName = cmp.Or(slug(c.Data.Licence), "not-stated")
 	}
 	if c.Data.Name != "" {
 		f.Datasets = append(f.Datasets, c.Data.Name)
@@ -106,4 +106,13 @@ func resultOf(d Data, name, split string, s Score) (r result, ok bool) {
 		r.Metrics = append(r.Metrics, metric{x.typ, float64(x.value), strings.Join(words, " ")})
 	}
 	return r, len(r.Metrics) > 0
+}
+
+// slug is a name in the letters that the Hub takes.
+func slug(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.'
+	})
+	s := strings.Join(words, "-")
+	return s[:min(len(s), 60)]
 }
