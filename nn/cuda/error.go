@@ -42,9 +42,10 @@ func classify(code int, text string) error {
 		return fmt.Errorf("%w (%s)", ErrOutOfMemory, text)
 	case 214: // ECC_UNCORRECTABLE
 		return fmt.Errorf("%w (%s)", ErrECC, text)
+	case 100: // NO_DEVICE
+		return fmt.Errorf("there is no NVIDIA driver, or no device (%s)", text)
 	case 1, // INVALID_VALUE
 		3,   // NOT_INITIALIZED
-		100, // NO_DEVICE
 		101, // INVALID_DEVICE
 		200, // INVALID_IMAGE
 		209, // NO_BINARY_FOR_GPU

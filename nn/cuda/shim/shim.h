@@ -5,6 +5,7 @@
 // or ends, so what lacks a barrier is found by running the threads of a block
 // in another order: forwards, backwards, or odd before even.
 #pragma once
+#include <map>
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
