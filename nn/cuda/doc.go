@@ -59,63 +59,87 @@
 // # Building
 //
 // Without the tag gpu the package needs no CUDA, has no devices, and says so
-// (ErrNotBuilt). With it, gorgonia.org/cu ends a program at its start on a
-// machine without a driver: that is another binary than the CPU's.
+// (ErrNotBuilt). With it, a program is linked with a libcuda that hands every
+// call on to the driver's where there is one, so the same program starts on a
+// machine without: there DEVICE=cpu and DEVICE=cuda:0,cpu train on the CPU, and
+// DEVICE=cuda:0 is an error.
 //
 //	eval "$(.ci/peers cuda)"
 //	nn/cuda/build.sh go build -tags gpu -o worker/worker ./worker
 //	DEVICE=cuda:0 worker/worker
 //
-// On a machine with a GPU, the suite runs on it with
-//
-//	nn/cuda/build.sh go test -tags gpu ./nn/cuda -run OnDevice -v
+// On a machine with a GPU, on_device.sh does all that remains to be done: the
+// suite on the device, ms a step of 1, 2, 4 and 8 folds, a fold in full.
 //
 // # What has been tried, and what not
 //
-// No GPU was at hand when this was written: nothing here has run on one. What
+// No GPU could be had while this was written: nothing here has run on one. What
 // stands in for it:
 //
 //   - The kernels' source, compiled by the host's C++ compiler with a header that
 //     emulates blocks, threads, shared memory and barriers (shim), run by this
 //     package's own orchestration as a child process: the whole of enginetest,
-//     and nn/cpu on all shipped polymers, forward, backward and ten Adam steps.
+//     and nn/cpu on the 35 distinct polymers of PolyID's table, forward, backward
+//     and ten Adam steps. By default that is a network of 16 features, and one
+//     polymer on the default network; LONG=1 takes all of them on the default
+//     network. The polymers of the second shipped table are not among them.
 //     Threads are run in several orders, which must not change a bit.
 //   - PTX for sm_70, 80, 86 and 90 (gen_ptx.py), compiled by NVRTC and assembled
 //     by ptxas. Newer devices compile sm_90's when it is loaded. It says it is of
 //     the oldest version of PTX that will do, so drivers from CUDA 11.8 on take it.
-//   - The tag gpu, compiled, vetted and linked against a libcuda made of its
-//     header (build.sh).
+//     Its only atomic instruction counts blocks at the barrier, in integers.
+//   - The tag gpu, compiled, vetted and linked without a toolkit (build.sh).
+//   - gpu.go, with gorgonia.org/cu beneath it, on a libcuda.so.1 that runs the
+//     kernels on the host (build.sh --emulated, shim/libcuda.cpp): contexts,
+//     streams, copies, cooperative launches, several folds on two devices, and
+//     the error of every call it makes. It is as strict as its author knew CUDA
+//     to be, which is not CUDA.
 //   - The calls a step makes of a device, and every error of one, on a scripted
 //     driver: a lost device, damaged memory or memory that is too small are
 //     an *Error, which ends the attempt at a fold and not the job.
 //
-// Not known until a device is at hand: whether the barrier's fences are enough
-// in practice (they are what CUDA's own grid barrier does), whether the
-// cooperative grids of several folds do run side by side, and all times.
+// Not known until a device is at hand: whether drivers load the PTX, whether the
+// barrier's fences are enough in practice (they are what CUDA's own grid barrier
+// does), whether the cooperative grids of several folds do run side by side or
+// take turns, and all times. Linking for arm64 has not been tried.
 //
 // # How long a step should take
 //
 // The model, computed from the programs themselves by TestModel, for the default
-// network and the shipped rows at batch 1:
+// network and the shipped rows at batch 1. What a step consists of, and how long
+// each part would take by the data sheets alone:
+//
+//	a step: 1 launch of 215 phases, 1.16 GFLOP, 173 MB
+//	              launch, copies   phases   arithmetic   memory   ms, were each the only one to count
+//	A10G                    0.03     0.65         0.03     0.41
+//	A100                    0.03     0.65         0.06     0.16
+//	H100                    0.03     0.65         0.02     0.07
+//	H200                    0.03     0.65         0.02     0.05
+//
+// The bytes are those of each operation's inputs and outputs, as if no cache kept
+// any from one operation to the next; so barriers, not arithmetic, bound a step of
+// one fold. The step, under these assumptions:
 //
 //   - a phase costs 3 µs: the barrier, the operation's fetch, the first loads;
 //   - a multiprocessor takes 1000 cycles for 32 summed indices of one 32×32 tile,
 //     800 when it has two (bound by shared memory, not by arithmetic), and a
 //     pooling 4000;
-//   - the update moves 24 bytes a parameter at 70 % of the memory's bandwidth;
+//   - the update moves 24 bytes a parameter at 70 % of the memory's bandwidth, and
+//     the second-level cache holds the rest;
 //   - copies and the launch cost 30 µs, which other folds hide;
-//   - several folds share multiprocessors and bandwidth without loss.
+//   - several folds share multiprocessors and bandwidth without loss; in turns, the
+//     last column, they share nothing and run one after the other.
 //
 // The job is 5 folds × 500 epochs × 183 rows, validation included, all folds at
-// once on one device. The estimate this project began with, for PolyID on
-// TensorFlow, was 42 hours on an A10G.
+// once on one device (CONCURRENCY=5). The estimate this project began with, for
+// PolyID on TensorFlow, was 42 hours on an A10G.
 //
-//	              ms a step, 1 fold   5 folds at once, each   limit, any number of folds   hours for the job
-//	A10G                       1.48                    1.72                         0.34                0.05
-//	A100                       1.48                    1.48                         0.21                0.04
-//	H100                       1.22                    1.22                         0.11                0.03
-//	H200                       1.21                    1.21                         0.10                0.03
+//	              ms a step, 1 fold   5 folds at once, each   limit, any number of folds   hours for the job   in turns
+//	A10G                       1.48                    1.72                         0.34                0.05       0.21
+//	A100                       1.48                    1.48                         0.21                0.04       0.21
+//	H100                       1.22                    1.22                         0.11                0.03       0.17
+//	H200                       1.21                    1.21                         0.10                0.03       0.17
 //
 // These are a model's numbers, not measurements: were it off by a factor of
-// five, the job would still take a quarter of an hour.
+// five, the job would still take some 15 minutes side by side, or an hour in turns.
 package cuda
