@@ -83,6 +83,17 @@ func TestPredictPage(t *testing.T) {
 	b.sees("#no-model", "go run ./api quickstart")
 	b.accessible()
 	b.shot("no model")
+	const light = 150 << 10 // bytes
+	total := 0
+	for path, n := range b.weight() {
+		total += n
+		if strings.Contains(path, "openchemlib") {
+			t.Errorf("%s is loaded before anything is drawn", path)
+		}
+	}
+	if total == 0 || total > light {
+		t.Errorf("the page weighs %d bytes without the depicter, want less than %d", total, light)
+	}
 	s.succeeds(s.submit(small(2, "")).ID)
 	b.click("#look-again")
 	b.sees("#model-about", "Trained")

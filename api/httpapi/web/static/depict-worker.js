@@ -36,7 +36,7 @@ function order(smiles) {
 
 function draw(smiles, atoms) {
   const m = Molecule.fromSmiles(smiles, { noCoordinates: true });
-  m.inventCoordinates();
+  m.inventCoordinates({ skipDefaultTemplates: true }); // reading the templates, of cages, takes over a second
   const text = m.toSVG(large, large, "s", depiction);
   const [, size] = /viewBox="([^"]*)"/.exec(text);
   const places = [];

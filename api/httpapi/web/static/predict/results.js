@@ -171,7 +171,7 @@ export function table(items, targets) {
     const what = [name ? el("div", {}, name) : null, el("code", { title: inWords(input) }, inWords(input))];
     if (result.error) {
       body.append(el("tr", {}, el("td", { class: "number" }, String(i + 1)), el("th", { scope: "row" }, ...what),
-        el("td", { colspan: targets.length + 2 }, el("div", { class: "held" }, el("span", { class: "badge bad" }, "no prediction"), wrong(result.error, input)))));
+        el("td", { colspan: targets.length + 2 }, el("div", { class: "narrowed" }, el("span", { class: "badge bad" }, "no prediction"), wrong(result.error, input)))));
       return;
     }
     const held = el("div", { class: "held" });
