@@ -114,6 +114,12 @@ func (r *record) String() string {
 // without the service's settings, and env.
 func start(t *testing.T, program string, env []string, args ...string) *process {
 	t.Helper()
+	return startAs(t, nil, program, env, args...)
+}
+
+// startAs is start with what else the process is to be.
+func startAs(t *testing.T, as *syscall.SysProcAttr, program string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program, args...), out: &record{}, errs: &record{}, done: make(chan struct{})}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
@@ -125,6 +131,7 @@ func start(t *testing.T, program string, env []string, args ...string) *process 
 	}
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.errs
+	p.cmd.SysProcAttr = as
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,11 +192,18 @@ func newService(t *testing.T, env ...string) *service {
 	_, port, _ := net.SplitHostPort(address)
 	s := &service{dir: t.TempDir(), url: "http://" + address}
 	s.env = append([]string{"DATA_DIR=" + s.dir, "PORT=" + port, "CHECKPOINT_SECONDS=0.2", "CONCURRENCY=2"}, env...)
-	if s.client, err = client.New(s.url, ""); err != nil {
-		t.Fatal(err)
-	}
+	s.client = newClient(t, s.url)
 	s.start(t)
 	return s
+}
+
+func newClient(t *testing.T, url string) *client.Client {
+	t.Helper()
+	c, err := client.New(url, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // start starts the process, again if it has ended, and waits until it is ready.
