@@ -26,6 +26,7 @@ import (
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
+	"polyid-trainer/nn/cuda"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -43,7 +44,11 @@ const lease = 4 * time.Second
 // program builds the worker once for all tests.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(scratch, "worker")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	args := []string{"build", "-o", path}
+	if cuda.Built {
+		args = append(args, "-tags=gpu")
+	}
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil

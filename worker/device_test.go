@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,13 +46,15 @@ func TestLostDevicesEndTheWorker(t *testing.T) {
 	}
 }
 
-// Without the tag gpu, a worker trains on the CPU where it may.
+// Where there is no such GPU, or no GPU code in the program, a worker trains on
+// the CPU if it may.
 func TestFallsBackToTheCPU(t *testing.T) {
 	t.Parallel()
-	if cuda.Built {
-		t.Skip("built with GPU support")
+	refused := options{Device: "cuda:99"}
+	if _, _, err := refused.devices(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "cuda:99") {
+		t.Errorf("cuda:99 alone: %v", err)
 	}
-	for device, want := range map[string]int{"cpu": 0, "cuda:0,cpu": 0} {
+	for device, want := range map[string]int{"cpu": 0, "cuda:99,cpu": 0} {
 		o := options{Device: device}
 		set, folds, err := o.devices(slog.New(slog.DiscardHandler))
 		if err != nil {

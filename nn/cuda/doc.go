@@ -92,7 +92,8 @@
 //   - gpu.go, with gorgonia.org/cu beneath it, on a libcuda.so.1 that runs the
 //     kernels on the host (build.sh --emulated, shim/libcuda.cpp): contexts,
 //     streams, copies, cooperative launches, several folds on two devices, and
-//     the error of every call it makes. It is as strict as its author knew CUDA
+//     the error of every call it makes; and the worker on it (worker/gpu_test.go),
+//     with a job on two devices, and a fold that a lost device leaves to a CPU. It is as strict as its author knew CUDA
 //     to be, which is not CUDA.
 //   - The calls a step makes of a device, and every error of one, on a scripted
 //     driver: a lost device, damaged memory or memory that is too small are
