@@ -79,10 +79,11 @@
 //   - The kernels' source, compiled by the host's C++ compiler with a header that
 //     emulates blocks, threads, shared memory and barriers (shim), run by this
 //     package's own orchestration as a child process: the whole of enginetest,
-//     and nn/cpu on the 35 distinct polymers of PolyID's table, forward, backward
-//     and ten Adam steps. By default that is a network of 16 features, and one
-//     polymer on the default network; LONG=1 takes all of them on the default
-//     network. The polymers of the second shipped table are not among them.
+//     and nn/cpu on shipped polymers, forward, backward and ten Adam steps. By
+//     default these are the 35 distinct ones of PolyID's table and 15 of the second
+//     table on a network of 16 features, and one on the default network; LONG=1
+//     takes all 1310 rows of the second table on the former, and the 35 on the
+//     latter.
 //     Threads are run in several orders, which must not change a bit.
 //   - PTX for sm_70, 80, 86 and 90 (gen_ptx.py), compiled by NVRTC and assembled
 //     by ptxas. Newer devices compile sm_90's when it is loaded. It says it is of

@@ -165,16 +165,21 @@ var (
 
 // agree compares on some polymers, smallest first.
 func agree(t *testing.T, d *Device, c nn.Config, noise distance, n, steps int, rate float64) {
-	const allowed = 5 // times as much: float32 on both sides, and chance
-	s := enginetest.ShippedSizes
-	want, got := newEngine(t, cpu.New, c, s), newEngine(t, d.NewEngine, c, s)
 	examples := polymers(t, c)
 	slices.SortFunc(examples, func(a, b nn.Example) int { return a.Plan.Bytes() - b.Plan.Bytes() })
+	agreeOn(t, d, c, enginetest.ShippedSizes, examples[:n], noise, steps, rate)
+}
+
+// agreeOn compares on given polymers.
+func agreeOn(t *testing.T, d *Device, c nn.Config, s nn.Sizes, examples []nn.Example, noise distance, steps int, rate float64) {
+	t.Helper()
+	const allowed = 5 // times as much: float32 on both sides, and chance
+	want, got := newEngine(t, cpu.New, c, s), newEngine(t, d.NewEngine, c, s)
 	var apart distance
-	for _, ex := range examples[:n] {
+	for _, ex := range examples {
 		apart = apart.max(measure(t, got, want, s, ex, steps, rate))
 	}
-	t.Logf("%d polymers, %d steps: %.1e", n, steps, apart)
+	t.Logf("%d polymers, %d steps: %.1e", len(examples), steps, apart)
 	for what, pair := range map[string][2]float64{
 		"predictions": {apart.prediction, noise.prediction},
 		"gradients":   {apart.gradient, noise.gradient},
