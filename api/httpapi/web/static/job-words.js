@@ -28,7 +28,7 @@ export function events(e) {
 
 /** Tables of how far predictions are off, beside always guessing the median. */
 export function metricsTable(metrics) {
-  const table = (scores, caption) => el("div", { class: "table" }, el("table", {}, el("caption", {}, caption),
+  const table = (scores, caption) => el("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption.split(":")[0] }, el("table", {}, el("caption", {}, caption),
     el("thead", {}, el("tr", {}, ...["Property", "MAE", "Baseline MAE", "RMSE", "R²", "Rows", "Polymers"].map((h, i) => el("th", { scope: "col", class: i ? "number" : "" }, h)))),
     el("tbody", {}, ...Object.entries(scores).map(([name, s]) => el("tr", {}, el("th", { scope: "row" }, `${name}${s.units ? `, ${s.units}` : ""}`),
       ...[s.mae, s.baseline_mae, s.rmse, s.r2].map((v) => el("td", { class: "number" }, number(v))), el("td", { class: "number" }, s.n_rows), el("td", { class: "number" }, s.n_polymers))))));
@@ -39,20 +39,31 @@ export function metricsTable(metrics) {
 /** What to do with a published model. */
 export function usage(done, job) {
   const revision = done.tag ?? done.commit;
-  const local = new URL(done.url, location.href).origin === location.origin;
+  const hub = new URL(done.url, location.href);
+  const own = hub.pathname.startsWith("/hub/"); // the Hub inside this server
+  const guarded = Boolean(document.querySelector("form[action='/logout']")); // it asks for tokens
+  const body = { model: { repo: done.repo, revision }, inputs: [{ smiles_repeat_unit: "*OC(C)C(=O)*" }] };
   const curl = `curl -s ${location.origin}/v1/predictions \\
-  -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\
-  -d '${JSON.stringify({ model: { repo: done.repo, revision }, inputs: [{ smiles_repeat_unit: "*OC(C)C(=O)*" }] })}'`;
-  const python = `${local ? `import os\nos.environ["HF_ENDPOINT"] = "${location.origin}/hub"  # before the import below\n` : ""}from huggingface_hub import snapshot_download
+  -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\${guarded ? "\n  -H \"Authorization: Bearer $API_TOKEN\" \\" : ""}
+  -d '${JSON.stringify(body)}'`;
+  const python = `import json, urllib.request
+
+request = urllib.request.Request(
+    "${location.origin}/v1/predictions",
+    json.dumps(${JSON.stringify(body)}).encode(),
+    {"Content-Type": "application/json", "Prefer": "wait=30"${guarded ? ', "Authorization": "Bearer …"' : ""}},
+)
+for result in json.load(urllib.request.urlopen(request))["results"]:
+    print(result)`;
+  const polyid = `${own ? `import os\nos.environ["HF_ENDPOINT"] = "${hub.origin}/hub"  # before the imports below\n` : ""}from huggingface_hub import snapshot_download
 from polyid import MultiModel
 
-folder = snapshot_download("${done.repo}", revision="${revision}")
-model = MultiModel.load_models(folder)`;
+model = MultiModel.load_models(snapshot_download("${done.repo}", revision="${revision}"))`;
   const query = new URLSearchParams({ repo: done.repo, revision });
   const snippet = (id, title, text) => [el("h3", {}, title), el("pre", { id, tabindex: "0" }, text), el("p", {}, el("button", { type: "button", class: "small", "data-copy": id, "aria-label": `Copy the ${title} snippet` }, "Copy"))];
   return [
     el("p", { class: "row" }, el("a", { class: "button primary", href: `/predict?${query}` }, "Predict with it"), el("a", { class: "button", href: done.url }, "Its card on the Hub"), el("a", { class: "button", href: `/?from=${job.id}` }, "Train again")),
-    ...snippet("snippet-curl", "curl", curl), ...snippet("snippet-python", "Python", python),
+    ...snippet("snippet-curl", "curl", curl), ...snippet("snippet-python", "Python", python), ...snippet("snippet-polyid", "PolyID, on a machine of one’s own", polyid),
   ];
 }
 

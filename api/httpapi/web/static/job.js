@@ -57,7 +57,7 @@ const act = (name, label, more = {}) => el("button", { type: "button", id: name,
 const actions = {
   pause: [act("pause", "Pause"), () => !ended() && job.status !== "paused"],
   resume: [act("resume", "Resume", { class: "primary" }), () => job.status === "paused" || job.status === "failed"],
-  publish: [act("publish", job.published ? "Publish again…" : "Publish…", { run: publish }), () => job.status === "succeeded" || (job.status === "failed" && job.metrics)],
+  publish: [act("publish", "Publish…", { run: publish }), () => job.status === "succeeded" || (job.status === "failed" && job.metrics)],
   again: [el("a", { class: "button", id: "again", href: `/?from=${page.job.id}` }, "Train again…"), () => true],
   cancel: [act("cancel", "Cancel…", { class: "danger", run: async () => {
     if (await ask("Cancel this job?", "What its folds have learned so far is not published, and it does not go on. To stop for a while, pause it.", "Cancel the job", "danger")) move("cancel");
@@ -67,6 +67,7 @@ const actions = {
 
 function drawActions() {
   const wanted = Object.values(actions).filter(([, may]) => may()).map(([b]) => b);
+  actions.publish[0].textContent = job.published ? "Publish again…" : "Publish…";
   const bar = $("actions");
   if (wanted.length === bar.children.length && wanted.every((b, i) => bar.children[i] === b)) return;
   const focused = bar.contains(document.activeElement);

@@ -15,10 +15,11 @@ export function begin(list, onchange) {
   datasets = list;
   changed = onchange;
   left = new Set();
-  $("file").addEventListener("change", () => {
+  const take = () => {
     const [file] = $("file").files;
     if (file) upload(file).finally(() => { $("file").value = ""; });
-  });
+  };
+  $("file").addEventListener("change", take);
   const drop = $("drop");
   const over = (on) => (e) => { e.preventDefault(); drop.classList.toggle("over", on); };
   for (const target of [window]) { // a file dropped beside the box must not replace the page
@@ -33,6 +34,7 @@ export function begin(list, onchange) {
   $("all").addEventListener("click", () => { left.clear(); draw(); });
   $("none").addEventListener("click", () => { left = new Set(properties().keys()); draw(); });
   draw();
+  take(); // what was chosen before this script ran
 }
 
 /** Chooses the tables and properties of a job. */

@@ -100,8 +100,7 @@ async function queue() {
     el("a", { href: `/jobs/${first.id}` }, first.id), ". A new one is queued and begins as workers become free.")] : []));
 }
 
-async function start(event) {
-  event.preventDefault();
+async function start() {
   if (busy) return;
   const { spec, problems, tables } = job();
   if (!tables) problems.push({ pointer: "/dataset", detail: "choose a dataset, or upload one" });
@@ -131,9 +130,8 @@ function setBusy(on) {
   if (on) $("start").textContent = "Starting…"; else queue();
 }
 
-form.addEventListener("submit", start);
-// An Enter in a field would start hours of work.
-form.addEventListener("keydown", (e) => { if (e.key === "Enter" && e.target.matches("input:not([type=file], [type=checkbox])")) e.preventDefault(); });
+$("start").addEventListener("click", start);
+form.addEventListener("submit", (e) => e.preventDefault()); // an Enter in a field must not start hours of work
 form.addEventListener("input", (e) => { if (e.target.matches("[data-at], [data-group], #holdout, #extras")) changed(); });
 addEventListener("pageshow", (e) => { if (e.persisted) { setBusy(false); changed(); } });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) queue(); });
