@@ -216,7 +216,10 @@ func (b *tab) fill(selector, text string) {
 // choose puts files into a file input, as the dialog of the system would.
 func (b *tab) choose(selector string, paths ...string) {
 	b.t.Helper()
-	b.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
+	until(b.t, "the files to be chosen", func() bool { // a page that has just come may not have its node yet
+		_, err := ask(b, chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
+		return err == nil
+	})
 }
 
 // press presses keys, one after another: kb.Enter, "a".

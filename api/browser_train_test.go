@@ -105,7 +105,7 @@ func TestTrainByKeyboard(t *testing.T) {
 	b.tabTo(`[data-dataset="stereopolymer_input_nopush"]`)
 	b.press(" ")
 	b.tabTo("#epochs")
-	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(kb.ModifierCtrl)), chromedp.KeyEvent("400"))
+	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(kb.ModifierCtrl)), chromedp.KeyEvent("4000"))
 	b.press(kb.Enter) // starts nothing
 	b.tabTo("#advanced summary")
 	b.press(kb.Enter)
@@ -119,7 +119,7 @@ func TestTrainByKeyboard(t *testing.T) {
 	b.press(kb.Enter)
 	b.is(`location.pathname.startsWith("/jobs/tj_")`)
 	id := s.only()
-	if v := s.job(id); v.Publish != nil || v.Epochs != 400 {
+	if v := s.job(id); v.Publish != nil || v.Epochs != 4000 {
 		t.Fatalf("the job publishes to %v after %d epochs", v.Publish, v.Epochs)
 	}
 	s.trains(id)

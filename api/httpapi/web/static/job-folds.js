@@ -40,7 +40,11 @@ export class FoldCard {
 
   /** One epoch of the stream; what it missed comes with the next history. */
   epoch(f) {
-    if (f.epoch > 0 && f.loss !== null) this.epochs.set(f.epoch, [f.loss, f.val_loss]);
+    if (f.epoch > 0 && f.loss !== null) {
+      const missed = !this.epochs.has(f.epoch - 1) && f.epoch > 1;
+      this.epochs.set(f.epoch, [f.loss, f.val_loss]);
+      if (missed && Date.now() - this.read > 10000) return void this.refresh();
+    }
     this.draw();
   }
 
@@ -53,6 +57,7 @@ export class FoldCard {
   async refresh() {
     if (this.reading) return;
     this.reading = true;
+    this.read = Date.now();
     try {
       const h = await request(`${this.base}/folds/${this.index}/history`);
       for (const e of h.data) this.epochs.set(e.epoch, [e.loss, e.val_loss]);
@@ -74,7 +79,7 @@ export class FoldCard {
       this.chart = chart(this.host, { label, height: 180, data, options: () => ({
         scales: { x: { time: false, range: (u, low, high) => [Math.min(1, low), Math.max(high, 2)] } },
         axes: [axis("epoch", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] }), axis("loss", { size: 52 })],
-        series: [{}, { stroke: colour("accent"), width: 2, points: { show: at.length < 3 } }, { stroke: colour("series-2"), width: 2, dash: [6, 4], points: { show: at.length < 3 } }],
+        series: [{}, { stroke: colour("accent"), width: 2, points: { show: (u) => u.data[0].length < 3 } }, { stroke: colour("series-2"), width: 2, dash: [6, 4], points: { show: (u) => u.data[0].length < 3 } }],
         cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       }) });
       return;

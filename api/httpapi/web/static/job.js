@@ -195,13 +195,17 @@ function ask(title, text, yes, kind, fields = []) {
   $("ask-yes").className = kind;
   $("ask-fields").replaceChildren(...fields);
   const dialog = $("ask");
-  dialog.returnValue = "no";
+  const form = dialog.querySelector("form");
+  let answer = null;
+  const submitted = (e) => { if (e.submitter?.value === "yes") answer = new FormData(form); };
+  form.addEventListener("submit", submitted);
   const back = document.activeElement;
   dialog.showModal();
   ($("ask-fields").querySelector("input") ?? $("ask-no")).focus();
   return new Promise((done) => dialog.addEventListener("close", () => {
+    form.removeEventListener("submit", submitted);
     if (back?.isConnected) back.focus();
-    done(dialog.returnValue === "yes" ? new FormData(dialog.querySelector("form")) : null);
+    done(answer);
   }, { once: true }));
 }
 
