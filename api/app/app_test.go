@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"polyid-trainer/storage/hub"
 )
@@ -44,6 +48,45 @@ func start(t *testing.T, c Config) (a *App, stop func() error) {
 		}
 	})
 	return a, stop
+}
+
+// What a failed upload left on the embedded Hub goes when it is old; what is
+// young may still be committed.
+func TestHubIsCollected(t *testing.T) {
+	dir := t.TempDir()
+	blob := func(first string, age time.Duration) string {
+		oid := first + strings.Repeat("0", 64-len(first))
+		name := filepath.Join(dir, "hub", "lfs", oid[:2], oid[2:4], oid)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte("left"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(name, then, then); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	old, young := blob("aa", collectAge+time.Hour), blob("bb", time.Hour)
+	start(t, Config{DataDir: dir})
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(old); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("the old upload stays")
+		}
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the young one: %v", err)
+	}
 }
 
 func get(t *testing.T, address string) (int, string) {

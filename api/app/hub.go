@@ -15,6 +15,11 @@ import (
 	"polyid-trainer/storage/hub/hubserver"
 )
 
+const (
+	collectEvery = 24 * time.Hour
+	collectAge   = 48 * time.Hour // longer than any upload takes to its commit
+)
+
 // openHub makes the client that this process publishes and loads with, and the
 // Hub itself where that is embedded.
 func (a *App) openHub() ([]httpapi.Area, error) {
@@ -42,6 +47,13 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 		return nil, err
 	}
 	area.Handler = server
+	a.serve("hub", a.every(collectEvery, "collecting the Hub", a.alone, func(ctx context.Context) error {
+		c, err := server.Collect(ctx, collectAge)
+		if c.Files > 0 {
+			a.log.Info("the Hub let go of what nothing leads to", "files", c.Files, "bytes", c.Bytes)
+		}
+		return err
+	}))
 	// It is reached in memory: whatever guards the address from others is not in
 	// the way, and publishing works before the server listens and while it stops.
 	inside := newPipe()
