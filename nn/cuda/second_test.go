@@ -7,6 +7,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/nn"
+	"polyid-trainer/nn/cpu"
 	"polyid-trainer/nn/dataset"
 )
 
@@ -58,10 +59,35 @@ func TestAgreesOnSecondTable(t *testing.T) {
 	agreeOn(t, openShim(t, 256), small, s, examples, smallNoise, 10, 1e-4)
 }
 
-// All of them.
+// All of them. In a few, a hidden unit or a prediction's distance from its target
+// is so near zero that rounding gives it another sign, and ten steps lead
+// elsewhere: between two of the CPU's own paths, avx2 and the generic one, that
+// was so in 4 of the 1310, by losses of up to 1.5e-6 and weights of up to 5.3e-3
+// of the rate. So predictions and gradients are held to what those two paths
+// differed by at most, and what follows from ten steps to how often it was far off.
 func TestLongAgreesOnSecondTable(t *testing.T) {
 	t.Parallel()
 	long(t)
+	most := distance{prediction: 6.4e-7, gradient: 4.9e-6}
+	const allowed, strays = 5, 3 * 4
 	examples, s := second(t, small, 1)
-	agreeOn(t, openShim(t, 1024), small, s, examples, smallNoise, 10, 1e-4)
+	d := openShim(t, 1024)
+	want, got := newEngine(t, cpu.New, small, s), newEngine(t, d.NewEngine, small, s)
+	var apart distance
+	astray := 0
+	for i, ex := range examples {
+		by := measure(t, got, want, s, ex, 10, 1e-4)
+		apart = apart.max(by)
+		if !(by.prediction <= allowed*most.prediction && by.gradient <= allowed*most.gradient) {
+			t.Errorf("row %d: %.1e, more than %d times %.1e", i, by, allowed, most)
+		}
+		if !(by.loss <= allowed*smallNoise.loss && by.weight <= allowed*smallNoise.weight) {
+			t.Logf("row %d: %.1e", i, by)
+			astray++
+		}
+	}
+	t.Logf("%d polymers: %.1e; %d led elsewhere by ten steps", len(examples), apart, astray)
+	if astray > strays {
+		t.Errorf("ten steps led elsewhere in %d polymers, want at most %d", astray, strays)
+	}
 }
