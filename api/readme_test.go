@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,33 +137,9 @@ func TestReadme(t *testing.T) {
 // them.
 func cluster(t *testing.T, script string) {
 	t.Helper()
-	address := freeAddress(t)
-	startRedis(t, redisProgram(t), address)
-	_, port, _ := net.SplitHostPort(freeAddress(t))
-	s := &service{process: &process{t: t}, url: "http://127.0.0.1:" + port, dir: t.TempDir()}
-	s.client = newClient(t, s.url)
-	cmd := shell(t, s, strings.NewReplacer("127.0.0.1:6379", address, "$PWD/var", s.dir).Replace(script))
-	cmd.Env = append(os.Environ(), "PORT="+port, "DATA_DIR="+s.dir)
-	out := &record{}
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s wrote\n%s", script, out)
-		}
-	})
-	until(t, "the api to be ready", func() bool {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	})
-	s.succeeds(s.submit(small(1, "")).ID)
+	s, redis := onRedis(t)
+	s.script(shell(t, s, strings.NewReplacer("127.0.0.1:6379", redis, "$PWD/var", s.dir).Replace(script)))
+	s.trainsOne()
 }
 
 // TestReadmePython loads what was published as the README says.
