@@ -31,7 +31,7 @@ type Estimate struct {
 	USD      *float64       `json:"usd" doc:"At COST_PER_HOUR."`
 	Warnings []jobs.Warning `json:"warnings" nullable:"false"`
 	Problems []jobs.Problem `json:"problems" nullable:"false" doc:"What the job would be refused for."`
-	Spec     *jobs.Spec     `json:"spec" doc:"The job in full, with every default."`
+	Spec     *jobs.Spec     `json:"spec" doc:"The job in full, with every default; null if there are problems."`
 }
 
 type (
@@ -49,7 +49,10 @@ func (a *TrainingJobs) estimate(ctx context.Context, body []byte) (*estimated, e
 	if err != nil {
 		return nil, err
 	}
-	e := Estimate{Object: "estimate", Targets: []jobs.Target{}, Folds: []jobs.Size{}, Warnings: p.warnings, Problems: p.problems, Spec: &p.spec}
+	e := Estimate{Object: "estimate", Targets: []jobs.Target{}, Folds: []jobs.Size{}, Warnings: p.warnings, Problems: p.problems}
+	if len(p.problems) == 0 {
+		e.Spec = &p.spec
+	}
 	if e.Warnings == nil {
 		e.Warnings = []jobs.Warning{}
 	}
