@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "featurize/structure", "worker/pipeline"},
 	"worker/publish":  {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record"},
 	"worker/webhook":  {"jobs"},
-	"worker/predict":  {"jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
+	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "worker/publish", "worker/webhook", "worker/runner"},
@@ -69,7 +69,7 @@ var allowed = map[string][]string{
 	"api/datasets":    {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/estimate":    {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
 	"api/httpapi/web": {},
-	"api/httpapi":     {"api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
+	"api/httpapi":     {"featurize", "nn/keras", "api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 
 	"nn/revision/internal/plot": {},
 	"nn/keras/internal/hdf5":    {},
