@@ -140,6 +140,24 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// at carries out actions on elements, anew where the page put another element in
+// the place of one that was found a moment before.
+func (b *tab) at(selector string, actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	until(b.t, "what is done at "+selector, func() bool {
+		for _, a := range actions {
+			_, err := ask(b, a)
+			if err != nil && strings.Contains(err.Error(), "node with given id") {
+				return false
+			}
+			if err != nil {
+				b.t.Fatalf("in the browser, at %s: %v", selector, err)
+			}
+		}
+		return true
+	})
+}
+
 // visit goes to an address and waits until its scripts ran.
 func (b *tab) visit(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
 
@@ -203,13 +221,13 @@ func (b *tab) text(selector string) string {
 // click moves the mouse to the visible element and presses its button.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	b.at(selector, chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
 // fill replaces the text of a field.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.Focus(chromedp.CSS(selector)), chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%s).select()", quote(selector))),
+	b.at(selector, chromedp.Focus(chromedp.CSS(selector)), chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%s).select()", quote(selector))),
 		chromedp.KeyEvent(kb.Delete), chromedp.KeyEvent(text))
 }
 

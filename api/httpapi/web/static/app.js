@@ -59,9 +59,11 @@ export function showTimes(within = document) {
 }
 showTimes();
 
-/** A notice at the top of the page; key replaces the one before it. Returns what takes it away. */
+/** A notice at the top of the page; it replaces the one with its key, unless that says the same. Returns what takes it away. */
 export function notice(text, { kind = "bad", key = text, action = null } = {}) {
-  for (const old of $("notices").children) if (old.dataset.key === key) old.remove();
+  const old = [...$("notices").children].find((n) => n.dataset.key === key);
+  if (old?.firstElementChild.textContent === text) return () => old.remove();
+  old?.remove();
   const close = el("button", { type: "button", class: "quiet small", "aria-label": "Close", onclick: () => box.remove() }, "✕");
   const box = el("div", { class: `alert ${kind}`, "data-key": key }, el("span", {}, text), el("span", { class: "row" }, action, close));
   $("notices").append(box);
