@@ -169,10 +169,14 @@ func TestHandleCSV(t *testing.T) {
 func TestHandleProgress(t *testing.T) {
 	q := newQueued(t)
 	q.publish(1)
-	id := q.ask(predictions.JSON, asked)
+	one := func(unit string) string { return `{"smiles_repeat_unit": "` + unit + `"}` }
+	id := q.ask(predictions.JSON, `{"inputs": [`+strings.Join([]string{
+		one(lactide), one("*C"), one(lactide), one(lactide), // together: one graph, and one that is none
+		one(styrene), one(styrene),
+	}, ", ")+`]}`)
 	reached, release := make(chan struct{}), make(chan struct{})
 	q.before = func(run int64) {
-		if run == 3 { // the first input took two, one for each fold; the second fails
+		if run == 3 { // the first four took two, one for each fold
 			close(reached)
 			<-release
 		}
@@ -182,9 +186,13 @@ func TestHandleProgress(t *testing.T) {
 	c.After = func(time.Duration) <-chan time.Time { return tick }
 	done := make(chan error, 1)
 	go func() { done <- q.handle(c, id) }()
-	<-reached
+	select {
+	case <-reached:
+	case err := <-done:
+		t.Fatalf("it ended at once: %v", err)
+	}
 	for p := q.record(id); p.Counts.OK == 0 || p.Counts.Failed == 0; p = q.record(id) {
-		if p.Status != predictions.Running || p.Counts.OK > 1 {
+		if p.Status != predictions.Running || p.Counts.OK > 3 {
 			t.Fatalf("held up, it is %s with %+v", p.Status, p.Counts)
 		}
 		select {
@@ -197,7 +205,7 @@ func TestHandleProgress(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if p := q.record(id); p.Counts != (predictions.Counts{Total: 3, OK: 2, Failed: 1}) {
+	if p := q.record(id); p.Counts != (predictions.Counts{Total: 6, OK: 5, Failed: 1}) {
 		t.Errorf("at the end it counts %+v", p.Counts)
 	}
 }
