@@ -136,24 +136,9 @@ func matches(v jobs.View, query string) bool {
 
 func lineOfJob(v jobs.View) jobLine {
 	return jobLine{
-		View: v, Look: stateLook(v.Status), Percent: 100 * v.Progress.Fraction,
+		View: v, Look: badge(v.Status), Percent: 100 * v.Progress.Fraction,
 		Live: !v.Status.Ended() && v.Status != jobs.Paused, Again: v.Status == jobs.Failed || v.Status == jobs.Paused,
 	}
-}
-
-// stateLook is the class of a status' badge.
-func stateLook(s jobs.State) string {
-	switch s {
-	case jobs.Succeeded:
-		return "good"
-	case jobs.Failed:
-		return "bad"
-	case jobs.Paused:
-		return "warn"
-	case jobs.Cancelled, jobs.Queued:
-		return ""
-	}
-	return "busy"
 }
 
 // query is a query string of the parameters that have a value.

@@ -110,9 +110,6 @@ func (p *Pages) Draw(page Page) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Asset is the path of a static file, for as long as this program runs.
-func (p *Pages) Asset(name string) string { return p.prefix + name }
-
 // AssetsPath is the prefix under which ServeHTTP answers.
 func (*Pages) AssetsPath() string { return assetsPath }
 

@@ -83,7 +83,7 @@ func TestAssets(t *testing.T) {
 		status int
 		cache  string
 	}{
-		p.Asset("app.css"):               {200, "public, max-age=31536000, immutable"},
+		p.prefix + "app.css":             {200, "public, max-age=31536000, immutable"},
 		"/static/0123456789ab/app.css":   {200, "no-store"},
 		"/static/0123456789ab/none.css":  {404, ""},
 		"/static/0123456789ab/../web.go": {404, ""},

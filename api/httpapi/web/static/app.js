@@ -153,6 +153,14 @@ export function number(v, digits = 3) {
   return String(Number(v.toPrecision(digits)));
 }
 
+const kinds = { succeeded: "good", failed: "bad", paused: "warn", preparing: "busy", training: "busy", finalizing: "busy", publishing: "busy" };
+
+/** Shows a job's status in the badge that is an element. */
+export function showStatus(badge, status) {
+  badge.textContent = status;
+  badge.className = `badge ${kinds[status] ?? ""}`;
+}
+
 export const money = (usd) => (usd === null || usd === undefined ? "–" : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(0)}`);
 
 /** Copies the text of the element a button names by data-copy. */

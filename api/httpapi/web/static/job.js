@@ -1,6 +1,6 @@
 // The page of one job: as it stands, and as it goes on.
 
-import { $, duration, el, follow, money, notice, number, pageData, request, showTimes } from "./app.js";
+import { $, duration, el, follow, money, notice, number, pageData, request, showStatus, showTimes } from "./app.js";
 import { FoldCard } from "./job-folds.js";
 import { Parity } from "./job-parity.js";
 import { events as eventItem, metricsTable, usage } from "./job-words.js";
@@ -13,11 +13,9 @@ const cards = []; // by fold
 const parity = new Parity(base);
 
 const ended = () => ["succeeded", "failed", "cancelled"].includes(job.status);
-const kinds = { succeeded: "good", failed: "bad", paused: "warn", preparing: "busy", training: "busy", finalizing: "busy", publishing: "busy" };
 
 function draw() {
-  $("status").textContent = job.status;
-  $("status").className = `badge ${kinds[job.status] ?? ""}`;
+  showStatus($("status"), job.status);
   const p = job.progress;
   $("bar").value = p.fraction;
   $("progress").textContent = [`${Math.floor(p.fraction * 100)} %`, `${p.epochs_done} of ${p.epochs_total} epochs`,

@@ -1,16 +1,13 @@
 // The list of jobs: lines of running ones are kept up to date, and jobs that
 // stand still can be taken up again.
-import { request, Problem, notice, duration } from "./app.js";
+import { request, Problem, notice, duration, showStatus } from "./app.js";
 
-const looks = { succeeded: "good", failed: "bad", paused: "warn", cancelled: "", queued: "" };
 const every = 4000; // ms
 
 function field(row, name) { return row.querySelector(`[data-field="${name}"]`); }
 
 function show(row, job) {
-  const badge = field(row, "status");
-  badge.textContent = job.status;
-  badge.className = `badge ${looks[job.status] ?? "busy"}`;
+  showStatus(field(row, "status"), job.status);
   field(row, "bar").value = 100 * job.progress.fraction;
   const { epochs_done: done, epochs_total: total, eta_seconds: eta } = job.progress;
   field(row, "progress").textContent = `${done} of ${total} epochs${eta === null ? "" : ` · ${duration(eta)} left`}`;
