@@ -142,7 +142,7 @@ func (c *QuickstartCmd) tour(ctx context.Context, address string, std *streams) 
 	}
 	fmt.Fprintf(std.out, `
   the model        %s
-  the job          %s/v1/training-jobs/%s
+  the job          %s/jobs/%s
   the interface    %s/docs
   the queues       %s/queues
 
