@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,16 @@ func serve(t *testing.T, h http.HandlerFunc) *Client {
 	}
 	c.After = atOnce
 	return c
+}
+
+// inTurn is h for one request at a time: what it counts is its own.
+func inTurn(h http.HandlerFunc) http.HandlerFunc {
+	var mu sync.Mutex
+	return func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		h(w, r)
+	}
 }
 
 func view(t *testing.T, state jobs.State, epoch int) []byte {
@@ -65,7 +76,7 @@ func TestSubmit(t *testing.T) {
 	t.Parallel()
 	var keys []string
 	answer := view(t, jobs.Queued, 0)
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	c := serve(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if r.Method != "POST" || r.URL.Path != "/v1/training-jobs" || string(body) != `{"dataset":"x"}` ||
 			r.Header.Get("Authorization") != "Bearer tok" || r.Header.Get("Content-Type") != "application/json" {
@@ -82,7 +93,7 @@ func TestSubmit(t *testing.T) {
 			w.WriteHeader(http.StatusAccepted)
 			w.Write(answer)
 		}
-	})
+	}))
 	v, err := c.Submit(t.Context(), []byte(`{"dataset":"x"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -99,13 +110,13 @@ func TestSubmit(t *testing.T) {
 func TestProblem(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	c := serve(t, inTurn(func(w http.ResponseWriter, _ *http.Request) {
 		calls++
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		fmt.Fprint(w, `{"status":422,"title":"Unprocessable","detail":"the job cannot be","code":"invalid","errors":[
 			{"pointer":"/kfolds","detail":"1 is not between 2 and 20"},{"pointer":"/epochs","detail":"0"}]}`)
-	})
+	}))
 	_, err := c.Submit(t.Context(), nil)
 	var p *Problem
 	if !errors.As(err, &p) || p.Status != 422 || len(p.Errors) != 2 {
@@ -152,9 +163,12 @@ func TestAway(t *testing.T) {
 // is read until it has ended.
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	var connections []string // Last-Event-ID of each
-	var step = make(chan int, 100)
-	reads := 0
+	var (
+		mu          sync.Mutex
+		connections []string // Last-Event-ID of each
+		reads       int
+	)
+	step := make(chan int, 100)
 	states := [][]byte{view(t, jobs.Queued, 0), view(t, jobs.Training, 1), view(t, jobs.Training, 2), view(t, jobs.Succeeded, 3)}
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer tok" {
@@ -162,6 +176,8 @@ func TestFollow(t *testing.T) {
 		}
 		switch r.URL.Path {
 		case "/v1/training-jobs/tj_1":
+			mu.Lock()
+			defer mu.Unlock()
 			w.Write(states[min(reads, len(states)-1)])
 			reads++
 			step <- reads
@@ -169,14 +185,16 @@ func TestFollow(t *testing.T) {
 			if r.Header.Get("Accept") != "text/event-stream" {
 				t.Errorf("events are asked for as %s", r.Header.Get("Accept"))
 			}
+			mu.Lock()
 			connections = append(connections, r.Header.Get("Last-Event-ID"))
-			switch len(connections) {
-			case 2:
+			connection := len(connections)
+			mu.Unlock()
+			if connection == 2 {
 				w.WriteHeader(http.StatusBadGateway) // restarting
 				return
 			}
 			w.Header().Set("Content-Type", "text/event-stream")
-			fmt.Fprintf(w, ": hello\n\nid: %d\nevent: training_job.created\ndata: {}\n\nevent: training_job.epoch\ndata: {}\n\n", len(connections))
+			fmt.Fprintf(w, ": hello\n\nid: %d\nevent: training_job.created\ndata: {}\n\nevent: training_job.epoch\ndata: {}\n\n", connection)
 			w.(http.Flusher).Flush()
 			select {
 			case <-step: // the job was read
@@ -197,6 +215,8 @@ func TestFollow(t *testing.T) {
 	if len(seen) != 4 || seen[3] != jobs.Succeeded {
 		t.Errorf("saw %v", seen)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(connections) < 3 || connections[0] != "" || connections[1] != "1" || connections[2] != "1" {
 		t.Errorf("asked for events after %q, want \"\", 1, 1", connections)
 	}
@@ -233,7 +253,7 @@ func TestFollowEndsWithContext(t *testing.T) {
 func TestPredictCSV(t *testing.T) {
 	t.Parallel()
 	gets := 0
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	c := serve(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == "POST":
 			body, _ := io.ReadAll(r.Body)
@@ -248,7 +268,7 @@ func TestPredictCSV(t *testing.T) {
 			gets++
 			fmt.Fprintf(w, `{"id":"pj_1","status":"%s","counts":{"total":1,"ok":1}}`, []string{"running", "succeeded"}[min(gets-1, 1)])
 		}
-	})
+	}))
 	var out bytes.Buffer
 	var progress []string
 	p, err := c.PredictCSV(t.Context(), []byte("smiles_polymer\nCC\n"), Model{Revision: "v1.0.0"}, &out, func(p *Prediction) { progress = append(progress, p.Status) })
