@@ -288,7 +288,7 @@ func benchPredict(ctx context.Context, c nn.Config, fold *dataset.Fold, table *d
 					plans = append(plans, cache.Plan(g))
 				}
 				start := time.Now()
-				if _, err := e.PredictAll(plans); err != nil {
+				if _, err := e.PredictAll(plans, nil); err != nil {
 					return err
 				}
 				forward[core] += time.Since(start)

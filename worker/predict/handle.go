@@ -157,7 +157,7 @@ func (w *work) predict(ctx context.Context) error {
 	defer out.close()
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
-	err = w.run(ctx, model, max(1, w.Workers/2), in.n, in.polymer(model), func(i int, r Result) error {
+	err = run(ctx, model, cap(w.queued), w.enterQueued, in.n, in.polymer(model), func(i int, r Result) error {
 		w.add(r)
 		if in.aggregate != nil {
 			results = append(results, r)

@@ -100,7 +100,8 @@ func (m *Model) end(users int, retire bool) {
 }
 
 // chains answers for finished chains, in their order. Those that it does not know
-// yet go through the ensemble together, in a turn by enter.
+// yet go through the ensemble together; what is computed for them takes turns by
+// enter.
 func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
 	answers := make([]*answer, len(smiles))
 	var unknown []int
@@ -114,12 +115,13 @@ func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
 	if len(unknown) == 0 {
 		return answers
 	}
-	defer enter()()
 	graphs := make([]*featurize.Graph, len(unknown))
+	leave := enter()
 	for at, i := range unknown {
 		answers[i], graphs[at] = m.read(smiles[i])
 	}
-	predictions := m.predictions(graphs)
+	leave()
+	predictions := m.predictions(graphs, enter)
 	for at, i := range unknown {
 		a := answers[i]
 		if p := predictions[at]; p != nil {
@@ -173,7 +175,7 @@ func (m *Model) read(smiles string) (*answer, *featurize.Graph) {
 
 // predictions predicts graphs, each once for all chains that have it, whoever
 // asks; nil stays nil. Some may still be under way by another goroutine.
-func (m *Model) predictions(graphs []*featurize.Graph) []*prediction {
+func (m *Model) predictions(graphs []*featurize.Graph, enter func() (leave func())) []*prediction {
 	all := make([]*prediction, len(graphs))
 	var mine []*prediction
 	var plans []*plan.Plan
@@ -193,19 +195,21 @@ func (m *Model) predictions(graphs []*featurize.Graph) []*prediction {
 		}
 		all[i] = p
 	}
-	m.run(mine, plans)
+	m.run(mine, plans, enter)
 	return all
 }
 
 // run runs the ensemble. Where it fails on all together, it tries each alone, so
 // that one that cannot be predicted costs no other its answer.
-func (m *Model) run(predictions []*prediction, plans []*plan.Plan) {
-	out, err := m.ensemble.PredictAll(plans)
+func (m *Model) run(predictions []*prediction, plans []*plan.Plan, enter func() (leave func())) {
+	out, err := m.ensemble.PredictAll(plans, enter)
 	for i, p := range predictions {
 		if err == nil {
 			p.Prediction = out[i]
+		} else if one, err := m.ensemble.PredictAll(plans[i:i+1], enter); err != nil {
+			p.err = err
 		} else {
-			p.Prediction, p.err = m.ensemble.Predict(plans[i])
+			p.Prediction = one[0]
 		}
 		close(p.done)
 	}

@@ -21,7 +21,7 @@ type Config struct {
 	Worker string             // "host:pid", as records show it
 	Log    *slog.Logger
 
-	// Chains computed at once, over all requests; 0 is one per core. Queued
+	// Folds computed at once, over all requests; 0 is one per core. Queued
 	// predictions use half of that, so that trainings beside them go on.
 	Workers int
 	// Observe hears of every request that was answered; nil for nobody.
@@ -35,7 +35,23 @@ type Config struct {
 // Predictor answers predictions. It is safe for concurrent use.
 type Predictor struct {
 	Config
-	slots chan struct{}
+	all, queued turns
+}
+
+// turns are what so many may have at a time.
+type turns chan struct{}
+
+// enter waits for a turn.
+func (t turns) enter() (leave func()) {
+	t <- struct{}{}
+	return func() { <-t }
+}
+
+// enterQueued waits for a turn of the queued predictions', and of all.
+func (p *Predictor) enterQueued() (leave func()) {
+	leaveQueued := p.queued.enter()
+	leaveAll := p.all.enter()
+	return func() { leaveAll(); leaveQueued() }
 }
 
 // New makes a Predictor.
@@ -49,13 +65,7 @@ func New(c Config) *Predictor {
 	if c.After == nil {
 		c.After = time.After
 	}
-	return &Predictor{Config: c, slots: make(chan struct{}, c.Workers)}
-}
-
-// enter waits for a turn to compute.
-func (p *Predictor) enter() (leave func()) {
-	p.slots <- struct{}{}
-	return func() { <-p.slots }
+	return &Predictor{Config: c, all: make(turns, c.Workers), queued: make(turns, max(1, c.Workers/2))}
 }
 
 // Answer predicts at once. Errors are those of [Models.Use].
@@ -68,7 +78,7 @@ func (p *Predictor) Answer(ctx context.Context, q *Request) (*Response, error) {
 	defer done()
 	out := &Response{ID: jobs.NewID(jobs.PredictionPrefix), Object: "prediction", Status: predictions.Succeeded,
 		Model: named(q.Model, model, p.Models.Default), Results: make([]Result, 0, len(q.Inputs))}
-	err = p.run(ctx, model, p.Workers, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
+	err = run(ctx, model, p.Workers+1, p.all.enter, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
 		out.add(r)
 		return nil
 	})
@@ -119,22 +129,23 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 	}
 }
 
-// together is how many polymers a worker takes through an ensemble at once: with
-// more, nothing is gained that a first result should wait for.
+// together is how many polymers go through an ensemble at once: with more,
+// nothing is gained that a first result should wait for.
 const together = 4
 
-// run predicts n polymers with so many workers and hands the results on in their
-// order, from one goroutine. No more than a few are held at a time.
-func (p *Predictor) run(ctx context.Context, m *Model, workers, n int, at func(int) polymer, emit func(int, Result) error) error {
+// run predicts n polymers, so many groups of them at once, and hands the results
+// on in their order, from one goroutine. No more than a few are held at a time.
+// Whatever is computed takes a turn by enter.
+func run(ctx context.Context, m *Model, groups int, enter func() (leave func()), n int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
 		polymers []polymer
 		results  chan []Result
 	}
-	workers = max(1, min(workers, n))
-	size := min(together, (n+workers-1)/workers)
+	groups = max(1, min(groups, n))
+	size := min(together, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
-	order := make(chan chan []Result, 2*workers) // results to come
+	order := make(chan chan []Result, 2*groups) // results to come
 	group.Go(func() error {
 		defer close(todo)
 		defer close(order)
@@ -156,10 +167,10 @@ func (p *Predictor) run(ctx context.Context, m *Model, workers, n int, at func(i
 		}
 		return nil
 	})
-	for range workers {
+	for range groups {
 		group.Go(func() error {
 			for j := range todo {
-				j.results <- m.predict(j.polymers, p.enter)
+				j.results <- m.predict(j.polymers, enter)
 			}
 			return nil
 		})
