@@ -22,7 +22,7 @@ import (
 // s3Server is what the tests of package storage/s3 run against, too.
 const s3Server = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

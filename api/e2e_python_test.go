@@ -21,7 +21,7 @@ import (
 
 // python makes commands of PolyID's Python with huggingface_hub in reach, which
 // is another environment's.
-func python(t *testing.T) func(script string, stdin []byte) []byte {
+func python(t testing.TB) func(script string, stdin []byte) []byte {
 	t.Helper()
 	polyid, hub := os.Getenv("POLYID_PYTHON"), os.Getenv("HUB_PYTHON")
 	if polyid == "" || hub == "" {

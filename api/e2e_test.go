@@ -70,7 +70,7 @@ func long(t *testing.T) {
 const patience = 5 * time.Minute
 
 // until waits for a condition.
-func until(t *testing.T, what string, met func() bool) {
+func until(t testing.TB, what string, met func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -85,7 +85,7 @@ func until(t *testing.T, what string, met func() bool) {
 
 // process is a program that was started.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	out  *record
 	errs *record
@@ -112,13 +112,13 @@ func (r *record) String() string {
 
 // start runs a program until the test ends. Its environment is this one's,
 // without the service's settings, and env.
-func start(t *testing.T, program string, env []string, args ...string) *process {
+func start(t testing.TB, program string, env []string, args ...string) *process {
 	t.Helper()
 	return startAs(t, nil, program, env, args...)
 }
 
 // startAs is start with what else the process is to be.
-func startAs(t *testing.T, as *syscall.SysProcAttr, program string, env []string, args ...string) *process {
+func startAs(t testing.TB, as *syscall.SysProcAttr, program string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program, args...), out: &record{}, errs: &record{}, done: make(chan struct{})}
 	for _, v := range os.Environ() {

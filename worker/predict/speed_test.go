@@ -15,7 +15,6 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
-	"polyid-trainer/nn"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/storage/hub"
@@ -27,15 +26,7 @@ import (
 // weights, 17 MB each.
 func full(b *testing.B, h *hub.Client) {
 	b.Helper()
-	r := *revisiontest.Tiny(b, 5, 1)
-	r.Config.Model = nn.DefaultConfig()
-	for i, m := range r.Models {
-		large := *m
-		large.Config = r.Config.Model
-		large.Weights = nn.NewParams(large.Config, large.Sizes())
-		large.Weights.Init(uint64(i))
-		r.Models[i] = &large
-	}
+	r := revisiontest.Full(b, 5, 1)
 	if err := h.EnsureRepo(b.Context(), repo, false); err != nil {
 		b.Fatal(err)
 	}

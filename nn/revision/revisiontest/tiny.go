@@ -39,6 +39,20 @@ func Tiny(t testing.TB, folds int, seed uint64) *revision.Revision {
 	return r
 }
 
+// Full is Tiny with networks of PolyID's size, 17 MB each. What Tiny measured is
+// not measured again, so its figures are of the small ones.
+func Full(t testing.TB, folds int, seed uint64) *revision.Revision {
+	t.Helper()
+	r := Tiny(t, folds, seed)
+	r.Config.Model = nn.DefaultConfig()
+	for i, m := range r.Models {
+		m.Config = r.Config.Model
+		m.Weights = nn.NewParams(m.Config, m.Sizes())
+		m.Weights.Init(seed + uint64(i))
+	}
+	return r
+}
+
 func tiny(ctx context.Context, folds int, seed uint64) (*revision.Revision, error) {
 	f, err := featurize.New(featurize.Config{})
 	if err != nil {
