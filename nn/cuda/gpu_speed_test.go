@@ -55,6 +55,34 @@ func BenchmarkStepOnDevice(b *testing.B) {
 	}
 }
 
+// BenchmarkGridOnDevice is one fold's step on as much of the device as several
+// folds would leave it, and the forward part of it: how much of a step is
+// arithmetic, which the grid's size divides, and how much barriers, which it
+// does not.
+func BenchmarkGridOnDevice(b *testing.B) {
+	c := nn.DefaultConfig()
+	examples := enginetest.ShippedExamples(b, c)
+	for _, folds := range []int{1, 2, 4, 8, 16} {
+		d := openReal(b, folds)
+		e := newEngine(b, d.NewEngine, c, enginetest.ShippedSizes)
+		for k := range examples { // brings all plans
+			step(b, e, &nn.Batch{Examples: examples[k : k+1]}, enginetest.DefaultAdam)
+		}
+		out := make([]float32, enginetest.ShippedSizes.Targets)
+		run := func(what string, f func(*nn.Batch) error) {
+			b.Run(fmt.Sprintf("blocks=%d/%s", d.blocks, what), func(b *testing.B) {
+				for i := range b.N {
+					if err := f(&nn.Batch{Examples: examples[i%len(examples):][:1]}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		run("step", func(in *nn.Batch) error { _, err := e.Step(in, enginetest.DefaultAdam); return err })
+		run("forward", func(in *nn.Batch) error { return e.Predict(in, out) })
+	}
+}
+
 // fold is every fifth shipped row for validation, the others for training.
 func fold(t *testing.T, c nn.Config) train.Data {
 	d := train.Data{Scale: enginetest.ShippedScale}

@@ -81,7 +81,7 @@ func TestLongAgreesOnSecondTable(t *testing.T) {
 		if !(by.prediction <= allowed*most.prediction && by.gradient <= allowed*most.gradient) {
 			t.Errorf("row %d: %.1e, more than %d times %.1e", i, by, allowed, most)
 		}
-		if !(by.loss <= allowed*smallNoise.loss && by.weight <= allowed*smallNoise.weight) {
+		if !(by.loss <= allowed*smallNoise.most.loss && by.weight <= allowed*smallNoise.most.weight) {
 			t.Logf("row %d: %.1e", i, by)
 			astray++
 		}
