@@ -208,10 +208,11 @@ func (a *attempt) branch(ctx context.Context, f *files, d jobs.Destination, refs
 	default:
 		return d.Branch, nil
 	}
-	if commitOf(refs.Branches, d.Branch) == "" {
+	head := commitOf(refs.Branches, d.Branch)
+	if head == "" {
 		return d.Branch, nil
 	}
-	there, err := a.published(ctx, d.Repo, d.Branch)
+	there, err := a.published(ctx, d.Repo, head)
 	if err != nil {
 		return "", err
 	}
@@ -229,18 +230,19 @@ func (a *attempt) branch(ctx context.Context, f *files, d jobs.Destination, refs
 	return d.Branch, nil
 }
 
-// published is what a branch holds.
+// published is what a commit holds.
 type published struct {
 	job     string
 	metrics revision.Metrics
 }
 
-// published reads the metrics of a branch's revision; nil if it holds none.
-func (a *attempt) published(ctx context.Context, repo, branch string) (*published, error) {
+// published reads the metrics of a commit's revision; nil if it holds none. A
+// branch's name would not do: where the Hub is slow, what it held before is read.
+func (a *attempt) published(ctx context.Context, repo, commit string) (*published, error) {
 	out := &published{}
 	var config revision.Config
 	for path, into := range map[string]any{revision.MetricsPath: &out.metrics, revision.ConfigPath: &config} {
-		name, err := a.Hub.Download(ctx, repo, branch, path, nil)
+		name, err := a.Hub.Download(ctx, repo, commit, path, nil)
 		if errors.Is(err, hub.ErrEntryNotFound) {
 			return nil, nil
 		}
@@ -249,7 +251,7 @@ func (a *attempt) published(ctx context.Context, repo, branch string) (*publishe
 		}
 		body, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("reading what %s holds: %w", branch, err)
+			return nil, fmt.Errorf("reading what %s holds: %w", commit, err)
 		}
 		if json.Unmarshal(body, into) != nil {
 			return nil, nil // none of ours
