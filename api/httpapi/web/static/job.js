@@ -29,6 +29,19 @@ function draw() {
   drawActions();
   drawFolds();
   drawEnd();
+  drawFacts();
+}
+
+let factsShown = "";
+function drawFacts() {
+  const now = JSON.stringify([job.started_at, job.warnings]);
+  if (now === factsShown) return;
+  factsShown = now;
+  $("warnings").replaceChildren(...job.warnings.map((w) => el("p", { class: "alert warn" }, w.detail)));
+  if (job.started_at) {
+    $("started").replaceChildren(el("time", { datetime: job.started_at }, job.started_at));
+    showTimes($("started"));
+  }
 }
 
 function drawWhy() {
@@ -135,7 +148,12 @@ async function refresh() {
   }
   redraw();
   if (!ended() && !following) listen();
+  // No event tells that the table is divided: the first is a fold's, which may
+  // have to wait for a worker.
+  clearTimeout(again);
+  if (job.status === "preparing") again = setTimeout(refresh, 1000);
 }
+let again;
 
 function gone() {
   notice("This job was deleted.", { key: "gone", action: el("a", { class: "button small", href: "/jobs" }, "All jobs") });
@@ -260,7 +278,7 @@ addEventListener("pageshow", (e) => { if (e.persisted) refresh(); });
 for (const e of page.events) events.set(e.seq, e);
 $("events").replaceChildren(...[...page.events].reverse().map((x) => eventItem(x, job.kfolds)));
 showTimes($("events"));
-$("warnings").replaceChildren(...job.warnings.map((w) => el("p", { class: "alert warn" }, w.detail)));
 draw();
 say();
 if (!ended()) listen();
+if (job.status === "preparing") refresh();
