@@ -110,8 +110,12 @@ func TestFailedAndWaitingJobs(t *testing.T) {
 	failed := s.submit(small(3, `, "publish": null, "learning_rate": 1`)).ID
 	s.reaches(failed, "the job to fail", func(v *jobs.View) bool { return v.Status == jobs.Failed })
 	b.visit(s.url + "/jobs/" + failed)
-	b.sees("#why", "It failed")
-	b.sees("#why .hint", "fold ")
+	b.sees("#why", "It failed: fold ")
+	if e := s.job(failed).Error; e == nil || e.Fold == nil {
+		t.Errorf("it failed with %+v", e)
+	} else {
+		b.sees("#why", fmt.Sprintf("fold %d, epoch 1, row ", *e.Fold+1)) // as the page numbers its folds
+	}
 	b.sees("#resume", "Resume")
 	b.accessible()
 	b.shot("failed")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -65,4 +66,17 @@ func (f Field) ID() string { return strings.ReplaceAll(strings.Trim(f.At, "/"), 
 
 func field(at, label, hint, kind, low, high string) Field {
 	return Field{at, label, hint, kind, low, high}
+}
+
+var foldIndex = regexp.MustCompile(`\bfold \d+`)
+
+// foldsFromOne is a text in which folds are counted as the pages do, from 1.
+func foldsFromOne(text string) string {
+	return foldIndex.ReplaceAllStringFunc(text, func(s string) string {
+		var i int
+		if _, err := fmt.Sscanf(s, "fold %d", &i); err != nil {
+			return s
+		}
+		return fmt.Sprintf("fold %d", i+1)
+	})
 }

@@ -83,6 +83,7 @@ func New() *Pages {
 		"compare":  compare,
 		"join":     func(list []string, by string) string { return strings.Join(list, by) },
 		"field":    field,
+		"folds":    foldsFromOne,
 	}
 	frame := template.Must(template.New("").Funcs(funcs).ParseFS(templates, "frame.html"))
 	names, err := fs.Glob(templates, "*.html")

@@ -2,6 +2,9 @@
 
 import { el, number } from "./app.js";
 
+/** A text in which folds are counted as the pages do, from 1. */
+export const foldsFromOne = (text) => text.replace(/\bfold (\d+)/g, (_, i) => `fold ${Number(i) + 1}`);
+
 const happened = {
   created: () => "Asked for",
   started: () => "Begun: the table is read and divided",
@@ -11,7 +14,7 @@ const happened = {
   finalizing: () => "All folds done: the ensemble is put together",
   published: (d) => `Published as ${d.repo}${d.tag ? ` ${d.tag}` : ""}, commit ${d.commit?.slice(0, 10)}`,
   succeeded: () => "Succeeded",
-  failed: (d) => `Failed: ${d.detail}`,
+  failed: (d) => `Failed: ${foldsFromOne(d.detail)}`,
   cancelled: () => "Cancelled",
   paused: (d) => (d.reason === "budget" ? "Paused: the budget is spent" : "Paused"),
 };

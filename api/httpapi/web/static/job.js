@@ -3,7 +3,7 @@
 import { $, duration, el, follow, money, notice, number, pageData, request, showStatus, showTimes } from "./app.js";
 import { FoldCard } from "./job-folds.js";
 import { Parity } from "./job-parity.js";
-import { events as eventItem, metricsTable, usage } from "./job-words.js";
+import { events as eventItem, foldsFromOne, metricsTable, usage } from "./job-words.js";
 
 const page = pageData("page");
 const base = `/v1/training-jobs/${page.job.id}`;
@@ -47,9 +47,7 @@ function drawFacts() {
 function drawWhy() {
   const parts = [];
   if (job.status === "failed" && job.error) {
-    const e = job.error;
-    const where = [e.fold !== undefined && e.fold !== null ? `fold ${e.fold + 1}` : null, e.epoch ? `epoch ${e.epoch}` : null, e.row !== undefined && e.row !== null ? `row ${e.row} of the data` : null].filter(Boolean).join(", ");
-    parts.push(el("div", { class: "alert bad" }, el("p", {}, el("strong", {}, "It failed: "), e.detail), where ? el("p", { class: "hint" }, where) : null,
+    parts.push(el("div", { class: "alert bad" }, el("p", {}, el("strong", {}, "It failed: "), foldsFromOne(job.error.detail)),
       el("p", {}, "What was trained is kept: Resume goes on from there.")));
   }
   if (job.status === "paused") parts.push(el("div", { class: "alert warn" }, job.status_reason === "budget" ? "Paused: its budget is spent. Resume goes on without regard to it until it is spent again." : "Paused: its folds are saved, and Resume goes on where they stopped."));
