@@ -101,7 +101,7 @@ func (in *inference) commit(seed uint64) (commit string) {
 		in.t.Fatal(err)
 	}
 	var add []hub.File
-	for path, body := range revisiontest.Files(in.t, revisiontest.Tiny(in.t, 2, seed)) {
+	for path, body := range revisiontest.TinyFiles(in.t, 2, seed) {
 		add = append(add, hub.Bytes(path, body))
 	}
 	commit, err := in.hub.Commit(ctx, testRepo, "main", hub.Commit{Summary: "trained", Add: add})

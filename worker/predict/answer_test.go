@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/worker/predict"
 )
 
@@ -85,7 +86,7 @@ func TestInputs(t *testing.T) {
 	b := newBench(t)
 	r := *tiny(t, 1)
 	r.Config.Chains.DP, r.Config.Chains.Notations = 18, []data.Notation{data.RepeatUnit}
-	b.commit("main", files(t, &r))
+	b.commit("main", revisiontest.Files(t, &r))
 	for name, x := range map[string]struct {
 		in       predict.Input
 		warnings string // codes
@@ -207,7 +208,7 @@ func TestLogarithms(t *testing.T) {
 	b := newBench(t)
 	r := *tiny(t, 1)
 	rename(&r, "Tg", "log10_Permeability_O2", "log10 Barrer")
-	b.commit("main", files(t, &r))
+	b.commit("main", revisiontest.Files(t, &r))
 	got := b.answer(&predict.Request{Inputs: []predict.Input{{RepeatUnit: styrene}}}).Results[0].Predictions
 	l := got["log10_Permeability_O2"]
 	if l.Linear == nil || l.Linear.Units != "Barrer" || float64(l.Linear.Median) != math.Pow(10, float64(l.Mean)) || l.Linear.Interval90[1] != math.Pow(10, l.Interval90[1]) {

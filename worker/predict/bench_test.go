@@ -136,7 +136,7 @@ func (b *bench) commitTo(repo, branch string, files map[string][]byte) string {
 // publish publishes the tiny revision of a seed.
 func (b *bench) publish(seed uint64) string {
 	b.Helper()
-	return b.commit("main", revisiontest.Files(b.T, tiny(b.T, seed)))
+	return b.commit("main", revisiontest.TinyFiles(b.T, 2, seed))
 }
 
 // answer predicts and expects it to work.

@@ -13,6 +13,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/keras"
+	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/worker/predict"
 )
 
@@ -128,7 +129,7 @@ func TestImportedRefuses(t *testing.T) {
 	b.models.Refresh(t.Context())
 	evil := saved(t)
 	evil[keras.Parameters] = []byte("cos\nsystem\n(S'true'\ntR.")
-	both := files(t, tiny(t, 2))
+	both := revisiontest.TinyFiles(t, 2, 2)
 	both[keras.Parameters] = evil[keras.Parameters]
 	second := b.commit("main", both)
 	b.models.Refresh(t.Context())

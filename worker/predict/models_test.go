@@ -12,11 +12,6 @@ import (
 	"polyid-trainer/worker/predict"
 )
 
-func files(t *testing.T, r *revision.Revision) map[string][]byte {
-	t.Helper()
-	return revisiontest.Files(t, r)
-}
-
 // rename gives a target another name and units throughout a revision, which is a
 // copy.
 func rename(r *revision.Revision, from, to, units string) {
@@ -71,7 +66,7 @@ func TestReload(t *testing.T) {
 	if c := b.answer(one).Model.Commit; c != first {
 		t.Fatalf("answered by %s, want %s", c, first)
 	}
-	bad := files(t, tiny(t, 2))
+	bad := revisiontest.TinyFiles(t, 2, 2)
 	bad["config.json"] = []byte(strings.Replace(string(bad["config.json"]), `"schema_version": 1`, `"schema_version": 9`, 1))
 	b.commit("main", bad)
 	b.models.Refresh(t.Context())

@@ -215,7 +215,7 @@ func tiny(t *testing.T, seed uint64) (*revision.Revision, map[string][]byte) {
 	t.Helper()
 	made, _ := tinies.LoadOrStore(seed, sync.OnceValue(func() *revision.Revision { return revisiontest.Tiny(t, 2, seed) }))
 	r := made.(func() *revision.Revision)()
-	return r, revisiontest.Files(t, r)
+	return r, revisiontest.TinyFiles(t, 2, seed)
 }
 
 // From a finalized job to a prediction: what is published is whole, is what was

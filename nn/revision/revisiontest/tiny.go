@@ -4,8 +4,10 @@ package revisiontest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -180,6 +182,23 @@ func Dir(t testing.TB, r *revision.Revision) string {
 		}
 	}
 	return dir
+}
+
+// files are those of Tiny revisions, by folds and seed.
+var files sync.Map
+
+// TinyFiles are the files of a Tiny revision. They are made once for all tests of
+// a program, because their figures take a while; the map is the caller's.
+func TinyFiles(t testing.TB, folds int, seed uint64) map[string][]byte {
+	t.Helper()
+	type key struct {
+		folds int
+		seed  uint64
+	}
+	made, _ := files.LoadOrStore(key{folds, seed}, sync.OnceValue(func() map[string][]byte {
+		return Files(t, Tiny(t, folds, seed))
+	}))
+	return maps.Clone(made.(func() map[string][]byte)())
 }
 
 // Files are the files of a revision by path.
