@@ -97,7 +97,7 @@ func (a *App) inference(p *parts) []httpapi.Area {
 	p.predictor = predict.New(predict.Config{
 		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch,
 	})
-	var queue jobs.Queue = p.queue
+	var queue httpapi.Queue = p.queue
 	if a.redis == nil {
 		local := localqueue.New(p.metrics.Tasks(p.predictor.Handle), a.log)
 		a.serve("predictions", func(ctx context.Context) error { local.Run(ctx, predictTasks); return nil })

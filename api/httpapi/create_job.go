@@ -96,6 +96,9 @@ func (a *TrainingJobs) accept(ctx context.Context, body []byte) (*jobs.Job, *tab
 	if len(plan.problems) > 0 {
 		return nil, nil, &jobs.Error{Code: jobs.Invalid, Detail: "the training job cannot be run as asked", Problems: plan.problems}
 	}
+	if err := a.Queue.Ready(ctx); err != nil {
+		return nil, nil, err
+	}
 	j, err := jobs.New(a.now(), Principal(ctx), plan.spec)
 	if err != nil {
 		return nil, nil, err
@@ -123,7 +126,8 @@ func (a *TrainingJobs) begin(ctx context.Context, j *jobs.Job, t *tables) (*crea
 		return nil, err
 	}
 	if err := a.Queue.Enqueue(ctx, jobs.Task{Kind: jobs.Prepare, Job: id}); err != nil {
-		// The record is the truth: the reconciler enqueues it once Redis is back.
+		// Redis went this moment. The record is the truth: the reconciler enqueues
+		// it once Redis is back.
 		logOf(ctx).Warn("enqueue", "job", id, "error", err)
 	}
 	return a.created(j)

@@ -51,7 +51,7 @@ type Predictions struct {
 	Models    Serving
 	Default   jobs.Revision // what predicts unless a request says otherwise
 	Store     *predictions.Store
-	Queue     jobs.Queue
+	Queue     Queue
 	Keys      *Keys  // nil: an Idempotency-Key changes nothing
 	TempDir   string // for tables while they are received; "" is the system's
 
@@ -88,7 +88,7 @@ func (a *Predictions) routes(s *Server) {
 	}
 	schemas := s.api.OpenAPI().Components.Schemas
 	shown := map[string]*huma.MediaType{
-		"application/json": {Schema: huma.SchemaFromType(schemas, reflect.TypeFor[predict.Response]())},
+		"application/json": {Schema: schemas.Schema(reflect.TypeFor[predict.Response](), true, "")},
 		"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString, Description: "The input's columns and the predictions behind them."}},
 	}
 	tags := []string{"predictions"}
@@ -105,7 +105,7 @@ func (a *Predictions) routes(s *Server) {
 		return a.create(ctx, s, in)
 	})
 	s.documentBody("/v1/predictions", &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: huma.SchemaFromType(schemas, reflect.TypeFor[predict.Request]())},
+		"application/json": {Schema: schemas.Schema(reflect.TypeFor[predict.Request](), true, "")},
 		"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A header line and a polymer a row: smiles_polymer, smiles_repeat_unit, or smiles_monomer with mechanism and the like."}},
 	}})
 	route(s, huma.Operation{
@@ -146,12 +146,18 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 	if err := a.loaded(ctx, order.model); err != nil {
 		return nil, err
 	}
+	wait := waitOf(in.Prefer)
+	if wait == 0 {
+		if err := a.Queue.Ready(ctx); err != nil {
+			return nil, err
+		}
+	}
 	p := predictions.New(s.Now(), Principal(ctx), predictions.Model{Repo: order.model.Repo, Revision: order.model.Revision}, order.format, order.total)
 	if p, err = a.store(ctx, in.Key, p, order); err != nil {
 		return nil, err
 	}
 	location := "/v1/predictions/" + p.ID
-	if wait := waitOf(in.Prefer); wait > 0 || p.Status.Ended() {
+	if wait > 0 || p.Status.Ended() {
 		if !p.Status.Ended() {
 			if p, err = a.wait(ctx, p, wait); err != nil {
 				return nil, err

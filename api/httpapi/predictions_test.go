@@ -33,6 +33,8 @@ type tasks struct {
 	err  error
 }
 
+func (q *tasks) Ready(context.Context) error { return nil }
+
 func (q *tasks) Enqueue(_ context.Context, t jobs.Task) error {
 	q.Lock()
 	defer q.Unlock()

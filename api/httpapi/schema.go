@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/train"
+	"polyid-trainer/worker/predict"
 )
 
 // registry holds the schemas of the OpenAPI document.
@@ -34,6 +35,10 @@ func schemaName(t reflect.Type, hint string) string {
 		return "TrainingJob"
 	case t == reflect.TypeFor[jobs.Spec]():
 		return "TrainingJobSpec"
+	case t == reflect.TypeFor[predict.Response]():
+		return "Prediction"
+	case t == reflect.TypeFor[predict.Request]():
+		return "PredictionRequest"
 	case pkg == "." || pkg == "httpapi":
 		return name
 	default:

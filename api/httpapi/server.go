@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/jobs"
 )
 
 // Config is what every process' server needs, whatever it serves.
@@ -37,6 +38,13 @@ type Server struct {
 	public map[string]bool // routes that need no token
 	pages  *web.Pages
 	nav    []web.Link
+}
+
+// Queue takes the tasks of what is asked for here.
+type Queue interface {
+	jobs.Queue
+	// Ready reports that Enqueue would fail.
+	Ready(context.Context) error
 }
 
 // Area is a part of the interface: routes with what they need.

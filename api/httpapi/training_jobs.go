@@ -21,7 +21,7 @@ import (
 // TrainingJobs serves /v1/training-jobs.
 type TrainingJobs struct {
 	Store   JobStore
-	Queue   jobs.Queue
+	Queue   Queue
 	Live    Live
 	Bucket  storage.Bucket // where the store is, for what lies beside the records
 	Library *datasets.Library

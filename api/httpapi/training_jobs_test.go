@@ -55,7 +55,8 @@ func goldenJSON(t *testing.T, name string, body []byte) {
 type queue struct {
 	mu    sync.Mutex
 	tasks []string // ids
-	down  bool
+	down  bool // takes nothing
+	away  bool // and says so beforehand
 }
 
 func (q *queue) Enqueue(_ context.Context, t jobs.Task) error {
@@ -66,6 +67,15 @@ func (q *queue) Enqueue(_ context.Context, t jobs.Task) error {
 	}
 	if !slices.Contains(q.tasks, t.ID()) {
 		q.tasks = append(q.tasks, t.ID())
+	}
+	return nil
+}
+
+func (q *queue) Ready(context.Context) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.away {
+		return &jobs.Error{Code: jobs.Unavailable, Detail: "Redis is away"}
 	}
 	return nil
 }
@@ -263,9 +273,22 @@ func TestCreateJobOfUploads(t *testing.T) {
 	}
 }
 
-// Redis is away: the record is made, and the reconciler will enqueue it.
+// While Redis is away nothing is taken on and nothing left behind; where it goes
+// between the look and the task, the record is made, and the reconciler will
+// enqueue it.
 func TestCreateJobWithoutRedis(t *testing.T) {
 	b := newBench(t, nil)
+	b.queue.away = true
+	before := len(b.keys(""))
+	resp, body := request{method: "POST", path: "/v1/training-jobs", header: map[string]string{"Content-Type": "application/json"},
+		body: `{"dataset": "stereopolymer_input_nopush", ` + small + `}`}.send(t, b.url)
+	if p := decode[Problem](t, body); resp.StatusCode != http.StatusServiceUnavailable || p.Detail != "Redis is away" {
+		t.Errorf("without Redis: %d %s", resp.StatusCode, body)
+	}
+	if after := len(b.keys("")); after != before {
+		t.Errorf("it left %d objects behind", after-before)
+	}
+	b.queue.away = false
 	b.queue.down = true
 	id := b.job()
 	active, err := b.store.Active(t.Context())

@@ -32,6 +32,9 @@ func New(handle func(context.Context, jobs.Task) error, log *slog.Logger) *Queue
 	return &Queue{handle: handle, log: log, known: map[string]bool{}, more: make(chan struct{}, 1)}
 }
 
+// Ready reports nothing: the queue is here.
+func (q *Queue) Ready(context.Context) error { return nil }
+
 // Enqueue adds t unless a task of its ID waits or is worked on.
 func (q *Queue) Enqueue(_ context.Context, t jobs.Task) error {
 	q.mu.Lock()

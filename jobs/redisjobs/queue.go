@@ -25,6 +25,19 @@ func NewQueue(r redis.UniversalClient) *Queue {
 	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r)}
 }
 
+// patience is how long Ready waits for Redis.
+const patience = 2 * time.Second
+
+// Ready reports, as an error of code Unavailable, that Redis cannot be reached.
+func (q *Queue) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := q.redis.Ping(ctx).Err(); err != nil {
+		return &jobs.Error{Code: jobs.Unavailable, Detail: "the queue cannot be reached, so nothing was taken on: try again", Err: fmt.Errorf("ping: %w", err)}
+	}
+	return nil
+}
+
 // Enqueue adds t, or does nothing while a task of its ID waits or is worked on.
 // One that is done or archived gives way: whoever enqueues again has found a
 // record that still needs the work. One whose worker Redis has not heard of for
