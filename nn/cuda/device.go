@@ -185,7 +185,7 @@ func (d *Device) bring(key planKey, s stream) (*resident, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, phases, words := bytesOf(p.ops), bytesOf(p.phases), bytesOf(image.words)
+	ops, phases, words := bytesOf(p.ops), append(bytesOf(p.phases), bytesOf(p.owners)...), bytesOf(image.words)
 	round := func(n int) int { return (n + granule - 1) / granule * granule }
 	r := &resident{program: p, image: image}
 	if r.memory, err = d.take("place a plan", round(len(ops))+round(len(phases))+len(words)); err != nil {
@@ -200,7 +200,7 @@ func (d *Device) bring(key planKey, s stream) (*resident, error) {
 		d.give(r.memory)
 		return nil, d.fail("copy a plan", err)
 	}
-	image.words, p.ops = nil, nil // the device has them
+	image.words, p.ops, p.owners = nil, nil, nil // the device has them
 	return r, nil
 }
 

@@ -9,7 +9,7 @@ func (r ref) plus(n int) ref { return r + ref(n) }
 
 // times is c = x·w.
 func (a *assembler) times(c, x, w ref, rows, k, n int) op {
-	return op{Kind: opProduct, Out: c, A: [3]ref{x}, W: [3]ref{w}, Sources: 1, M: int32(rows), K: int32(k), N: int32(n)}
+	return op{Kind: opProduct, Out: c, A: [3]ref{x}, W: [3]ref{w}, M: int32(rows), K: int32(k), N: int32(n)}
 }
 
 // Embed sets the states of layer 0.

@@ -42,9 +42,9 @@ const (
 func cycles(o *op) float64 {
 	switch o.Kind {
 	case opProduct:
-		return alone * float64(o.Sources) * math.Ceil(float64(o.K)/tile)
+		return alone * math.Ceil(float64(o.K)/32)
 	case opGradient:
-		return alone * math.Ceil(float64(o.K)/tile)
+		return alone * math.Ceil(float64(o.K)/32)
 	case opPool, opPoolBack:
 		return pooling
 	}
@@ -57,8 +57,7 @@ func counts(o *op) (flops, bytes float64) {
 	m, n, k := float64(o.M), float64(o.N), float64(o.K)
 	switch o.Kind {
 	case opProduct:
-		s := float64(o.Sources)
-		return 2*s*m*n*k + 4*m*n, 4 * (s*(m*k+k*n) + 2*m*n)
+		return 2*m*n*k + 4*m*n, 4 * (m*k + k*n + 2*m*n)
 	case opGradient:
 		return 2*m*n*k + 14*m*n, 4*(m*k+k*n) + 24*m*n // and Adam
 	case opVector:
@@ -126,7 +125,7 @@ func TestModel(t *testing.T) {
 	}
 	bytes := 0
 	for _, p := range programs {
-		bytes += len(bytesOf(p.ops)) + len(bytesOf(p.phases))
+		bytes += len(bytesOf(p.ops)) + len(bytesOf(p.phases)) + len(bytesOf(p.owners))
 	}
 	lines := []string{
 		fmt.Sprintf("a step: 1 launch of %.0f phases, %.2f GFLOP, %.0f MB", phases, flops/1e9, moved/1e6),

@@ -7,10 +7,12 @@ import "fmt"
 
 // Sizes of blocks and tiles, in kernels/op.cuh and head.cuh.
 const (
-	threads = 128 // of a block
-	tile    = 32  // rows and columns of a tile of a product
-	rowTile = 2   // rows of a tile of an operation on rows
-	segment = 8   // dropout's draws of one thread
+	threads   = 128 // of a block
+	smallTile = 16  // rows and columns of a tile of a product
+	largeTile = 32  // rows and columns of a tile of a gradient
+	strip     = 8   // columns of a tile of column sums
+	elements  = 256 // of a tile of an operation on rows
+	segment   = 8   // dropout's draws of one thread
 )
 
 // kind says what an operation does; see the loops above the device's functions.
@@ -83,8 +85,12 @@ const (
 	relu
 )
 
-// phase is some operations that may run in any order.
-type phase struct{ Op, Ops, Tiles int32 }
+// phase is some operations that may run in any order. Owner is the word, counted
+// from the first phase's first, from which on is written which operation has each
+// tile.
+type phase struct{ Op, Ops, Tiles, Owner int32 }
+
+const phaseWords = 4
 
 // header begins a run's input.
 type header struct {
@@ -106,21 +112,24 @@ const (
 
 // tiles sets how many tiles o has.
 func (o *op) tiles() {
-	columns := (o.N + tile - 1) / tile
+	in := func(n, size int32) int32 { return (n + size - 1) / size }
 	switch o.Kind {
 	case opEmbed, opGather, opSegments, opHeadBack:
-		o.Tiles = (o.M + rowTile - 1) / rowTile
+		o.Tiles = in(o.M*o.N, elements)
 	case opSum, opVector:
-		o.Tiles = columns
-	case opProduct, opGradient:
-		o.Columns = columns
-		o.Tiles = columns * ((o.M + tile - 1) / tile)
+		o.Tiles = in(o.N, strip)
+	case opProduct:
+		o.Columns = in(o.N, smallTile)
+		o.Tiles = o.Columns * in(o.M, smallTile)
+	case opGradient:
+		o.Columns = in(o.N, largeTile)
+		o.Tiles = o.Columns * in(o.M, largeTile)
 	case opLogits:
-		o.Tiles = (o.M + tile - 1) / tile
+		o.Tiles = in(o.M, smallTile)
 	case opPool, opPoolBack, opHead:
 		o.Tiles = 1
 	case opDropout:
-		o.Tiles = (o.N*o.M*((o.K+segment-1)/segment) + threads - 1) / threads
+		o.Tiles = in(o.N*o.M*in(o.K, segment), threads)
 	case opClasses:
 		o.Tiles = o.M
 	default:

@@ -12,6 +12,7 @@ import (
 type program struct {
 	ops     []op
 	phases  []phase
+	owners  []int32 // operations of all tiles; they follow the phases in memory
 	forward int // phases of a prediction, the first ones
 	states  int // words of a fold's states that a run needs
 }
@@ -36,6 +37,9 @@ func assemble(c nn.Config, s nn.Sizes, p *planImage) (*program, error) {
 			p.atoms, a.words>>18, spaceWords>>18)
 	}
 	a.program.states = a.words
+	for i := range a.program.phases {
+		a.program.phases[i].Owner += int32(phaseWords * len(a.program.phases))
+	}
 	return &a.program, nil
 }
 
@@ -133,7 +137,7 @@ func (a *assembler) carve() {
 
 // phase appends one.
 func (a *assembler) phase(ops ...op) {
-	p := phase{Op: int32(len(a.program.ops))}
+	p := phase{Op: int32(len(a.program.ops)), Owner: int32(len(a.program.owners))}
 	for _, o := range ops {
 		if o.tiles(); o.Tiles == 0 {
 			continue
@@ -141,6 +145,9 @@ func (a *assembler) phase(ops ...op) {
 		o.First = p.Tiles
 		p.Tiles += o.Tiles
 		p.Ops++
+		for range o.Tiles {
+			a.program.owners = append(a.program.owners, int32(len(a.program.ops)))
+		}
 		a.program.ops = append(a.program.ops, o)
 	}
 	if p.Ops > 0 {

@@ -7,31 +7,85 @@
 // The query's bias shifts all logits alike, which softmax does not see.
 static __device__ void logits(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
-  int r0 = tile * TILE;
+  int r0 = tile * SMALL;
   rowDots(sh, at(run, op.x[0]), 0, at(run, op.query), r0, op.m, op.n);
   int r = r0 + threadIdx.x;
-  if (threadIdx.x < TILE && r < op.m) at(run, op.out)[r] = sh.row[threadIdx.x];
+  if (threadIdx.x < SMALL && r < op.m) at(run, op.out)[r] = sh.row[threadIdx.x];
 }
 
-// project is out[c] = (out[c] or bias[c]) + Σ_k y[k]·w[k, c] for one row y, by
-// one block; prior may be null. The summed index is dealt to PARTS threads.
+// across is how many of a block's threads stand side by side along n outputs: a
+// power of two, so that the others can share the summed index of each.
+static __device__ inline int across(int n) {
+  int threads = 1;
+  while (threads < n && threads < THREADS) threads *= 2;
+  return threads;
+}
+
+// project is out[c] = (prior[c] or 0) + bias[c] + Σ_k y[k]·w[k, c] for one row y, by
+// one block; prior may be null.
 static __device__ void project(Shared &sh, float *out, const float *prior, const float *bias, const float *y,
                                const float *w, int k, int n) {
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
-  for (int c0 = 0; c0 < n; c0 += TILE) {
+  int side = across(n), shares = THREADS / side, lane = threadIdx.x % side, part = threadIdx.x / side;
+  for (int c0 = 0; c0 < n; c0 += side) {
     int c = c0 + lane;
     float s = 0;
-    for (int i = part; i < k && c < n; i += PARTS) s += y[i] * w[i * n + c];
-    __syncthreads();
-    sh.part[lane][part] = s;
-    __syncthreads();
-    if (part == 0 && c < n) {
-      s = bias[c] + (prior ? prior[c] : 0);
-      for (int i = 0; i < PARTS; i++) s += sh.part[lane][i];
-      out[c] = s;
+    if (c < n) {
+#pragma unroll 8
+      for (int i = part; i < k; i += shares) s += y[i] * w[i * n + c];
     }
+    if (shares > 1) {
+      __syncthreads();
+      sh.line[threadIdx.x] = s;
+      __syncthreads();
+      s = 0;
+      if (part == 0)
+        for (int i = 0; i < shares; i++) s += sh.line[i * side + lane];
+    }
+    if (part == 0 && c < n) out[c] = s + (bias[c] + (prior ? prior[c] : 0));
   }
   __syncthreads();
+}
+
+// dots is out[r] = (prior[r] or 0) + Σ_j Σ_c w[j][r, c]·y[j][c] for m rows of n columns,
+// by one block; prior may be null.
+static __device__ void dots(Shared &sh, float *out, const float *prior, const float *const *y, const float *const *w,
+                            int sources, int m, int n) {
+  int side = across(m), shares = THREADS / side, row = threadIdx.x / shares, part = threadIdx.x % shares;
+  for (int r0 = 0; r0 < m; r0 += side) {
+    int r = r0 + row;
+    float s = 0;
+    if (r < m) {
+      for (int j = 0; j < sources; j++) {
+        const float *wj = w[j] + r * n, *yj = y[j];
+#pragma unroll 16
+        for (int c = part; c < n; c += shares) s += wj[c] * yj[c];
+      }
+    }
+    if (shares > 1) {
+      __syncthreads();
+      sh.line[threadIdx.x] = s;
+      __syncthreads();
+      s = 0;
+      if (part == 0)
+        for (int i = 0; i < shares; i++) s += sh.line[threadIdx.x + i];
+    }
+    if (part == 0 && r < m) out[r] = s + (prior ? prior[r] : 0);
+  }
+  __syncthreads();
+}
+
+// warm begins to bring n weights nearer.
+static __device__ inline void warm(const float *w, int n) {
+  enum { APART = 32 }; // words of a line of the cache
+  for (int i = threadIdx.x * APART; i < n; i += THREADS * APART) touch(w + i);
+}
+
+// poolWeights begins to bring what POOL or POOLBACK will read of the weights
+// nearer, while other blocks are still at the phase before.
+static __device__ void poolWeights(Shared &sh, const Run &run) {
+  const Op &op = sh.op;
+  warm(at(run, op.w[0]), op.n * op.m);
+  for (int i = 0; i < op.sources; i++) warm(at(run, op.w[1 + i]), (op.m + 1) * 2 * op.n);
 }
 
 // POOL, by one block: p holds the logits of k atoms and k2 bonds, and becomes
@@ -63,25 +117,31 @@ static __device__ void pool(Shared &sh, const Run &run, int) {
   for (int r = threadIdx.x; r < rows; r += THREADS) p[r] /= s;
   __syncthreads();
 
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
+  // A warp takes every fourth row, a thread of it every 32nd column.
+  enum { MINE = THREADS / WARP };
+  int lane = threadIdx.x % WARP, part = threadIdx.x / WARP;
   const float *atoms = at(run, op.x[0]), *bonds = at(run, op.x[1]);
-  for (int c0 = 0; c0 < op.n; c0 += TILE) {
-    int c = c0 + lane;
-    s = 0;
-#pragma unroll 4
-    for (int r = part; r < op.k && c < op.n; r += PARTS) s += p[r] * atoms[r * op.n + c];
-#pragma unroll 4
-    for (int r = part; r < op.k2 && c < op.n; r += PARTS) s += p[op.k + r] * bonds[r * op.n + c];
-    __syncthreads();
-    sh.part[lane][part] = s;
-    __syncthreads();
-    if (part == 0 && c < op.n) {
-      s = 0;
-      for (int i = 0; i < PARTS; i++) s += sh.part[lane][i];
-      mean[c] = s;
+  for (int c0 = 0; c0 < op.n; c0 += THREADS) {
+    float sums[MINE] = {};
+#pragma unroll 8
+    for (int r = part; r < rows; r += WARPS) {
+      const float *x = r < op.k ? atoms + r * op.n : bonds + (r - op.k) * op.n;
+      float share = p[r];
+#pragma unroll
+      for (int i = 0; i < MINE; i++) {
+        int c = c0 + lane + i * WARP;
+        sums[i] += share * (c < op.n ? x[c] : 0);
+      }
     }
+#pragma unroll
+    for (int i = 0; i < MINE; i++) sh.part[part * THREADS + lane + i * WARP] = sums[i];
+    __syncthreads();
+    int c = c0 + threadIdx.x;
+    s = 0;
+    for (int i = 0; i < WARPS; i++) s += sh.part[i * THREADS + threadIdx.x];
+    if (c < op.n) mean[c] = s;
+    __syncthreads();
   }
-  __syncthreads();
 
   float *out = at(run, op.out);
   project(sh, out, op.x[2] ? at(run, op.x[2]) : 0, at(run, op.bias), mean, at(run, op.w[0]), op.n, op.m);
@@ -96,41 +156,12 @@ static __device__ void pool(Shared &sh, const Run &run, int) {
 //
 //   out[i] = x[2][i] + Σ_j Σ_c w[1+j][i, c]·d[j][c]     m of them; the state's gradient
 //   dMean[c] = Σ_i w[0][c, i]·out[i]                    n of them
-//
-// Four threads share the sum of a row of weights.
 static __device__ void poolBack(Shared &sh, const Run &run, int) {
   const Op &op = sh.op;
-  float *out = at(run, op.out), *dMean = at(run, op.dMean);
-  int row = threadIdx.x / PARTS, part = threadIdx.x % PARTS;
-  for (int r0 = 0; r0 < op.m; r0 += TILE) {
-    int r = r0 + row;
-    float s = 0;
-    for (int j = 0; j < op.sources; j++) {
-      const float *w = at(run, op.w[1 + j]), *d = at(run, op.a[j]);
-      for (int c = part; c < 2 * op.n && r < op.m; c += PARTS) s += w[r * 2 * op.n + c] * d[c];
-    }
-    __syncthreads();
-    sh.part[row][part] = s;
-    __syncthreads();
-    if (part == 0 && r < op.m) {
-      s = op.x[2] ? at(run, op.x[2])[r] : 0;
-      for (int i = 0; i < PARTS; i++) s += sh.part[row][i];
-      out[r] = s;
-    }
-  }
-  __syncthreads();
-  const float *w = at(run, op.w[0]);
-  for (int r0 = 0; r0 < op.n; r0 += TILE) {
-    int r = r0 + row;
-    float s = 0;
-    for (int i = part; i < op.m && r < op.n; i += PARTS) s += w[r * op.m + i] * out[i];
-    __syncthreads();
-    sh.part[row][part] = s;
-    __syncthreads();
-    if (part == 0 && r < op.n) {
-      s = 0;
-      for (int i = 0; i < PARTS; i++) s += sh.part[row][i];
-      dMean[r] = s;
-    }
-  }
+  float *out = at(run, op.out);
+  const float *d[2], *w[2];
+  for (int j = 0; j < op.sources; j++) d[j] = at(run, op.a[j]), w[j] = at(run, op.w[1 + j]);
+  dots(sh, out, op.x[2] ? at(run, op.x[2]) : 0, d, w, op.sources, op.m, 2 * op.n);
+  const float *from = out, *value = at(run, op.w[0]);
+  dots(sh, at(run, op.dMean), 0, &from, &value, 1, op.n, op.m);
 }

@@ -58,7 +58,7 @@ enum { SEGMENT = 8 }; // draws of a thread
 // is never reached. A tile is THREADS segments of a row's draws.
 static __device__ void dropout(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
-  const Header &h = header(run);
+  const Header &h = sh.header;
   if (!(h.flags & DROPS)) return;
   int segments = (op.k + SEGMENT - 1) / SEGMENT;
   int unit = tile * THREADS + threadIdx.x, row = unit / segments, c = unit % segments * SEGMENT;
@@ -96,7 +96,7 @@ static __device__ void head(Shared &sh, const Run &run, int) {
     if (threadIdx.x == 0) {
       at(run, op.out)[i] = s;
       float e = s - target[i], d = 0;
-      if (target[i] - target[i] == 0) d = e > 0 ? header(run).scale : e < 0 ? -header(run).scale : 0;
+      if (target[i] - target[i] == 0) d = e > 0 ? sh.header.scale : e < 0 ? -sh.header.scale : 0;
       at(run, op.out2)[i] = d;
     }
   }
@@ -107,16 +107,15 @@ static __device__ void head(Shared &sh, const Run &run, int) {
 // rows.cuh.
 static __device__ void headBack(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
-  bool drops = header(run).flags & DROPS;
+  bool drops = sh.header.flags & DROPS;
   const float *d = at(run, op.a[0]), *w = at(run, op.w[0]), *share = at(run, op.weight);
-  float *out = at(run, op.out);
-  each(op, tile, [&](int r, int c) {
+  each(op, tile, at(run, op.out), [&](int r, int c) {
     float s = 0;
     for (int h = 0; h < op.k; h++) {
       float v = share[r] * (d[h] * w[h * (op.n + 1) + c]);
       if (drops) v *= at(run, op.mask)[(h * op.m + r) * op.n + c];
       s += v;
     }
-    out[r * op.n + c] = s;
+    return s;
   });
 }

@@ -4,9 +4,13 @@
 #pragma once
 
 enum {
-  THREADS = 128, // of a block
-  TILE = 32,     // rows and columns of a tile of a product
-  PARTS = THREADS / TILE,
+  THREADS = 128,  // of a block
+  WARP = 32,      // threads that run in step
+  WARPS = THREADS / WARP,
+  SMALL = 16,     // rows and columns of a tile of a product
+  LARGE = 32,     // rows and columns of a tile of a gradient
+  STRIP = 8,      // columns of a tile of column sums
+  ELEMENTS = 256, // of a tile of an operation on rows
 };
 
 // Kind says what an operation does; each is the loop above its function.
@@ -64,9 +68,12 @@ enum { OP_WORDS = sizeof(Op) / sizeof(int) };
 enum { TRANSPOSED = 1, RELU = 2 };
 
 // Phase is what may be computed in any order: some operations, one after the
-// other in the program. A barrier of all blocks separates phases.
+// other in the program. A barrier of all blocks separates phases. Which operation
+// has each of the phase's tiles is written down behind the phases, from the word
+// owner on, counted from the first phase's first.
 struct Phase {
   int op, ops, tiles;
+  int owner;
 };
 
 // Header begins a run's input; tokens and targets follow.

@@ -1,104 +1,158 @@
-// Products of small matrices: 32×32 tiles, each of a block, each output summed
-// by one thread in ascending order of the summed index. At the shapes here, a
-// hundred rows by 128 or 256 columns, a phase has some twenty to a hundred
-// tiles: larger ones would leave most of a device idle.
+// Products of small matrices, in square tiles. At the shapes here, a hundred
+// rows by 128 or 256 columns, and one phase waiting for the other, what counts is
+// how long a tile takes, not how many a device does at once. So tiles are small,
+// all that a tile needs is under way before any of it is used, and the threads of
+// a block share its summed index too: slices of it are summed side by side, then
+// added in order.
 #pragma once
 #include "rows.cuh"
 
-enum { LOADS = TILE * TILE / THREADS };
+// Lie is how an operand of a tile lies in memory and in shared memory: ALONG the
+// summed index, [index][k], or ACROSS it, [k][index].
+enum Lie { ALONG, ACROSS };
 
-// Tile is the part of a 32×32 tile that one thread has: two rows, four columns.
+// Tile is the part of a tile of SIDE rows and columns that one thread sums: four
+// rows and four columns, in a slice of the summed index.
+template <int SIDE>
 struct Tile {
-  float s[2][4];
+  enum {
+    GROUPS = SIDE / 4,
+    SLICES = THREADS / (GROUPS * GROUPS),
+    DEEP = SMALL * DEPTH / SIDE,     // what the operands' memory holds of the summed index
+    OUTPUTS = SIDE * SIDE / THREADS, // of a thread, once the slices are added up
+  };
+  float s[4][4];
 };
 
-static __device__ inline int tileRow() { return threadIdx.x / 8 * 2; }
-static __device__ inline int tileColumn() { return threadIdx.x % 8 * 4; }
-
-// addTile is t += aᵀ·w of the tiles in shared memory. Each tile is summed on its
-// own first: a chain of 32 roundings and one of a tile each, not one of all.
-static __device__ inline void addTile(const Shared &sh, Tile &t) {
-  int row = tileRow(), col = tileColumn();
-  Tile p = {};
-#pragma unroll 8
-  for (int k = 0; k < TILE; k++) {
-    float2 a = *(const float2 *)&sh.a[k][row];
-    float4 w = *(const float4 *)&sh.w[k][col];
-    p.s[0][0] += a.x * w.x;
-    p.s[0][1] += a.x * w.y;
-    p.s[0][2] += a.x * w.z;
-    p.s[0][3] += a.x * w.w;
-    p.s[1][0] += a.y * w.x;
-    p.s[1][1] += a.y * w.y;
-    p.s[1][2] += a.y * w.z;
-    p.s[1][3] += a.y * w.w;
-  }
-#pragma unroll
-  for (int i = 0; i < 2; i++)
-#pragma unroll
-    for (int j = 0; j < 4; j++) t.s[i][j] += p.s[i][j];
+// place is where a group's index i of four is among the SIDE: such that a vector
+// load finds the four of one group side by side, or those of all groups in
+// different banks.
+template <int SIDE, Lie LIE>
+static __device__ inline int place(int group, int i) {
+  return LIE == ALONG ? group + i * (SIDE / 4) : 4 * group + i;
 }
 
-// rowDots is, for the TILE rows from r0 on of x[m, n],
+// deep is how much of a summed index of k, from k0 on, is multiplied at once:
+// what is left, or what there is memory for, in whole vectors for each slice.
+template <int SIDE>
+static __device__ inline int deep(int k, int k0) {
+  enum { UNIT = 4 * Tile<SIDE>::SLICES };
+  int left = (k - k0 + UNIT - 1) / UNIT * UNIT;
+  return left < Tile<SIDE>::DEEP ? left : (int)Tile<SIDE>::DEEP;
+}
+
+// fetch begins to bring an operand into shared memory: SIDE of its n indices,
+// from i0 on, and deep of the k summed, from k0 on; 0 where there are none.
+template <int SIDE, Lie LIE>
+static __device__ inline void fetch(float *to, const float *from, int i0, int n, int k0, int k) {
+  int end = deep<SIDE>(k, k0);
+  if (LIE == ALONG) {
+    for (int i = threadIdx.x / WARP; i < SIDE; i += WARPS)
+#pragma unroll 8
+      for (int d = threadIdx.x % WARP; d < end; d += WARP)
+        copy(to + i * LINE + d, from + (i0 + i) * k + k0 + d, i0 + i < n && k0 + d < k);
+  } else {
+    int i = threadIdx.x % SIDE;
+#pragma unroll 8
+    for (int d = threadIdx.x / SIDE; d < end; d += THREADS / SIDE)
+      copy(to + d * SIDE + i, from + (k0 + d) * n + i0 + i, k0 + d < k && i0 + i < n);
+  }
+}
+
+// quad is four indices of a group at four of the summed from k on.
+template <int SIDE, Lie LIE>
+static __device__ inline void quad(const float *from, int group, int k, float (&to)[4][4]) {
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (LIE == ALONG) {
+      float4 v = *(const float4 *)&from[place<SIDE, LIE>(group, i) * LINE + k];
+      to[i][0] = v.x, to[i][1] = v.y, to[i][2] = v.z, to[i][3] = v.w;
+    } else {
+      float4 v = *(const float4 *)&from[(k + i) * SIDE + place<SIDE, LIE>(group, 0)];
+      to[0][i] = v.x, to[1][i] = v.y, to[2][i] = v.z, to[3][i] = v.w;
+    }
+  }
+}
+
+// multiply adds this thread's slice of what is in shared memory to t. Each 32 of
+// the summed index are summed on their own first, so that chains of roundings
+// stay short.
+template <int SIDE, Lie A, Lie W>
+static __device__ inline void multiply(const Shared &sh, int end, Tile<SIDE> &t) {
+  enum { GROUPS = Tile<SIDE>::GROUPS };
+  int share = end / Tile<SIDE>::SLICES, from = threadIdx.x / (GROUPS * GROUPS) * share;
+  int row = threadIdx.x / GROUPS % GROUPS, col = threadIdx.x % GROUPS;
+  for (int k0 = 0; k0 < share; k0 += 32) {
+    float p[4][4] = {};
+    int stop = k0 + 32 < share ? k0 + 32 : share;
+#pragma unroll 2
+    for (int k = k0; k < stop; k += 4) {
+      float a[4][4], w[4][4];
+      quad<SIDE, A>(sh.a, row, from + k, a);
+      quad<SIDE, W>(sh.w, col, from + k, w);
+#pragma unroll
+      for (int q = 0; q < 4; q++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+#pragma unroll
+          for (int j = 0; j < 4; j++) p[i][j] += a[i][q] * w[j][q];
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++) t.s[i][j] += p[i][j];
+  }
+}
+
+// share lays the slices' sums out in sh.part, for whole to add up.
+template <int SIDE, Lie A, Lie W>
+static __device__ inline void share(Shared &sh, const Tile<SIDE> &t) {
+  enum { GROUPS = Tile<SIDE>::GROUPS };
+  float *part = sh.part + threadIdx.x / (GROUPS * GROUPS) * (SIDE * SIDE);
+  int row = threadIdx.x / GROUPS % GROUPS, col = threadIdx.x % GROUPS;
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+#pragma unroll
+    for (int j = 0; j < 4; j++) part[place<SIDE, A>(row, i) * SIDE + place<SIDE, W>(col, j)] = t.s[i][j];
+  __syncthreads();
+}
+
+// whole is the sum of output e of a tile, row-major.
+template <int SIDE>
+static __device__ inline float whole(const Shared &sh, int e) {
+  float s = 0;
+#pragma unroll
+  for (int i = 0; i < Tile<SIDE>::SLICES; i++) s += sh.part[i * (SIDE * SIDE) + e];
+  return s;
+}
+
+// rowDots is, for the SMALL rows from r0 on of x[m, n],
 //
 //   sh.row[r] = Σ_c (x[r0+r, c] − less[c])·y[c]
 //
-// with nothing subtracted if less is null. It uses sh.a, sh.line and sh.part.
+// with nothing subtracted if less is null. Some threads share each row. It uses
+// sh.line.
 static __device__ void rowDots(Shared &sh, const float *x, const float *less, const float *y, int r0, int m, int n) {
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
-  int row = threadIdx.x / PARTS, from = threadIdx.x % PARTS * (TILE / PARTS);
+  enum { EACH = THREADS / SMALL };
+  int r = r0 + threadIdx.x / EACH;
   float s = 0;
-  for (int c0 = 0; c0 < n; c0 += TILE) {
-    int c = c0 + lane;
-    __syncthreads();
-    for (int r = part; r < TILE; r += PARTS)
-      sh.a[r][lane] = r0 + r < m && c < n ? x[(r0 + r) * n + c] - (less ? less[c] : 0) : 0;
-    if (part == 0) sh.line[lane] = c < n ? y[c] : 0;
-    __syncthreads();
-    for (int i = from; i < from + TILE / PARTS; i++) s += sh.a[row][i] * sh.line[i];
+  if (r < m) {
+#pragma unroll 8
+    for (int c = threadIdx.x % EACH; c < n; c += EACH) s += (x[r * n + c] - (less ? less[c] : 0)) * y[c];
   }
-  sh.part[row][threadIdx.x % PARTS] = s;
+  sh.line[threadIdx.x] = s;
   __syncthreads();
-  if (threadIdx.x < TILE) {
+  if (threadIdx.x < SMALL) {
     s = 0;
-    for (int i = 0; i < PARTS; i++) s += sh.part[threadIdx.x][i];
+    for (int i = 0; i < EACH; i++) s += sh.line[threadIdx.x * EACH + i];
     sh.row[threadIdx.x] = s;
   }
   __syncthreads();
 }
 
-// loadSource fetches this thread's share of the tiles of one source at k0 into
-// registers: they arrive while the tiles before are multiplied.
-static __device__ inline void loadSource(const Op &op, const float *a, const float *w, int r0, int c0, int k0,
-                                         float (&fa)[LOADS], float (&fw)[LOADS]) {
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
-#pragma unroll
-  for (int i = 0; i < LOADS; i++) {
-    int other = part + i * PARTS, k = k0 + lane;
-    fa[i] = r0 + other < op.m && k < op.k ? a[(r0 + other) * op.k + k] : 0;
-    if (op.flags & TRANSPOSED)
-      fw[i] = c0 + other < op.n && k < op.k ? w[(c0 + other) * op.k + k] : 0;
-    else
-      fw[i] = k0 + other < op.k && c0 + lane < op.n ? w[(k0 + other) * op.n + c0 + lane] : 0;
-  }
-}
-
-static __device__ inline void storeSource(Shared &sh, const float (&fa)[LOADS], const float (&fw)[LOADS]) {
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
-#pragma unroll
-  for (int i = 0; i < LOADS; i++) {
-    int other = part + i * PARTS;
-    sh.a[lane][other] = fa[i];
-    if (sh.op.flags & TRANSPOSED)
-      sh.w[lane][other] = fw[i];
-    else
-      sh.w[other][lane] = fw[i];
-  }
-}
-
 // PRODUCT, with all that may be added to one, each if it is there:
 //
-//   s = Σ_i Σ_k a[i][r, k]·w[i][k, c]          w[i][c, k] if TRANSPOSED; i < sources
+//   s = Σ_k a[0][r, k]·w[0][k, c]              w[0][c, k] if TRANSPOSED
 //     + bias[c]
 //     + x[0][index[0][r], c] + x[1][…]         no index: row r
 //     + outerRow[r]·outerCol[c]
@@ -110,45 +164,87 @@ static __device__ inline void storeSource(Shared &sh, const float (&fa)[LOADS], 
 // dp = out2·dMean, softmax gives dLogit = p·(dp − Σ p·dp), and Σ p·dp is mean·dMean,
 // so dLogit[r] = p[r]·((out2[r] − mean)·dMean) needs no sum over all rows. It is
 // kept for the gradient of the query.
-static __device__ void product(Shared &sh, const Run &run, int tile) {
+//
+// w is weights, which no phase before this one changes, so productWeights may
+// fetch them while other blocks are still at that phase; product expects it to
+// have begun.
+static __device__ inline void fetchWeights(Shared &sh, const Run &run, int c0, int k0) {
   const Op &op = sh.op;
-  int r0 = tile / op.columns * TILE, c0 = tile % op.columns * TILE;
-  Tile t = {};
-  float fa[LOADS], fw[LOADS];
-  if (op.sources) loadSource(op, at(run, op.a[0]), at(run, op.w[0]), r0, c0, 0, fa, fw);
-  for (int i = 0, k0 = 0; i < op.sources;) {
-    __syncthreads();
-    storeSource(sh, fa, fw);
-    __syncthreads();
-    k0 += TILE;
-    if (k0 >= op.k) k0 = 0, i++;
-    if (i < op.sources) loadSource(op, at(run, op.a[i]), at(run, op.w[i]), r0, c0, k0, fa, fw);
-    addTile(sh, t);
+  if (op.flags & TRANSPOSED)
+    fetch<SMALL, ALONG>(sh.w, at(run, op.w[0]), c0, op.n, k0, op.k);
+  else
+    fetch<SMALL, ACROSS>(sh.w, at(run, op.w[0]), c0, op.n, k0, op.k);
+}
+
+static __device__ void productWeights(Shared &sh, const Run &run, int tile) {
+  fetchWeights(sh, run, tile % sh.op.columns * SMALL, 0);
+}
+
+// addend is what is added to element r, c of a product.
+static __device__ inline float addend(const Shared &sh, const Run &run, int r, int c, int r0, int c0) {
+  const Op &op = sh.op;
+  float s = 0;
+  if (op.bias) s += at(run, op.bias)[c];
+  for (int x = 0; x < 2; x++)
+    if (op.x[x]) s += at(run, op.x[x])[(op.index[x] ? ints(run, op.index[x])[r] : r) * op.n + c];
+  if (op.outerRow) s += at(run, op.outerRow)[r] * at(run, op.outerCol)[c];
+  if (op.off) s += segment(run, op, at(run, op.x[2]), r, c);
+  if (op.p) {
+    float p = at(run, op.p)[r], dLogit = p * sh.row[r - r0];
+    if (c == 0) at(run, op.dLogit)[r] = dLogit;
+    s += p * at(run, op.dMean)[c] + dLogit * at(run, op.query)[c];
   }
+  return s;
+}
+
+static __device__ void product(Shared &sh, const Run &run, int tile) {
+  enum { OUTPUTS = Tile<SMALL>::OUTPUTS };
+  const Op &op = sh.op;
+  int r0 = tile / op.columns * SMALL, c0 = tile % op.columns * SMALL;
+  const float *a = at(run, op.a[0]);
+  if (op.k) fetch<SMALL, ALONG>(sh.a, a, r0, op.m, 0, op.k);
+
+  // What is added comes while the operands are on their way.
   if (op.p) rowDots(sh, at(run, op.out2), at(run, op.mean), at(run, op.dMean), r0, op.m, op.n);
+  float add[OUTPUTS];
+  bool keep[OUTPUTS];
+#pragma unroll
+  for (int o = 0; o < OUTPUTS; o++) {
+    int e = threadIdx.x + o * THREADS, r = r0 + e / SMALL, c = c0 + e % SMALL;
+    keep[o] = true, add[o] = 0;
+    if (r >= op.m || c >= op.n) continue;
+    if (op.mask) keep[o] = at(run, op.mask)[r * op.n + c] > 0;
+    add[o] = addend(sh, run, r, c, r0, c0);
+  }
+
+  if (op.k) {
+    Tile<SMALL> t = {};
+    for (int k0 = 0; k0 < op.k; k0 += Tile<SMALL>::DEEP) {
+      if (k0 > 0) {
+        __syncthreads();
+        fetchWeights(sh, run, c0, k0);
+        fetch<SMALL, ALONG>(sh.a, a, r0, op.m, k0, op.k);
+      }
+      arrived();
+      __syncthreads();
+      int end = deep<SMALL>(op.k, k0);
+      if (op.flags & TRANSPOSED)
+        multiply<SMALL, ALONG, ALONG>(sh, end, t);
+      else
+        multiply<SMALL, ALONG, ACROSS>(sh, end, t);
+    }
+    if (op.flags & TRANSPOSED)
+      share<SMALL, ALONG, ALONG>(sh, t);
+    else
+      share<SMALL, ALONG, ACROSS>(sh, t);
+  }
   float *out = at(run, op.out);
-  for (int i = 0; i < 2; i++) {
-    int r = r0 + tileRow() + i;
-    if (r >= op.m) break;
-    float p = 0, dLogit = 0;
-    if (op.p) {
-      p = at(run, op.p)[r];
-      dLogit = p * sh.row[r - r0];
-      if (c0 == 0 && tileColumn() == 0) at(run, op.dLogit)[r] = dLogit;
-    }
-    for (int j = 0; j < 4; j++) {
-      int c = c0 + tileColumn() + j, e = r * op.n + c;
-      if (c >= op.n) break;
-      float s = t.s[i][j];
-      if (op.bias) s += at(run, op.bias)[c];
-      for (int x = 0; x < 2; x++)
-        if (op.x[x]) s += at(run, op.x[x])[(op.index[x] ? ints(run, op.index[x])[r] : r) * op.n + c];
-      if (op.outerRow) s += at(run, op.outerRow)[r] * at(run, op.outerCol)[c];
-      if (op.off) s += segment(run, op, at(run, op.x[2]), r, c);
-      if (op.p) s += p * at(run, op.dMean)[c] + dLogit * at(run, op.query)[c];
-      if (op.flags & RELU) s = s > 0 ? s : s != s ? s : 0;
-      if (op.mask && !(at(run, op.mask)[e] > 0)) s = 0;
-      out[e] = s;
-    }
+#pragma unroll
+  for (int o = 0; o < OUTPUTS; o++) {
+    int e = threadIdx.x + o * THREADS, r = r0 + e / SMALL, c = c0 + e % SMALL;
+    if (r >= op.m || c >= op.n) continue;
+    float s = (op.k ? whole<SMALL>(sh, e) : 0) + add[o];
+    if (op.flags & RELU) s = s > 0 ? s : s != s ? s : 0;
+    out[r * op.n + c] = keep[o] ? s : 0;
   }
 }

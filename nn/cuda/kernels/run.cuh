@@ -10,6 +10,31 @@ typedef unsigned long long u64;
 #define SHARED(type, name) __shared__ type name
 #define SPIN() __nanosleep(32)
 #define INFINITY __int_as_float(0x7f800000)
+
+// fence orders what this thread has seen and written before all that comes
+// after it, for the whole device. __threadfence would also put it into one order
+// with all other fences, which takes longer and which nothing here needs.
+static __device__ inline void fence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
+// copy begins to bring one word into shared memory, 0 unless it is there;
+// arrived waits for all that this thread has begun. Before sm_80 there is no
+// copying behind a thread's back: it loads and stores.
+static __device__ inline void copy(float *to, const float *from, bool there) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(there ? 4 : 0));
+#else
+  *to = there ? *from : 0;
+#endif
+}
+
+static __device__ inline void arrived() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// touch brings the line of an address into the second-level cache.
+static __device__ inline void touch(const float *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
 #endif
 
 struct Run {
@@ -18,16 +43,22 @@ struct Run {
   const int *tables;    // dropout's; see head.cuh
 };
 
-// Shared is a block's memory. The strides keep vector loads aligned and spread
-// the stores of a transposed tile over the banks.
+// The operands of a tile of a product in shared memory; see product.cuh.
+enum {
+  DEPTH = 256,      // of the summed index at once, where a tile has SMALL rows and columns
+  LINE = DEPTH + 4, // words apart: vector loads are aligned, and neighbours in different banks
+};
+
+// Shared is a block's memory.
 struct Shared {
   Op op;
   Run run;
-  alignas(16) float a[TILE][TILE + 2]; // [summed index, row]
-  alignas(16) float w[TILE][TILE + 4]; // [summed index, column]
-  float part[TILE][PARTS + 1];
-  float row[TILE];
+  Header header;
+  alignas(16) float a[SMALL * LINE];
+  alignas(16) float w[SMALL * LINE];
+  float part[THREADS * 16]; // sums of a part of the summed index
   float line[THREADS];
+  float row[SMALL];
 };
 
 static __device__ inline float *at(const Run &run, Ref r) {
@@ -36,10 +67,6 @@ static __device__ inline float *at(const Run &run, Ref r) {
 
 static __device__ inline const int *ints(const Run &run, Ref r) {
   return (const int *)at(run, r);
-}
-
-static __device__ inline const Header &header(const Run &run) {
-  return *(const Header *)run.space[INPUT];
 }
 
 // total adds up line[0:THREADS] in a fixed tree; every thread gets the sum.

@@ -4,32 +4,41 @@
 #include "head.cuh"
 #include "update.cuh"
 
-// meet holds every block until all have arrived, and makes what each wrote
-// visible to the others. arrivals only grows: a launch of n blocks adds n at
-// each barrier, so the count that ends one is the next multiple of n.
-static __device__ void meet(u64 *arrivals) {
+// arrive and await are a barrier in two halves: await holds every block until
+// all have arrived, and makes what each wrote before it visible to the others.
+// Between the two is what needs nothing of the others. arrivals only grows: a
+// launch of n blocks adds n at each barrier, so the count that ends one is the next
+// multiple of n. The thread that counts is the first.
+static __device__ u64 arrive(u64 *arrivals) {
   __syncthreads();
+  if (threadIdx.x) return 0;
+  fence();
+  return atomicAdd(arrivals, 1ull);
+}
+
+static __device__ void await(u64 *arrivals, u64 before) {
   if (threadIdx.x == 0) {
-    __threadfence();
-    u64 blocks = gridDim.x;
-    u64 all = (atomicAdd(arrivals, 1ull) / blocks + 1) * blocks;
+    u64 blocks = gridDim.x, all = (before / blocks + 1) * blocks;
     while (*(volatile u64 *)arrivals < all) SPIN();
-    __threadfence();
+    fence();
   }
   __syncthreads();
 }
 
-// find is the operation of a phase that has tile t.
-static __device__ int find(const Op *ops, Phase p, int t) {
-  int lo = 0, hi = p.ops - 1;
-  while (lo < hi) {
-    int mid = (lo + hi + 1) / 2;
-    if (ops[p.op + mid].first <= t)
-      lo = mid;
-    else
-      hi = mid - 1;
+// prepare makes a tile's operation the block's, and begins to fetch what the
+// tile needs of the weights. It reads nothing that changes before the last phase,
+// so it may run before the phase begins.
+static __device__ void prepare(Shared &sh, const Op *ops, const Phase *phases, const Phase &phase, int tile) {
+  if (tile >= phase.tiles) return;
+  const int *op = (const int *)&ops[((const int *)phases)[phase.owner + tile]];
+  __syncthreads(); // the tile before is done with shared memory
+  for (int w = threadIdx.x; w < OP_WORDS; w += THREADS) ((int *)&sh.op)[w] = op[w];
+  __syncthreads();
+  switch (sh.op.kind) {
+  case PRODUCT: productWeights(sh, sh.run, tile - sh.op.first); break;
+  case POOL:
+  case POOLBACK: poolWeights(sh, sh.run); break;
   }
-  return p.op + lo;
 }
 
 static __device__ void execute(Shared &sh, const Run &run, int tile) {
@@ -60,17 +69,23 @@ extern "C" __global__ void __launch_bounds__(THREADS) step(
     float *states, float *plan, float *input, float *output,
     const int *tables, u64 *arrivals) {
   SHARED(Shared, sh);
-  if (threadIdx.x == 0) sh.run = {{0, weights, states, plan, input, output}, m, v, grad, tables};
+  if (threadIdx.x == 0) {
+    sh.run = {{0, weights, states, plan, input, output}, m, v, grad, tables};
+    sh.header = *(const Header *)input;
+  }
   __syncthreads();
-  for (long long i = first; i < last; i++) {
-    if (i > first) meet(arrivals);
-    Phase phase = phases[i];
-    for (int tile = blockIdx.x; tile < phase.tiles; tile += gridDim.x) {
-      int found = find(ops, phase, tile);
-      __syncthreads();
-      for (int w = threadIdx.x; w < OP_WORDS; w += THREADS) ((int *)&sh.op)[w] = ((const int *)&ops[found])[w];
-      __syncthreads();
+  const int mine = blockIdx.x; // the first tile of a phase that this block takes
+  Phase phase = phases[first];
+  prepare(sh, ops, phases, phase, mine);
+  for (long long i = first;;) {
+    for (int tile = mine; tile < phase.tiles; tile += gridDim.x) {
+      if (tile != mine) prepare(sh, ops, phases, phase, tile);
       execute(sh, sh.run, tile - sh.op.first);
     }
+    if (++i == last) return;
+    u64 before = arrive(arrivals);
+    phase = phases[i];
+    prepare(sh, ops, phases, phase, mine);
+    await(arrivals, before);
   }
 }

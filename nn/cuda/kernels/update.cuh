@@ -10,54 +10,74 @@
 //   m += (g − m)·mean
 //   v += (g² − v)·square
 //   w -= m·alpha / (√v + epsilon)
-static __device__ inline void update(const Run &run, int i, float g) {
-  const Header &h = header(run);
-  if (h.flags & ADDS) g += run.grad[i];
+//
+// What an update needs is recalled before the gradient is summed.
+struct Recalled {
+  float w, m, v, g;
+};
+
+static __device__ inline Recalled recall(const Header &h, const Run &run, int i) {
+  Recalled o = {};
+  if (h.flags & ADDS) o.g = run.grad[i];
+  if (h.flags & APPLIES) o.w = run.space[WEIGHTS][i], o.m = run.m[i], o.v = run.v[i];
+  return o;
+}
+
+static __device__ inline void update(const Header &h, const Run &run, int i, Recalled o, float g) {
+  g += o.g;
   if (!(h.flags & APPLIES)) {
     run.grad[i] = g;
     return;
   }
-  float w = run.space[WEIGHTS][i], m = run.m[i], v = run.v[i];
-  w -= w * h.decay * h.rate;
-  m += (g - m) * h.mean;
-  v += (g * g - v) * h.square;
-  run.space[WEIGHTS][i] = w - m * h.alpha / (sqrtf(v) + h.epsilon);
-  run.m[i] = m;
-  run.v[i] = v;
+  o.w -= o.w * h.decay * h.rate;
+  o.m += (g - o.m) * h.mean;
+  o.v += (g * g - o.v) * h.square;
+  run.space[WEIGHTS][i] = o.w - o.m * h.alpha / (sqrtf(o.v) + h.epsilon);
+  run.m[i] = o.m;
+  run.v[i] = o.v;
 }
 
 // GRADIENT: out[r, c] gets Σ_i a[0][i, r]·w[0][i, c], the sum over k rows; m×n in
-// tiles as in product.cuh. out is among the weights.
+// tiles of LARGE rows and columns: there are enough of them to fill any device,
+// and larger ones read less. out is among the weights.
 static __device__ void gradient(Shared &sh, const Run &run, int tile) {
+  enum { OUTPUTS = Tile<LARGE>::OUTPUTS };
   const Op &op = sh.op;
   const float *x = at(run, op.a[0]), *dy = at(run, op.w[0]);
-  int r0 = tile / op.columns * TILE, c0 = tile % op.columns * TILE;
-  int lane = threadIdx.x % TILE, part = threadIdx.x / TILE;
-  Tile t = {};
-  for (int k0 = 0; k0 < op.k; k0 += TILE) {
-    __syncthreads();
+  int r0 = tile / op.columns * LARGE, c0 = tile % op.columns * LARGE;
+  Tile<LARGE> t = {};
+  Recalled old[OUTPUTS];
+  for (int k0 = 0; k0 < op.k; k0 += Tile<LARGE>::DEEP) {
+    if (k0 > 0) __syncthreads();
+    fetch<LARGE, ACROSS>(sh.a, x, r0, op.m, k0, op.k);
+    fetch<LARGE, ACROSS>(sh.w, dy, c0, op.n, k0, op.k);
+    if (k0 == 0)
 #pragma unroll
-    for (int i = part; i < TILE; i += PARTS) {
-      int k = k0 + i;
-      sh.a[i][lane] = k < op.k && r0 + lane < op.m ? x[k * op.m + r0 + lane] : 0;
-      sh.w[i][lane] = k < op.k && c0 + lane < op.n ? dy[k * op.n + c0 + lane] : 0;
-    }
+      for (int o = 0; o < OUTPUTS; o++) {
+        int e = threadIdx.x + o * THREADS, r = r0 + e / LARGE, c = c0 + e % LARGE;
+        if (r < op.m && c < op.n) old[o] = recall(sh.header, run, (op.out & OFFSET) + r * op.n + c);
+      }
+    arrived();
     __syncthreads();
-    addTile(sh, t);
+    multiply<LARGE, ACROSS, ACROSS>(sh, deep<LARGE>(op.k, k0), t);
   }
-  for (int i = 0; i < 2; i++)
-    for (int j = 0; j < 4; j++) {
-      int r = r0 + tileRow() + i, c = c0 + tileColumn() + j;
-      if (r < op.m && c < op.n) update(run, (op.out & OFFSET) + r * op.n + c, t.s[i][j]);
-    }
+  share<LARGE, ACROSS, ACROSS>(sh, t);
+#pragma unroll
+  for (int o = 0; o < OUTPUTS; o++) {
+    int e = threadIdx.x + o * THREADS, r = r0 + e / LARGE, c = c0 + e % LARGE;
+    if (r < op.m && c < op.n) update(sh.header, run, (op.out & OFFSET) + r * op.n + c, old[o], whole<LARGE>(sh, e));
+  }
 }
 
 // VECTOR: out[c] gets the column sum that rows.cuh describes.
 static __device__ void vector(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
-  int c = tile * TILE + threadIdx.x;
-  float s = column(sh, run, tile * TILE, false);
-  if (threadIdx.x < TILE && c < op.n) update(run, (op.out & OFFSET) + c, s);
+  int c = tile * STRIP + threadIdx.x, i = (op.out & OFFSET) + c;
+  bool mine = threadIdx.x < STRIP && c < op.n;
+  Recalled old = {};
+  if (mine) old = recall(sh.header, run, i);
+  float s = column(sh, run, tile * STRIP, false);
+  if (mine) update(sh.header, run, i, old, s);
 }
 
 // CLASSES: out[t, c] gets Σ x[0][r, c] over the k rows r with index[0][r] = t, for m
@@ -67,9 +87,11 @@ static __device__ void classes(Shared &sh, const Run &run, int tile) {
   const float *x = at(run, op.x[0]);
   const int *token = ints(run, op.index[0]);
   for (int c = threadIdx.x; c < op.n; c += THREADS) {
+    int to = (op.out & OFFSET) + tile * op.n + c;
+    Recalled old = recall(sh.header, run, to);
     float s = 0;
     for (int r = 0; r < op.k; r++)
       if (token[r] == tile) s += x[r * op.n + c];
-    update(run, (op.out & OFFSET) + tile * op.n + c, s);
+    update(sh.header, run, to, old, s);
   }
 }
