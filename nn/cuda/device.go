@@ -62,6 +62,9 @@ func openDevice(drv driver, o Options) (*Device, error) {
 	}
 	d := &Device{drv: drv, info: info, plans: map[planKey]*resident{}}
 	d.blocks = max(1, info.Blocks/max(1, o.Folds))
+	if info.Enough > 0 {
+		d.blocks = min(d.blocks, info.Enough)
+	}
 	d.arena.size = o.Memory
 	if o.Memory == 0 {
 		d.arena.size = info.Free / 4 * 3

@@ -137,10 +137,10 @@
 // PolyID on TensorFlow, was 42 hours on an A10G.
 //
 //	              ms a step, 1 fold   5 folds at once, each   limit, any number of folds   hours for the job   in turns
-//	A10G                       1.55                    2.91                         0.58                0.08       0.22
-//	A100                       1.51                    2.11                         0.42                0.06       0.21
-//	H100                       1.24                    1.24                         0.24                0.04       0.18
-//	H200                       1.23                    1.23                         0.23                0.03       0.17
+//	A10G                       1.54                    2.87                         0.57                0.08       0.22
+//	A100                       1.51                    2.07                         0.41                0.06       0.21
+//	H100                       1.23                    1.23                         0.23                0.04       0.18
+//	H200                       1.22                    1.22                         0.22                0.03       0.17
 //
 // These are a model's numbers, not measurements: were it off by a factor of
 // five, the job would still take some 15 minutes side by side, or an hour in turns.

@@ -49,6 +49,7 @@ type Info struct {
 	Major, Minor    int    // compute capability
 	Multiprocessors int
 	Blocks          int // of the kernel that are resident at once
+	Enough          int // blocks of one launch; 0: all
 	Memory, Free    int // bytes
 	Driver          int // CUDA version of the driver: 12040 is 12.4
 }

@@ -271,6 +271,7 @@ func (e *engine) inputs(b *nn.Batch, fill func(int, *header)) []int {
 		}
 		starts[i] = len(e.in)
 		var h [1]header
+		h[0].Plan = int32(e.plans[ex.Plan].image.size)
 		fill(i, &h[0])
 		e.in = append(e.in, words(h[:])...)
 		e.in = append(e.in, words(ex.Atom)...)

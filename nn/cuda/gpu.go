@@ -156,8 +156,9 @@ func (d *gpu) describe() (Info, error) {
 	if i.Major, i.Minor, err = d.capability(); err != nil {
 		return i, &Error{d.name, "describe the device", err}
 	}
-	// Two blocks hide each other's latency; more only make the barrier longer.
-	i.Blocks = i.Multiprocessors * min(2, perMultiprocessor)
+	// Two blocks hide each other's latency; more of one launch only make its barrier
+	// longer, more launches do not.
+	i.Blocks, i.Enough = i.Multiprocessors*perMultiprocessor, 2*i.Multiprocessors
 	return i, nil
 }
 

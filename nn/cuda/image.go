@@ -10,6 +10,7 @@ import (
 // each begins.
 type planImage struct {
 	words []uint32
+	size  int // of words
 	atoms int // of the polymer, for messages
 
 	layer []layerImage
@@ -78,6 +79,7 @@ func newPlanImage(p *plan.Plan) *planImage {
 	m.atomTokens = inputRef(headerWords)
 	m.bondTokens = m.atomTokens.plus(len(p.AtomID))
 	m.targets = m.bondTokens.plus(len(p.BondID))
+	m.size = len(m.words)
 	m.input = headerWords + len(p.AtomID) + len(p.BondID)
 	return m
 }

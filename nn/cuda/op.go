@@ -10,7 +10,8 @@ const (
 	threads   = 128 // of a block
 	smallTile = 16  // rows and columns of a tile of a product
 	largeTile = 32  // rows and columns of a tile of a gradient
-	strip     = 8   // columns of a tile of column sums
+	strip     = 8   // columns of a tile of a column sum that others wait for
+	broad     = 32  // and of one for an update, of which there are many
 	elements  = 256 // of a tile of an operation on rows
 	segment   = 8   // dropout's draws of one thread
 )
@@ -98,7 +99,8 @@ type header struct {
 	Scale                                              float32
 	Rate, Decay, Mean, Square, Alpha, Epsilon          float32
 	StreamHiLow, StreamHiTop, StreamLoLow, StreamLoTop uint32
-	_                                                  [4]int32
+	Plan                                               int32 // words of it
+	_                                                  [3]int32
 }
 
 const headerWords = 16
@@ -116,8 +118,10 @@ func (o *op) tiles() {
 	switch o.Kind {
 	case opEmbed, opGather, opSegments, opHeadBack:
 		o.Tiles = in(o.M*o.N, elements)
-	case opSum, opVector:
+	case opSum:
 		o.Tiles = in(o.N, strip)
+	case opVector:
+		o.Tiles = in(o.N, broad)
 	case opProduct:
 		o.Columns = in(o.N, smallTile)
 		o.Tiles = o.Columns * in(o.M, smallTile)

@@ -13,8 +13,8 @@ type program struct {
 	ops     []op
 	phases  []phase
 	owners  []int32 // operations of all tiles; they follow the phases in memory
-	forward int // phases of a prediction, the first ones
-	states  int // words of a fold's states that a run needs
+	forward int     // phases of a prediction, the first ones
+	states  int     // words of a fold's states that a run needs
 }
 
 // assemble writes the program of a network on a plan: it runs the network's

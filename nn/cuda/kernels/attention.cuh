@@ -74,18 +74,35 @@ static __device__ void dots(Shared &sh, float *out, const float *prior, const fl
   __syncthreads();
 }
 
-// warm begins to bring n weights nearer.
-static __device__ inline void warm(const float *w, int n) {
-  enum { APART = 32 }; // words of a line of the cache
-  for (int i = threadIdx.x * APART; i < n; i += THREADS * APART) touch(w + i);
+// poolWeights begins to fetch the weights of POOL or POOLBACK into the operands'
+// memory, one after the other, while other blocks are still at the phase before.
+// Where there is no room, which takes a molecule's state of more than a dozen
+// features, it only warms them.
+static __device__ inline bool poolFits(const Op &op) {
+  return op.n * op.m + op.sources * (op.m + 1) * 2 * op.n <= 2 * OPERAND;
 }
 
-// poolWeights begins to bring what POOL or POOLBACK will read of the weights
-// nearer, while other blocks are still at the phase before.
 static __device__ void poolWeights(Shared &sh, const Run &run) {
   const Op &op = sh.op;
-  warm(at(run, op.w[0]), op.n * op.m);
-  for (int i = 0; i < op.sources; i++) warm(at(run, op.w[1 + i]), (op.m + 1) * 2 * op.n);
+  float *to = sh.operands;
+  for (int i = 0; i <= op.sources; i++) {
+    const float *w = at(run, op.w[i]);
+    int n = i == 0 ? op.n * op.m : (op.m + 1) * 2 * op.n; // the latter with their bias
+    if (poolFits(op)) {
+#pragma unroll COPIES
+      for (int e = threadIdx.x; e < n; e += THREADS) copy(to + e, w + e, true);
+      to += n;
+    } else {
+      warm(w, n, threadIdx.x, THREADS);
+    }
+  }
+}
+
+// poolWeight is where weights i of a pooling are to be read.
+static __device__ inline const float *poolWeight(const Shared &sh, const Run &run, int i) {
+  const Op &op = sh.op;
+  if (!poolFits(op)) return at(run, op.w[i]);
+  return sh.operands + (i == 0 ? 0 : op.n * op.m + (i - 1) * (op.m + 1) * 2 * op.n);
 }
 
 // POOL, by one block: p holds the logits of k atoms and k2 bonds, and becomes
@@ -115,6 +132,7 @@ static __device__ void pool(Shared &sh, const Run &run, int) {
   }
   s = total(sh, s);
   for (int r = threadIdx.x; r < rows; r += THREADS) p[r] /= s;
+  arrived();
   __syncthreads();
 
   // A warp takes every fourth row, a thread of it every 32nd column.
@@ -144,9 +162,9 @@ static __device__ void pool(Shared &sh, const Run &run, int) {
   }
 
   float *out = at(run, op.out);
-  project(sh, out, op.x[2] ? at(run, op.x[2]) : 0, at(run, op.bias), mean, at(run, op.w[0]), op.n, op.m);
+  project(sh, out, op.x[2] ? at(run, op.x[2]) : 0, at(run, op.bias), mean, poolWeight(sh, run, 0), op.n, op.m);
   for (int i = 0; i < op.sources; i++) {
-    const float *w = at(run, op.w[1 + i]);
+    const float *w = poolWeight(sh, run, 1 + i);
     project(sh, at(run, op.a[i]), 0, w + op.m * 2 * op.n, out, w, op.m, 2 * op.n);
   }
 }
@@ -160,8 +178,10 @@ static __device__ void poolBack(Shared &sh, const Run &run, int) {
   const Op &op = sh.op;
   float *out = at(run, op.out);
   const float *d[2], *w[2];
-  for (int j = 0; j < op.sources; j++) d[j] = at(run, op.a[j]), w[j] = at(run, op.w[1 + j]);
+  for (int j = 0; j < op.sources; j++) d[j] = at(run, op.a[j]), w[j] = poolWeight(sh, run, 1 + j);
+  arrived();
+  __syncthreads();
   dots(sh, out, op.x[2] ? at(run, op.x[2]) : 0, d, w, op.sources, op.m, 2 * op.n);
-  const float *from = out, *value = at(run, op.w[0]);
+  const float *from = out, *value = poolWeight(sh, run, 0);
   dots(sh, at(run, op.dMean), 0, &from, &value, 1, op.n, op.m);
 }

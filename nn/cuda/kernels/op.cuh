@@ -9,7 +9,8 @@ enum {
   WARPS = THREADS / WARP,
   SMALL = 16,     // rows and columns of a tile of a product
   LARGE = 32,     // rows and columns of a tile of a gradient
-  STRIP = 8,      // columns of a tile of column sums
+  STRIP = 8,      // columns of a tile of a column sum that others wait for
+  BROAD = 32,     // and of one for an update, of which there are many
   ELEMENTS = 256, // of a tile of an operation on rows
 };
 
@@ -82,7 +83,8 @@ struct Header {
   float scale;                                    // 1 / measured targets of the batch
   float rate, decay, mean, square, alpha, epsilon; // Adam; see update
   unsigned stream[4];                             // dropout's generator: upper half, lower half, each low word first
-  int spare[4];
+  int plan;                                       // words of it
+  int spare[3];
 };
 enum { HEADER_WORDS = sizeof(Header) / sizeof(int) };
 

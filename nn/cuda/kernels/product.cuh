@@ -46,14 +46,19 @@ static __device__ inline int deep(int k, int k0) {
 template <int SIDE, Lie LIE>
 static __device__ inline void fetch(float *to, const float *from, int i0, int n, int k0, int k) {
   int end = deep<SIDE>(k, k0);
-  if (LIE == ALONG) {
+  if (LIE == ALONG && (k | (int)((size_t)from / 4)) % 4 == 0) { // states; weights where no odd bias is before them
     for (int i = threadIdx.x / WARP; i < SIDE; i += WARPS)
-#pragma unroll 8
+#pragma unroll COPIES
+      for (int d = threadIdx.x % WARP * 4; d < end; d += WARP * 4)
+        copyQuad(to + i * LINE + d, from + (i0 + i) * k + k0 + d, i0 + i < n && k0 + d < k);
+  } else if (LIE == ALONG) {
+    for (int i = threadIdx.x / WARP; i < SIDE; i += WARPS)
+#pragma unroll COPIES
       for (int d = threadIdx.x % WARP; d < end; d += WARP)
         copy(to + i * LINE + d, from + (i0 + i) * k + k0 + d, i0 + i < n && k0 + d < k);
   } else {
     int i = threadIdx.x % SIDE;
-#pragma unroll 8
+#pragma unroll COPIES
     for (int d = threadIdx.x / SIDE; d < end; d += THREADS / SIDE)
       copy(to + d * SIDE + i, from + (k0 + d) * n + i0 + i, k0 + d < k && i0 + i < n);
   }
@@ -85,11 +90,11 @@ static __device__ inline void multiply(const Shared &sh, int end, Tile<SIDE> &t)
   for (int k0 = 0; k0 < share; k0 += 32) {
     float p[4][4] = {};
     int stop = k0 + 32 < share ? k0 + 32 : share;
-#pragma unroll 2
+#pragma unroll 1
     for (int k = k0; k < stop; k += 4) {
       float a[4][4], w[4][4];
-      quad<SIDE, A>(sh.a, row, from + k, a);
-      quad<SIDE, W>(sh.w, col, from + k, w);
+      quad<SIDE, A>(sh.operands + LEFT, row, from + k, a);
+      quad<SIDE, W>(sh.operands + RIGHT, col, from + k, w);
 #pragma unroll
       for (int q = 0; q < 4; q++)
 #pragma unroll
@@ -163,17 +168,17 @@ static __device__ void rowDots(Shared &sh, const float *x, const float *less, co
 // The last addition undoes a pooling of out2[m, n] with the weights p: with
 // dp = out2·dMean, softmax gives dLogit = p·(dp − Σ p·dp), and Σ p·dp is mean·dMean,
 // so dLogit[r] = p[r]·((out2[r] − mean)·dMean) needs no sum over all rows. It is
-// kept for the gradient of the query.
-//
-// w is weights, which no phase before this one changes, so productWeights may
-// fetch them while other blocks are still at that phase; product expects it to
-// have begun.
+// kept for the gradient of the query. Of its parts, in the order of their use:
+
+// fetchWeights begins to fetch what a tile needs of w. As no phase but the last
+// changes weights, productWeights does so for the first of the summed index while
+// other blocks are still at the phase before, and product waits for it.
 static __device__ inline void fetchWeights(Shared &sh, const Run &run, int c0, int k0) {
   const Op &op = sh.op;
   if (op.flags & TRANSPOSED)
-    fetch<SMALL, ALONG>(sh.w, at(run, op.w[0]), c0, op.n, k0, op.k);
+    fetch<SMALL, ALONG>(sh.operands + RIGHT, at(run, op.w[0]), c0, op.n, k0, op.k);
   else
-    fetch<SMALL, ACROSS>(sh.w, at(run, op.w[0]), c0, op.n, k0, op.k);
+    fetch<SMALL, ACROSS>(sh.operands + RIGHT, at(run, op.w[0]), c0, op.n, k0, op.k);
 }
 
 static __device__ void productWeights(Shared &sh, const Run &run, int tile) {
@@ -202,7 +207,7 @@ static __device__ void product(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
   int r0 = tile / op.columns * SMALL, c0 = tile % op.columns * SMALL;
   const float *a = at(run, op.a[0]);
-  if (op.k) fetch<SMALL, ALONG>(sh.a, a, r0, op.m, 0, op.k);
+  if (op.k) fetch<SMALL, ALONG>(sh.operands + LEFT, a, r0, op.m, 0, op.k);
 
   // What is added comes while the operands are on their way.
   if (op.p) rowDots(sh, at(run, op.out2), at(run, op.mean), at(run, op.dMean), r0, op.m, op.n);
@@ -223,7 +228,7 @@ static __device__ void product(Shared &sh, const Run &run, int tile) {
       if (k0 > 0) {
         __syncthreads();
         fetchWeights(sh, run, c0, k0);
-        fetch<SMALL, ALONG>(sh.a, a, r0, op.m, k0, op.k);
+        fetch<SMALL, ALONG>(sh.operands + LEFT, a, r0, op.m, k0, op.k);
       }
       arrived();
       __syncthreads();

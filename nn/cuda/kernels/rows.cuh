@@ -81,14 +81,15 @@ static __device__ void segments(Shared &sh, const Run &run, int tile) {
 }
 
 // column is Σ_r w[r]·(x[r, c] − mean[c])·mask[r, c] over the k rows of x[0] and the
-// k2 rows of x[1], for the STRIP columns from c0 on; the thread of column c with
-// threadIdx.x < STRIP gets the sum. No mean: nothing is subtracted. No weights, no
+// k2 rows of x[1], for the WIDTH columns from c0 on; the thread of column c with
+// threadIdx.x < WIDTH gets the sum. No mean: nothing is subtracted. No weights, no
 // mask: each is 1. The rows are dealt to SHARES threads, whose sums are added in
 // order.
+template <int WIDTH>
 static __device__ float column(Shared &sh, const Run &run, int c0, bool masked) {
-  enum { SHARES = THREADS / STRIP };
+  enum { SHARES = THREADS / WIDTH };
   const Op &op = sh.op;
-  int lane = threadIdx.x % STRIP, part = threadIdx.x / STRIP, c = c0 + lane;
+  int lane = threadIdx.x % WIDTH, part = threadIdx.x / WIDTH, c = c0 + lane;
   float s = 0, less = op.mean && c < op.n ? at(run, op.mean)[c] : 0;
   for (int i = 0; i < op.sources; i++) {
     int rows = i == 0 ? op.k : op.k2;
@@ -108,7 +109,7 @@ static __device__ float column(Shared &sh, const Run &run, int c0, bool masked) 
   __syncthreads();
   s = 0;
   if (part == 0)
-    for (int i = 0; i < SHARES; i++) s += sh.line[i * STRIP + lane];
+    for (int i = 0; i < SHARES; i++) s += sh.line[i * WIDTH + lane];
   return s;
 }
 
@@ -116,6 +117,6 @@ static __device__ float column(Shared &sh, const Run &run, int c0, bool masked) 
 static __device__ void sum(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
   int c = tile * STRIP + threadIdx.x;
-  float s = column(sh, run, tile * STRIP, op.mask && sh.header.flags & DROPS);
+  float s = column<STRIP>(sh, run, tile * STRIP, op.mask && sh.header.flags & DROPS);
   if (threadIdx.x < STRIP && c < op.n) at(run, op.out)[c] = s;
 }

@@ -25,14 +25,19 @@ static __device__ void await(u64 *arrivals, u64 before) {
   __syncthreads();
 }
 
-// prepare makes a tile's operation the block's, and begins to fetch what the
-// tile needs of the weights. It reads nothing that changes before the last phase,
-// so it may run before the phase begins.
-static __device__ void prepare(Shared &sh, const Op *ops, const Phase *phases, const Phase &phase, int tile) {
-  if (tile >= phase.tiles) return;
-  const int *op = (const int *)&ops[((const int *)phases)[phase.owner + tile]];
+// owner is the index of the operation that has a tile of a phase; none if the
+// phase has no such tile.
+static __device__ inline int owner(const Phase *phases, const Phase &phase, int tile) {
+  return tile < phase.tiles ? ((const int *)phases)[phase.owner + tile] : -1;
+}
+
+// prepare makes an operation the block's, and begins to fetch what a tile of it
+// needs of the weights. It reads nothing that changes before the last phase, so it
+// may run before the phase begins.
+static __device__ void prepare(Shared &sh, const Op *ops, int op, int tile) {
+  if (op < 0) return;
   __syncthreads(); // the tile before is done with shared memory
-  for (int w = threadIdx.x; w < OP_WORDS; w += THREADS) ((int *)&sh.op)[w] = op[w];
+  for (int w = threadIdx.x; w < OP_WORDS; w += THREADS) ((int *)&sh.op)[w] = ((const int *)&ops[op])[w];
   __syncthreads();
   switch (sh.op.kind) {
   case PRODUCT: productWeights(sh, sh.run, tile - sh.op.first); break;
@@ -74,18 +79,35 @@ extern "C" __global__ void __launch_bounds__(THREADS) step(
     sh.header = *(const Header *)input;
   }
   __syncthreads();
-  const int mine = blockIdx.x; // the first tile of a phase that this block takes
-  Phase phase = phases[first];
-  prepare(sh, ops, phases, phase, mine);
+  // The program comes to the second-level cache as a whole, now: after the update
+  // of the step before little else is there.
+  int thread = blockIdx.x * THREADS + threadIdx.x, threads = gridDim.x * THREADS;
+  const Phase end = phases[last - 1];
+  warm(ops, (end.op + end.ops) * OP_WORDS, thread, threads);
+  warm(phases, end.owner + end.tiles, thread, threads);
+  warm(plan, sh.header.plan, thread, threads);
+
+  // What comes after a tile is looked up before the tile is computed, and waited
+  // for only then.
+  int tile = blockIdx.x;
+  Phase phase = phases[first], next = phases[first + 1 < last ? first + 1 : first];
+  prepare(sh, ops, owner(phases, phase, tile), tile);
   for (long long i = first;;) {
-    for (int tile = mine; tile < phase.tiles; tile += gridDim.x) {
-      if (tile != mine) prepare(sh, ops, phases, phase, tile);
-      execute(sh, sh.run, tile - sh.op.first);
+    int after = tile + gridDim.x;
+    bool more = after < phase.tiles;
+    if (!more) after = blockIdx.x;
+    int op = owner(phases, more ? phase : next, after);
+    const Phase later = phases[i + 2 < last ? i + 2 : first];
+    if (tile < phase.tiles) execute(sh, sh.run, tile - sh.op.first);
+    tile = after;
+    if (more) {
+      prepare(sh, ops, op, tile);
+      continue;
     }
     if (++i == last) return;
     u64 before = arrive(arrivals);
-    phase = phases[i];
-    prepare(sh, ops, phases, phase, mine);
+    prepare(sh, ops, op, tile);
     await(arrivals, before);
+    phase = next, next = later;
   }
 }

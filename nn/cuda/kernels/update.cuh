@@ -49,8 +49,8 @@ static __device__ void gradient(Shared &sh, const Run &run, int tile) {
   Recalled old[OUTPUTS];
   for (int k0 = 0; k0 < op.k; k0 += Tile<LARGE>::DEEP) {
     if (k0 > 0) __syncthreads();
-    fetch<LARGE, ACROSS>(sh.a, x, r0, op.m, k0, op.k);
-    fetch<LARGE, ACROSS>(sh.w, dy, c0, op.n, k0, op.k);
+    fetch<LARGE, ACROSS>(sh.operands + LEFT, x, r0, op.m, k0, op.k);
+    fetch<LARGE, ACROSS>(sh.operands + RIGHT, dy, c0, op.n, k0, op.k);
     if (k0 == 0)
 #pragma unroll
       for (int o = 0; o < OUTPUTS; o++) {
@@ -72,11 +72,11 @@ static __device__ void gradient(Shared &sh, const Run &run, int tile) {
 // VECTOR: out[c] gets the column sum that rows.cuh describes.
 static __device__ void vector(Shared &sh, const Run &run, int tile) {
   const Op &op = sh.op;
-  int c = tile * STRIP + threadIdx.x, i = (op.out & OFFSET) + c;
-  bool mine = threadIdx.x < STRIP && c < op.n;
+  int c = tile * BROAD + threadIdx.x, i = (op.out & OFFSET) + c;
+  bool mine = threadIdx.x < BROAD && c < op.n;
   Recalled old = {};
   if (mine) old = recall(sh.header, run, i);
-  float s = column(sh, run, tile * STRIP, false);
+  float s = column<BROAD>(sh, run, tile * BROAD, false);
   if (mine) update(sh.header, run, i, old, s);
 }
 
