@@ -58,8 +58,8 @@ func openDriver(ordinal int) (driver, error) {
 	if d.device, err = cu.GetDevice(ordinal); err != nil {
 		return fail("find the device", err)
 	}
-	// A fold that waits leaves its core to the others; waking up costs a few
-	// hundredths of a step.
+	// A fold that waits leaves its core to the others; waking up costs a tenth of a
+	// step where one trains alone.
 	if err := d.device.SetPrimaryCtxFlags(cu.SchedBlockingSync); err != nil {
 		return fail("set up a context", err)
 	}

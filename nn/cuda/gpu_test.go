@@ -17,8 +17,7 @@ import (
 
 // What goes by gpu.go and gorgonia.org/cu. With build.sh --emulated the device
 // is one that runs the kernels on the host, a few times slower than the shim's:
-// then the full network is left out. On a real device nothing is; none of it
-// has been run on one yet, see the package comment.
+// then the full network is left out. On a real device nothing is.
 
 // emulated is the model of build.sh's device.
 const emulated = "Emulated GPU"
