@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"polyid-trainer/data"
+	"polyid-trainer/nn/keras"
+	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/storage/hub"
 	"polyid-trainer/storage/hub/hubserver"
@@ -118,8 +120,13 @@ func hubWithFull(b *testing.B) (endpoint string) {
 		b.Fatal(err)
 	}
 	m := hub.Commit{Summary: "publish"}
-	for path, body := range revisiontest.Files(b, revisiontest.Full(b, 5, 1)) {
+	r := revisiontest.Full(b, 5, 1)
+	put := func(path string, body []byte) error {
 		m.Add = append(m.Add, hub.Bytes(path, body))
+		return nil
+	}
+	if err := r.Write(put, func(put revision.Put) error { return keras.Write(r.Models, keras.Options{}, put) }); err != nil {
+		b.Fatal(err)
 	}
 	if _, err := client.Commit(b.Context(), benchRepo, "main", m); err != nil {
 		b.Fatal(err)

@@ -94,8 +94,12 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		return nil
 	})
 	scratch := filepath.Join(a.config.DataDir, scratchDir)
+	queued := 0
+	if a.embedded == nil { // nothing trains here
+		queued = runtime.GOMAXPROCS(0)
+	}
 	p.predictor = predict.New(predict.Config{
-		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch,
+		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Queued: queued,
 	})
 	var queue httpapi.Queue = p.queue
 	if a.redis == nil {

@@ -31,7 +31,7 @@ type Predictor interface {
 	Answer(ctx context.Context, q *predict.Request) (*predict.Response, error)
 	// Handle works off the prediction that a task names; when ctx ends it hands
 	// it back.
-	Handle(ctx context.Context, t jobs.Task) error
+	HandleNow(ctx context.Context, t jobs.Task) error
 }
 
 // Serving is which models are there to predict with.
@@ -246,7 +246,7 @@ func (a *Predictions) loaded(ctx context.Context, ref jobs.Revision) error {
 func (a *Predictions) wait(ctx context.Context, p *predictions.Prediction, wait time.Duration) (*predictions.Prediction, error) {
 	held, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if err := a.Predictor.Handle(held, jobs.Task{Kind: jobs.Predict, Job: p.ID}); err != nil && held.Err() == nil {
+	if err := a.Predictor.HandleNow(held, jobs.Task{Kind: jobs.Predict, Job: p.ID}); err != nil && held.Err() == nil {
 		logOf(ctx).Warn("predicting at once, the queue will try again", "prediction", p.ID, "error", err)
 	}
 	for {

@@ -229,7 +229,7 @@ func TestPredictionWaited(t *testing.T) {
 // slow is a Predictor that does not come to an end before its time is over.
 type slow struct{ Predictor }
 
-func (slow) Handle(ctx context.Context, _ jobs.Task) error {
+func (slow) HandleNow(ctx context.Context, _ jobs.Task) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -264,7 +264,7 @@ func (e elsewhere) Answer(context.Context, *predict.Request) (*predict.Response,
 	return nil, nil
 }
 
-func (e elsewhere) Handle(ctx context.Context, t jobs.Task) error {
+func (e elsewhere) HandleNow(ctx context.Context, t jobs.Task) error {
 	_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error { return p.Take(time.Now(), "another", "token") })
 	e.in.area.Poll = func(time.Duration) <-chan time.Time {
 		_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error {

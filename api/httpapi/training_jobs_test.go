@@ -55,8 +55,8 @@ func goldenJSON(t *testing.T, name string, body []byte) {
 type queue struct {
 	mu    sync.Mutex
 	tasks []string // ids
-	down  bool // takes nothing
-	away  bool // and says so beforehand
+	down  bool     // takes nothing
+	away  bool     // and says so beforehand
 }
 
 func (q *queue) Enqueue(_ context.Context, t jobs.Task) error {

@@ -26,6 +26,16 @@ const ending = 15 * time.Second
 // worker's or at an end is done. When ctx ends it is handed back, unless its
 // results are complete.
 func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
+	return p.handle(ctx, t, cap(p.queued), p.enterQueued)
+}
+
+// HandleNow is Handle for a prediction that somebody waits for: it takes its turns
+// with those that are answered at once.
+func (p *Predictor) HandleNow(ctx context.Context, t jobs.Task) error {
+	return p.handle(ctx, t, cap(p.all), p.all.enter)
+}
+
+func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns int, enter func() (leave func())) error {
 	began, token := p.Now(), rand.Text()
 	job, err := p.Store.Update(ctx, t.Job, func(j *predictions.Prediction) error { return j.Take(p.Now(), p.Worker, token) })
 	switch jobs.ErrorCode(err) {
@@ -35,7 +45,7 @@ func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
 	if err != nil {
 		return err
 	}
-	w := &work{Predictor: p, Prediction: job, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
+	w := &work{Predictor: p, Prediction: job, turns: turns, enter: enter, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
 	held, cancel := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
 	go func() {
@@ -56,6 +66,8 @@ func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
 type work struct {
 	*Predictor
 	*predictions.Prediction
+	turns int // that it may have at a time, by enter
+	enter func() (leave func())
 	token string
 	log   *slog.Logger
 
@@ -157,7 +169,7 @@ func (w *work) predict(ctx context.Context) error {
 	defer out.close()
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
-	err = run(ctx, model, cap(w.queued), w.enterQueued, in.n, in.polymer(model), func(i int, r Result) error {
+	err = run(ctx, model, w.turns, w.enter, in.n, in.polymer(model), func(i int, r Result) error {
 		w.add(r)
 		if in.aggregate != nil {
 			results = append(results, r)

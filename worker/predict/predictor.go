@@ -21,9 +21,11 @@ type Config struct {
 	Worker string             // "host:pid", as records show it
 	Log    *slog.Logger
 
-	// Folds computed at once, over all requests; 0 is one per core. Queued
-	// predictions use half of that, so that trainings beside them go on.
+	// Folds computed at once, over all requests; 0 is one per core.
 	Workers int
+	// Those of them for queued predictions; 0 is half, so that trainings beside
+	// them go on.
+	Queued int
 	// Observe hears of every request that was answered; nil for nobody.
 	Observe func(ok, failed int, took time.Duration)
 	TempDir string // for results while they are made; "" is the system's
@@ -65,7 +67,10 @@ func New(c Config) *Predictor {
 	if c.After == nil {
 		c.After = time.After
 	}
-	return &Predictor{Config: c, all: make(turns, c.Workers), queued: make(turns, max(1, c.Workers/2))}
+	if c.Queued == 0 {
+		c.Queued = max(1, c.Workers/2)
+	}
+	return &Predictor{Config: c, all: make(turns, c.Workers), queued: make(turns, c.Queued)}
 }
 
 // Answer predicts at once. Errors are those of [Models.Use].
@@ -78,7 +83,7 @@ func (p *Predictor) Answer(ctx context.Context, q *Request) (*Response, error) {
 	defer done()
 	out := &Response{ID: jobs.NewID(jobs.PredictionPrefix), Object: "prediction", Status: predictions.Succeeded,
 		Model: named(q.Model, model, p.Models.Default), Results: make([]Result, 0, len(q.Inputs))}
-	err = run(ctx, model, p.Workers+1, p.all.enter, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
+	err = run(ctx, model, p.Workers, p.all.enter, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
 		out.add(r)
 		return nil
 	})
@@ -133,15 +138,15 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 // nothing is gained that a first result should wait for.
 const together = 4
 
-// run predicts n polymers, so many groups of them at once, and hands the results
-// on in their order, from one goroutine. No more than a few are held at a time.
-// Whatever is computed takes a turn by enter.
-func run(ctx context.Context, m *Model, groups int, enter func() (leave func()), n int, at func(int) polymer, emit func(int, Result) error) error {
+// run predicts n polymers and hands the results on in their order, from one
+// goroutine. No more than a few are held at a time. Whatever is computed takes
+// one of so many turns by enter.
+func run(ctx context.Context, m *Model, turns int, enter func() (leave func()), n int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
 		polymers []polymer
 		results  chan []Result
 	}
-	groups = max(1, min(groups, n))
+	groups := max(1, min(turns+1, n)) // one is ready where the others wait for a fold
 	size := min(together, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
