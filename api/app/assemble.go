@@ -94,12 +94,14 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		return nil
 	})
 	scratch := filepath.Join(a.config.DataDir, scratchDir)
-	queued := 0
+	cores, queued := runtime.GOMAXPROCS(0), 0
 	if a.embedded == nil { // nothing trains here
-		queued = runtime.GOMAXPROCS(0)
+		queued = cores
+		// As many folds as cores compute, and requests come and go beside them.
+		runtime.GOMAXPROCS(cores + spareThreads)
 	}
 	p.predictor = predict.New(predict.Config{
-		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Queued: queued,
+		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Workers: cores, Queued: queued,
 	})
 	var queue httpapi.Queue = p.queue
 	if a.redis == nil {

@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
-	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
@@ -187,14 +187,18 @@ func (w *work) predict(ctx context.Context) error {
 	if err := out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured)); err != nil {
 		return err
 	}
-	for f, file := range map[predictions.Format]*os.File{predictions.JSON: out.json, predictions.CSV: out.csv} {
-		size, err := file.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return fmt.Errorf("results: %w", err)
-		}
-		if err := w.Store.PutResult(ctx, w.ID, w.Claim.Attempt, f, io.NewSectionReader(file, 0, size), size); err != nil {
-			return err
-		}
+	var putting errgroup.Group
+	for f, s := range map[predictions.Format]*scroll{predictions.JSON: &out.json, predictions.CSV: &out.csv} {
+		putting.Go(func() error {
+			content, size, err := s.content()
+			if err != nil {
+				return fmt.Errorf("results: %w", err)
+			}
+			return w.Store.PutResult(ctx, w.ID, w.Claim.Attempt, f, content, size)
+		})
+	}
+	if err := putting.Wait(); err != nil {
+		return err
 	}
 	used := named(ref, model, w.Models.Default)
 	return w.update(ctx, func(j *predictions.Prediction) error {

@@ -146,7 +146,7 @@ func run(ctx context.Context, m *Model, turns int, enter func() (leave func()), 
 		polymers []polymer
 		results  chan []Result
 	}
-	groups := max(1, min(turns+1, n)) // one is ready where the others wait for a fold
+	groups := max(1, min(turns, n))
 	size := min(together, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)

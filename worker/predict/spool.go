@@ -2,37 +2,78 @@ package predict
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/revision"
 )
 
-// spool writes results to two temporary files as they come, so that no more
-// than a few are in memory: as CSV, and as the part of a Response that follows
-// from them.
+// inMemory is how many bytes of results are held before they go to a file.
+const inMemory = 1 << 20
+
+// scroll is what is written to it: in memory while that is little, in a temporary
+// file beyond.
+type scroll struct {
+	dir    string
+	memory bytes.Buffer
+	file   *os.File // nil while all is in memory
+}
+
+// Write implements io.Writer.
+func (s *scroll) Write(p []byte) (int, error) {
+	if s.file == nil && s.memory.Len()+len(p) <= inMemory {
+		return s.memory.Write(p)
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, "polyid-results-*")
+		if err != nil {
+			return 0, err
+		}
+		s.file = f
+		if _, err := s.memory.WriteTo(f); err != nil {
+			return 0, err
+		}
+	}
+	return s.file.Write(p)
+}
+
+// content is all that was written, and its size.
+func (s *scroll) content() (io.Reader, int64, error) {
+	if s.file == nil {
+		return bytes.NewReader(s.memory.Bytes()), int64(s.memory.Len()), nil
+	}
+	size, err := s.file.Seek(0, io.SeekCurrent)
+	return io.NewSectionReader(s.file, 0, size), size, err
+}
+
+// close removes the file.
+func (s *scroll) close() {
+	if s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name())
+	}
+}
+
+// spool keeps results as they come, no more of them in memory than inMemory: as
+// CSV, and as the part of a Response that follows from them.
 type spool struct {
-	json, csv *os.File
+	json, csv scroll
 	text      *bufio.Writer // of json
 	rows      *csvWriter    // of csv
 	n         int
 }
 
 func newSpool(dir string, header []string, targets []checkpoint.Target) (*spool, error) {
-	s := &spool{}
-	var err error
-	for _, f := range []**os.File{&s.json, &s.csv} {
-		if *f, err = os.CreateTemp(dir, "polyid-results-*"); err != nil {
-			s.close()
-			return nil, fmt.Errorf("results: %w", err)
-		}
-	}
-	s.text = bufio.NewWriter(s.json)
-	if _, err = s.text.WriteString(`{"results":[`); err == nil {
-		s.rows, err = newCSVWriter(s.csv, header, targets)
+	s := &spool{json: scroll{dir: dir}, csv: scroll{dir: dir}}
+	s.text = bufio.NewWriter(&s.json)
+	_, err := s.text.WriteString(`{"results":[`)
+	if err == nil {
+		s.rows, err = newCSVWriter(&s.csv, header, targets)
 	}
 	if err != nil {
 		s.close()
@@ -76,12 +117,7 @@ func (s *spool) finish(averages []Aggregate, metrics revision.Scores) error {
 	return nil
 }
 
-// close removes the files.
 func (s *spool) close() {
-	for _, f := range []*os.File{s.json, s.csv} {
-		if f != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}
+	s.json.close()
+	s.csv.close()
 }
