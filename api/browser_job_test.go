@@ -51,6 +51,14 @@ func TestFromTableToPredictionByKeyboard(t *testing.T) {
 	}
 }
 
+// begin presses Start once the estimate is there, and what it says moves nothing
+// any more.
+func (b *tab) begin() {
+	b.t.Helper()
+	b.is(`/about/.test(document.querySelector("#e-time").textContent) && !document.querySelector("#estimate[aria-busy]")`)
+	b.click("#start")
+}
+
 // What is done with a job that has ended: published elsewhere and again, promoted
 // from the list of models beside another one, deleted.
 func TestEndedJob(t *testing.T) {
@@ -125,7 +133,7 @@ func TestFailedAndWaitingJobs(t *testing.T) {
 	b.sees("#queued", running)
 	b.click(`[data-dataset="stereopolymer_input_nopush"]`)
 	b.fill("#epochs", "2")
-	b.click("#start")
+	b.begin()
 	b.is(`location.pathname.startsWith("/jobs/tj_")`)
 	b.sees("#why", "begins when a worker is free")
 	b.click("#why a")
@@ -187,7 +195,7 @@ func TestJoinedTables(t *testing.T) {
 	for _, f := range smallest {
 		b.fill(f.selector, f.text)
 	}
-	b.click("#start")
+	b.begin()
 	b.is(`location.pathname.startsWith("/jobs/tj_")`)
 	b.sees("#status", "succeeded")
 	if v := s.job(s.only()); len(v.Dataset) != 2 || len(v.Targets) != 2 {
