@@ -30,7 +30,11 @@ function draw() {
   drawFolds();
   drawEnd();
   drawFacts();
+  // No event tells that the table is divided: the first is a fold's, which may
+  // have to wait for a worker.
+  if (job.status === "preparing") again ??= setTimeout(() => { again = null; refresh(); }, 1000);
 }
+let again = null;
 
 let factsShown = "";
 function drawFacts() {
@@ -146,12 +150,7 @@ async function refresh() {
   }
   redraw();
   if (!ended() && !following) listen();
-  // No event tells that the table is divided: the first is a fold's, which may
-  // have to wait for a worker.
-  clearTimeout(again);
-  if (job.status === "preparing") again = setTimeout(refresh, 1000);
 }
-let again;
 
 function gone() {
   notice("This job was deleted.", { key: "gone", action: el("a", { class: "button small", href: "/jobs" }, "All jobs") });
@@ -279,4 +278,3 @@ showTimes($("events"));
 draw();
 say();
 if (!ended()) listen();
-if (job.status === "preparing") refresh();
