@@ -29,8 +29,8 @@ import (
 type Predictor interface {
 	// Answer predicts at once, keeping nothing.
 	Answer(ctx context.Context, q *predict.Request) (*predict.Response, error)
-	// Handle works off the prediction that a task names; when ctx ends it hands
-	// it back.
+	// HandleNow works off the prediction that a task names, which somebody waits
+	// for; when ctx ends it hands it back.
 	HandleNow(ctx context.Context, t jobs.Task) error
 }
 

@@ -26,16 +26,16 @@ const ending = 15 * time.Second
 // worker's or at an end is done. When ctx ends it is handed back, unless its
 // results are complete.
 func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
-	return p.handle(ctx, t, cap(p.queued), p.enterQueued)
+	return p.handle(ctx, t, p.queued)
 }
 
 // HandleNow is Handle for a prediction that somebody waits for: it takes its turns
 // with those that are answered at once.
 func (p *Predictor) HandleNow(ctx context.Context, t jobs.Task) error {
-	return p.handle(ctx, t, cap(p.all), p.all.enter)
+	return p.handle(ctx, t, p.all)
 }
 
-func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns int, enter func() (leave func())) error {
+func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns turns) error {
 	began, token := p.Now(), rand.Text()
 	job, err := p.Store.Update(ctx, t.Job, func(j *predictions.Prediction) error { return j.Take(p.Now(), p.Worker, token) })
 	switch jobs.ErrorCode(err) {
@@ -45,7 +45,7 @@ func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns int, enter fu
 	if err != nil {
 		return err
 	}
-	w := &work{Predictor: p, Prediction: job, turns: turns, enter: enter, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
+	w := &work{Predictor: p, Prediction: job, turns: turns, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
 	held, cancel := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
 	go func() {
@@ -66,8 +66,7 @@ func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns int, enter fu
 type work struct {
 	*Predictor
 	*predictions.Prediction
-	turns int // that it may have at a time, by enter
-	enter func() (leave func())
+	turns turns
 	token string
 	log   *slog.Logger
 
@@ -169,7 +168,7 @@ func (w *work) predict(ctx context.Context) error {
 	defer out.close()
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
-	err = run(ctx, model, w.turns, w.enter, in.n, in.polymer(model), func(i int, r Result) error {
+	err = run(ctx, model, w.turns, in.n, in.polymer(model), func(i int, r Result) error {
 		w.add(r)
 		if in.aggregate != nil {
 			results = append(results, r)

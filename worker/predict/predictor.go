@@ -40,21 +40,23 @@ type Predictor struct {
 	all, queued turns
 }
 
-// turns are what so many may have at a time.
-type turns chan struct{}
+// turns are what so many may have at a time: one of each, in this order.
+type turns []chan struct{}
 
 // enter waits for a turn.
 func (t turns) enter() (leave func()) {
-	t <- struct{}{}
-	return func() { <-t }
+	for _, c := range t {
+		c <- struct{}{}
+	}
+	return func() {
+		for _, c := range t {
+			<-c
+		}
+	}
 }
 
-// enterQueued waits for a turn of the queued predictions', and of all.
-func (p *Predictor) enterQueued() (leave func()) {
-	leaveQueued := p.queued.enter()
-	leaveAll := p.all.enter()
-	return func() { leaveAll(); leaveQueued() }
-}
+// most is how many may have a turn at a time.
+func (t turns) most() int { return cap(t[0]) }
 
 // New makes a Predictor.
 func New(c Config) *Predictor {
@@ -70,7 +72,8 @@ func New(c Config) *Predictor {
 	if c.Queued == 0 {
 		c.Queued = max(1, c.Workers/2)
 	}
-	return &Predictor{Config: c, all: make(turns, c.Workers), queued: make(turns, c.Queued)}
+	all := make(chan struct{}, c.Workers)
+	return &Predictor{Config: c, all: turns{all}, queued: turns{make(chan struct{}, c.Queued), all}}
 }
 
 // Answer predicts at once. Errors are those of [Models.Use].
@@ -83,7 +86,7 @@ func (p *Predictor) Answer(ctx context.Context, q *Request) (*Response, error) {
 	defer done()
 	out := &Response{ID: jobs.NewID(jobs.PredictionPrefix), Object: "prediction", Status: predictions.Succeeded,
 		Model: named(q.Model, model, p.Models.Default), Results: make([]Result, 0, len(q.Inputs))}
-	err = run(ctx, model, p.Workers, p.all.enter, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
+	err = run(ctx, model, p.all, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
 		out.add(r)
 		return nil
 	})
@@ -139,14 +142,14 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 const together = 4
 
 // run predicts n polymers and hands the results on in their order, from one
-// goroutine. No more than a few are held at a time. Whatever is computed takes
-// one of so many turns by enter.
-func run(ctx context.Context, m *Model, turns int, enter func() (leave func()), n int, at func(int) polymer, emit func(int, Result) error) error {
+// goroutine. No more than a few are held at a time. Whatever is computed takes a
+// turn.
+func run(ctx context.Context, m *Model, t turns, n int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
 		polymers []polymer
 		results  chan []Result
 	}
-	groups := max(1, min(turns, n))
+	groups := max(1, min(t.most(), n))
 	size := min(together, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
@@ -175,7 +178,7 @@ func run(ctx context.Context, m *Model, turns int, enter func() (leave func()), 
 	for range groups {
 		group.Go(func() error {
 			for j := range todo {
-				j.results <- m.predict(j.polymers, enter)
+				j.results <- m.predict(j.polymers, t.enter)
 			}
 			return nil
 		})

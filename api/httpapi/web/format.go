@@ -73,10 +73,10 @@ var foldIndex = regexp.MustCompile(`\bfold \d+`)
 // foldsFromOne is a text in which folds are counted as the pages do, from 1.
 func foldsFromOne(text string) string {
 	return foldIndex.ReplaceAllStringFunc(text, func(s string) string {
-		var i int
-		if _, err := fmt.Sscanf(s, "fold %d", &i); err != nil {
-			return s
+		i, err := strconv.Atoi(strings.TrimPrefix(s, "fold "))
+		if err != nil {
+			return s // too large to be a fold
 		}
-		return fmt.Sprintf("fold %d", i+1)
+		return "fold " + strconv.Itoa(i+1)
 	})
 }
