@@ -160,15 +160,16 @@ func (e *Ensemble) PredictAll(plans []*plan.Plan, enter func() (leave func())) (
 	}
 	predictions := make([]*Prediction, len(plans))
 	for i, x := range out {
-		for t := range x.Values {
-			v := &x.Values[t]
+		p := x.Prediction // a copy: whoever keeps it does not keep the plan
+		for t := range p.Values {
+			v := &p.Values[t]
 			v.Mean, v.Std = meanStd(v.PerFold)
 			if e.calibrated != nil {
 				v.Interval = e.calibrated.Interval(t, v.PerFold)
 			}
 		}
-		x.Unknown = count(x.unknownAtom) + count(x.unknownBond)
-		predictions[i] = &x.Prediction
+		p.Unknown = count(x.unknownAtom) + count(x.unknownBond)
+		predictions[i] = &p
 	}
 	return predictions, nil
 }

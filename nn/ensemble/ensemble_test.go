@@ -5,9 +5,11 @@ import (
 	"flag"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
@@ -137,6 +139,32 @@ func TestUnknownFeaturesAreCounted(t *testing.T) {
 	if p := predict(t, e, "CC(F)C(=O)O"); p.Unknown < 2 {
 		t.Errorf("a polymer with fluorine has %d unknown features, want 2 or more", p.Unknown)
 	}
+}
+
+// A prediction that is kept, as a server keeps thousands, does not keep the plan.
+func TestPlansAreLetGo(t *testing.T) {
+	table, set := polyid(t)
+	e, err := ensemble.New(threeFolds(t, table, set), cpu.New, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	g, err := e.Featurizer().Graph("CC(O)C(=O)O")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := e.Plan(g)
+	of := weak.Make(p)
+	kept, err := e.Predict(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	predict(t, e, "CCO") // the engines hold what they ran last
+	runtime.GC()
+	if of.Value() != nil {
+		t.Error("the plan is still there")
+	}
+	runtime.KeepAlive(kept)
 }
 
 // TestConcurrentUse predicts from several goroutines at once; run it with -race.
