@@ -29,9 +29,9 @@ import (
 type Predictor interface {
 	// Answer predicts at once, keeping nothing.
 	Answer(ctx context.Context, q *predict.Request) (*predict.Response, error)
-	// HandleNow works off the prediction that a task names, which somebody waits
-	// for; when ctx ends it hands it back.
-	HandleNow(ctx context.Context, t jobs.Task) error
+	// HandleNow predicts, while ctx lasts, what is stored nowhere yet, and stores it
+	// at its end. An error leaves asked to be stored for the queue.
+	HandleNow(ctx context.Context, asked *predictions.Prediction, request io.Reader) error
 }
 
 // Serving is which models are there to predict with.
@@ -152,31 +152,11 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 			return nil, err
 		}
 	}
+	held, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	p := predictions.New(s.Now(), Principal(ctx), predictions.Model{Repo: order.model.Repo, Revision: order.model.Revision}, order.format, order.total)
-	if p, err = a.store(ctx, in.Key, p, order); err != nil {
+	if p, err = a.make(ctx, held, in.Key, p, order); err != nil {
 		return nil, err
-	}
-	location := "/v1/predictions/" + p.ID
-	if wait > 0 || p.Status.Ended() {
-		if !p.Status.Ended() {
-			if p, err = a.wait(ctx, p, wait); err != nil {
-				return nil, err
-			}
-		}
-		if p.Status.Ended() {
-			format := order.format
-			switch {
-			case p.Status == predictions.Failed || in.wants("application/json"):
-				format = predictions.JSON
-			case in.wants("text/csv"):
-				format = predictions.CSV
-			}
-			headers := []header{{"Location", location}}
-			if wait > 0 {
-				headers = append(headers, header{"Preference-Applied", "wait=" + strconv.Itoa(int(wait.Seconds()))})
-			}
-			return a.show(ctx, p, format, http.StatusOK, headers...)
-		}
 	}
 	if t, ok := predictions.Needed(s.Now(), p); ok {
 		// From here on the record sees to it: what the queue does not take now,
@@ -185,14 +165,32 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 			logOf(ctx).Warn("enqueuing a prediction, the reconciler will", "prediction", p.ID, "error", err)
 		}
 	}
-	return a.show(ctx, p, predictions.JSON, http.StatusAccepted, header{"Location", location})
+	if p, err = a.follow(ctx, held, p); err != nil {
+		return nil, err
+	}
+	headers := []header{{"Location", "/v1/predictions/" + p.ID}}
+	if !p.Status.Ended() {
+		return a.show(ctx, p, predictions.JSON, http.StatusAccepted, headers...)
+	}
+	format := order.format
+	switch {
+	case p.Status == predictions.Failed || in.wants("application/json"):
+		format = predictions.JSON
+	case in.wants("text/csv"):
+		format = predictions.CSV
+	}
+	if wait > 0 {
+		headers = append(headers, header{"Preference-Applied", "wait=" + strconv.Itoa(int(wait.Seconds()))})
+	}
+	return a.show(ctx, p, format, http.StatusOK, headers...)
 }
 
-// store stores a new prediction and gives it as it stands: with an idempotency
-// key, as it was made of the first request that came with it.
-func (a *Predictions) store(ctx context.Context, key string, p *predictions.Prediction, o *order) (*predictions.Prediction, error) {
+// make has a new prediction made, at once while held lasts or for the queue, and
+// gives it as it then stands: with an idempotency key, what was made of the first
+// request that came with it.
+func (a *Predictions) make(ctx, held context.Context, key string, p *predictions.Prediction, o *order) (*predictions.Prediction, error) {
 	if key == "" || a.Keys == nil {
-		return p, a.Store.Create(ctx, p, o.body, o.size)
+		return a.begin(ctx, held, p, o)
 	}
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -205,15 +203,35 @@ func (a *Predictions) store(ctx context.Context, key string, p *predictions.Pred
 	if err != nil {
 		return nil, err
 	}
-	if !made.Done {
-		if err := a.Store.Create(ctx, &made.Made, o.body, o.size); err != nil && !errors.Is(err, storage.ErrConflict) {
-			return nil, err
+	if made.Done {
+		return a.Store.Prediction(ctx, made.Made.ID)
+	}
+	if p, err = a.begin(ctx, held, &made.Made, o); err != nil {
+		return nil, err
+	}
+	return p, keep[predictions.Prediction](ctx, a.Keys, name)
+}
+
+// begin predicts at once while held lasts, or else stores the prediction for the
+// queue. It may be stored already, for another request with its key.
+func (a *Predictions) begin(ctx, held context.Context, p *predictions.Prediction, o *order) (*predictions.Prediction, error) {
+	if held.Err() == nil {
+		err := a.Predictor.HandleNow(held, p, o.body)
+		if err == nil {
+			return p, nil
 		}
-		if err := keep[predictions.Prediction](ctx, a.Keys, name); err != nil {
-			return nil, err
+		if held.Err() == nil && !errors.Is(err, storage.ErrConflict) {
+			logOf(ctx).Warn("predicting at once, the queue will try again", "prediction", p.ID, "error", err)
+		}
+		if _, err := o.body.Seek(0, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("prediction %s: %w", p.ID, err)
 		}
 	}
-	return a.Store.Prediction(ctx, made.Made.ID)
+	err := a.Store.Create(ctx, p, o.body, o.size)
+	if errors.Is(err, storage.ErrConflict) {
+		return a.Store.Prediction(ctx, p.ID)
+	}
+	return p, err
 }
 
 // loaded reports why a model is not there to predict with. One that was published
@@ -241,24 +259,19 @@ func (a *Predictions) loaded(ctx context.Context, ref jobs.Revision) error {
 	return err
 }
 
-// wait has a prediction worked on here, or wherever it is worked on already, and
-// returns it as it is when it is over or the time is.
-func (a *Predictions) wait(ctx context.Context, p *predictions.Prediction, wait time.Duration) (*predictions.Prediction, error) {
-	held, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if err := a.Predictor.HandleNow(held, jobs.Task{Kind: jobs.Predict, Job: p.ID}); err != nil && held.Err() == nil {
-		logOf(ctx).Warn("predicting at once, the queue will try again", "prediction", p.ID, "error", err)
-	}
-	for {
-		latest, err := a.Store.Prediction(ctx, p.ID)
-		if err != nil || latest.Status.Ended() || latest.Status == predictions.Queued || held.Err() != nil {
-			return latest, err
-		}
+// follow looks at a prediction that others work on until it or held is at its end.
+func (a *Predictions) follow(ctx, held context.Context, p *predictions.Prediction) (*predictions.Prediction, error) {
+	for !p.Status.Ended() && held.Err() == nil {
 		select {
 		case <-held.Done():
 		case <-a.Poll(pollEvery):
 		}
+		var err error
+		if p, err = a.Store.Prediction(ctx, p.ID); err != nil {
+			return nil, err
+		}
 	}
+	return p, nil
 }
 
 // waitOf is how long a Prefer header asks to wait, as RFC 7240 has it; 0 if it

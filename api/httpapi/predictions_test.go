@@ -229,7 +229,8 @@ func TestPredictionWaited(t *testing.T) {
 // slow is a Predictor that does not come to an end before its time is over.
 type slow struct{ Predictor }
 
-func (slow) HandleNow(ctx context.Context, _ jobs.Task) error {
+func (slow) HandleNow(ctx context.Context, _ *predictions.Prediction, request io.Reader) error {
+	io.Copy(io.Discard, request)
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -242,6 +243,11 @@ func TestPredictionNotInTime(t *testing.T) {
 	resp, body := ask(inputs, "Prefer", "wait=1").send(t, in.url)
 	if a := answerOf(t, body); resp.StatusCode != http.StatusAccepted || a.Status != "queued" || len(in.queue.held) != 1 {
 		t.Errorf("%d %s, queue %v", resp.StatusCode, body, in.queue.held)
+	}
+	in.work()
+	_, body = request{path: resp.Header.Get("Location")}.send(t, in.url)
+	if a := answerOf(t, body); a.Status != "succeeded" || len(a.Results) != 3 {
+		t.Errorf("in the end: %s", body)
 	}
 }
 
@@ -256,23 +262,27 @@ func TestPredictionOfAnother(t *testing.T) {
 	}
 }
 
-// elsewhere is a Predictor that finds that another one has claimed the work, and
-// finishes it after the first look.
+// elsewhere is a Predictor that fails, so that the queue is asked; what works
+// there is done before the first look.
 type elsewhere struct{ in *inference }
 
 func (e elsewhere) Answer(context.Context, *predict.Request) (*predict.Response, error) {
 	return nil, nil
 }
 
-func (e elsewhere) HandleNow(ctx context.Context, t jobs.Task) error {
-	_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error { return p.Take(time.Now(), "another", "token") })
+func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ io.Reader) error {
 	e.in.area.Poll = func(time.Duration) <-chan time.Time {
-		_, err := e.in.store.Update(ctx, t.Job, func(p *predictions.Prediction) error {
-			return p.Succeed(time.Now(), "token", p.Model, predictions.Counts{})
-		})
-		for _, f := range []predictions.Format{predictions.JSON, predictions.CSV} {
-			err = errors.Join(err, e.in.store.PutResult(ctx, t.Job, 1, f, strings.NewReader(`{"results":[]}`), 14))
+		update := func(change func(*predictions.Prediction) error) error {
+			_, err := e.in.store.Update(ctx, p.ID, change)
+			return err
 		}
+		results := map[predictions.Format]predictions.Body{predictions.JSON: {Content: strings.NewReader(`{"results":[]}`), Size: 14}}
+		err := errors.Join(
+			update(func(p *predictions.Prediction) error { return p.Take(time.Now(), "another", "token") }),
+			e.in.store.PutResults(ctx, p.ID, 1, results),
+			update(func(p *predictions.Prediction) error {
+				return p.Succeed(time.Now(), "token", p.Model, predictions.Counts{})
+			}))
 		if err != nil {
 			panic(err)
 		}
@@ -280,7 +290,7 @@ func (e elsewhere) HandleNow(ctx context.Context, t jobs.Task) error {
 		done <- time.Time{}
 		return done
 	}
-	return err
+	return &jobs.Error{Code: jobs.Unavailable, Detail: "storage is away for a moment"}
 }
 
 // With the queue away the prediction is taken on: the record is what counts.
@@ -372,6 +382,12 @@ func TestPredictionSentAgain(t *testing.T) {
 	two, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).send(t, in.url)
 	if at := one.Header.Get("Location"); at == "" || at != two.Header.Get("Location") || at == first.Header.Get("Location") {
 		t.Errorf("a table at %q and %q", at, two.Header.Get("Location"))
+	}
+	// The same of one that is waited for.
+	now, body := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").send(t, in.url)
+	then, same := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").send(t, in.url)
+	if now.StatusCode != http.StatusOK || then.StatusCode != http.StatusOK || string(body) != string(same) {
+		t.Errorf("waited for, %d %s; sent again, %d %s", now.StatusCode, body, then.StatusCode, same)
 	}
 	ask(inputs, "Idempotency-Key", strings.Repeat("k", 256)).problem(t, in.url, http.StatusBadRequest, "malformed")
 }

@@ -108,8 +108,18 @@ func (p *Prediction) Succeed(now time.Time, token string, m Model, c Counts) err
 	if err := p.Claim.Release(token); err != nil {
 		return err
 	}
-	p.Status, p.Model, p.Counts, p.FinishedAt = Succeeded, m, c, now.UTC()
+	p.EndSucceeded(now, m, c)
 	return nil
+}
+
+// EndSucceeded ends a prediction that nobody has claimed, by whoever made it.
+func (p *Prediction) EndSucceeded(now time.Time, m Model, c Counts) {
+	p.Status, p.Model, p.Counts, p.FinishedAt = Succeeded, m, c, now.UTC()
+}
+
+// EndFailed is EndSucceeded for one that there can be no results of.
+func (p *Prediction) EndFailed(now time.Time, f jobs.Failure) {
+	p.Status, p.Failure, p.FinishedAt = Failed, &f, now.UTC()
 }
 
 // Fail records a failure under token. It ends the prediction if it is for good
@@ -123,7 +133,7 @@ func (p *Prediction) Fail(now time.Time, token string, f jobs.Failure, forGood b
 		p.Status = Queued
 		return nil
 	}
-	p.Status, p.Failure, p.FinishedAt = Failed, &f, now.UTC()
+	p.EndFailed(now, f)
 	return nil
 }
 

@@ -110,11 +110,39 @@ func (s *Store) open(ctx context.Context, id, key string) (io.ReadCloser, error)
 	return o, nil
 }
 
-// PutResult stores the results of an attempt in a format. They count once the
-// record says that this attempt has succeeded.
-func (s *Store) PutResult(ctx context.Context, id string, attempt int, f Format, results io.Reader, size int64) error {
-	_, err := s.bucket.Put(ctx, resultKey(id, attempt, f), results, size, storage.Condition{})
-	if err != nil {
+// Body is the content of results, and its size in bytes.
+type Body struct {
+	Content io.Reader
+	Size    int64
+}
+
+// PutResults stores the results of an attempt. They count once the record says
+// that this attempt has succeeded.
+func (s *Store) PutResults(ctx context.Context, id string, attempt int, results map[Format]Body) error {
+	return s.putResults(ctx, id, attempt, results, storage.Condition{})
+}
+
+// Add stores a prediction that is at an end, with its results unless it has
+// failed; storage.ErrConflict if it, or results of it, are stored.
+func (s *Store) Add(ctx context.Context, p *Prediction, results map[Format]Body) error {
+	if err := s.putResults(ctx, p.ID, p.Claim.Attempt, results, storage.IfAbsent()); err != nil {
+		return err
+	}
+	if err := record.Create(ctx, s.bucket, recordKey(p.ID), p); err != nil {
+		return fmt.Errorf("add prediction %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) putResults(ctx context.Context, id string, attempt int, results map[Format]Body, cond storage.Condition) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for f, b := range results {
+		group.Go(func() error {
+			_, err := s.bucket.Put(ctx, resultKey(id, attempt, f), b.Content, b.Size, cond)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return fmt.Errorf("results of prediction %s: %w", id, err)
 	}
 	return nil

@@ -48,6 +48,11 @@ func read(t *testing.T, r io.ReadCloser, err error) string {
 	return string(body)
 }
 
+// results are those in one format.
+func results(body string) map[predictions.Format]predictions.Body {
+	return map[predictions.Format]predictions.Body{predictions.JSON: {Content: strings.NewReader(body), Size: int64(len(body))}}
+}
+
 // queue is a jobs.Queue that remembers.
 type queue struct {
 	tasks []jobs.Task
@@ -95,7 +100,7 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("attempt %d, want 2", got.Claim.Attempt)
 	}
 	for attempt, body := range map[int]string{1: "of a zombie", 2: "results"} {
-		if err := s.PutResult(t.Context(), p.ID, attempt, predictions.JSON, strings.NewReader(body), int64(len(body))); err != nil {
+		if err := s.PutResults(t.Context(), p.ID, attempt, results(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,6 +161,43 @@ func TestMissing(t *testing.T) {
 				t.Errorf("%s: %v", id, err)
 			}
 		}
+	}
+}
+
+// What is at an end when it is stored is there once, by whoever comes first.
+func TestAdd(t *testing.T) {
+	b := bucket(t)
+	s := predictions.NewStore(b)
+	p := predictions.New(time.Now(), "tester", model, predictions.JSON, 2)
+	p.EndSucceeded(time.Now(), model, predictions.Counts{Total: 2, OK: 2})
+	if err := s.Add(t.Context(), p, results("first")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(t.Context(), p, results("second")); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("added twice: %v", err)
+	}
+	got, err := s.Prediction(t.Context(), p.ID)
+	if err != nil || got.Status != predictions.Succeeded || got.Counts != p.Counts {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r, err := s.Result(t.Context(), got, predictions.JSON)
+	if body := read(t, r, err); body != "first" {
+		t.Errorf("its results are %q", body)
+	}
+	if err := s.Create(t.Context(), p, strings.NewReader("request"), 7); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("created again: %v", err)
+	}
+	failed := predictions.New(time.Now(), "tester", model, predictions.JSON, 2)
+	failed.EndFailed(time.Now(), jobs.Failure{Code: "invalid"})
+	if err := s.Add(t.Context(), failed, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = s.Prediction(t.Context(), failed.ID); err != nil || got.Status != predictions.Failed || got.Failure.Code != "invalid" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var q queue
+	if err := s.Reconcile(t.Context(), &q, time.Now()); err != nil || len(q.tasks) > 0 {
+		t.Errorf("enqueued %v, %v", q.tasks, err)
 	}
 }
 

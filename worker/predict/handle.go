@@ -5,12 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
@@ -26,16 +25,6 @@ const ending = 15 * time.Second
 // worker's or at an end is done. When ctx ends it is handed back, unless its
 // results are complete.
 func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
-	return p.handle(ctx, t, p.queued)
-}
-
-// HandleNow is Handle for a prediction that somebody waits for: it takes its turns
-// with those that are answered at once.
-func (p *Predictor) HandleNow(ctx context.Context, t jobs.Task) error {
-	return p.handle(ctx, t, p.all)
-}
-
-func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns turns) error {
 	began, token := p.Now(), rand.Text()
 	job, err := p.Store.Update(ctx, t.Job, func(j *predictions.Prediction) error { return j.Take(p.Now(), p.Worker, token) })
 	switch jobs.ErrorCode(err) {
@@ -45,7 +34,7 @@ func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns turns) error 
 	if err != nil {
 		return err
 	}
-	w := &work{Predictor: p, Prediction: job, turns: turns, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
+	w := &work{Predictor: p, Prediction: job, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
 	held, cancel := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
 	go func() {
@@ -62,30 +51,60 @@ func (p *Predictor) handle(ctx context.Context, t jobs.Task, turns turns) error 
 	return w.end(ctx, held, err)
 }
 
+// HandleNow predicts, for somebody who waits, what is stored nowhere yet: asked,
+// by its request. At its end, and not before, it is stored: with its results, or
+// with why there can be none. After an error asked is as it was, for the queue:
+// ctx ended first, another try may mend it, or it is there already, which is
+// storage.ErrConflict.
+func (p *Predictor) HandleNow(ctx context.Context, asked *predictions.Prediction, request io.Reader) error {
+	began, ended := p.Now(), *asked
+	var counts tally
+	out, used, err := p.results(ctx, asked, request, p.all, counts.add)
+	// Work that is done is kept, though the time for it may be over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
+	defer cancel()
+	if err == nil {
+		defer out.close()
+		ended.EndSucceeded(p.Now(), used, counts.soFar())
+		err = out.put(func(results map[predictions.Format]predictions.Body) error { return p.Store.Add(ctx, &ended, results) })
+	} else if failure, forGood := describe(err); forGood {
+		ended.EndFailed(p.Now(), failure)
+		err = p.Store.Add(ctx, &ended, nil)
+	}
+	if err != nil {
+		return err
+	}
+	*asked = ended
+	p.observe(ended.Counts, began)
+	return nil
+}
+
 // work is one attempt at a prediction.
 type work struct {
 	*Predictor
 	*predictions.Prediction
-	turns turns
+	tally
 	token string
 	log   *slog.Logger
-
-	mu     sync.Mutex
-	counts predictions.Counts // so far
 }
 
-// add counts a result.
-func (w *work) add(r Result) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	count(&w.counts, r)
+// tally counts results while others look at it. The zero tally is ready.
+type tally struct {
+	mu     sync.Mutex
+	counts predictions.Counts
+}
+
+func (t *tally) add(r Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	count(&t.counts, r)
 }
 
 // soFar are the counts of the results that are there.
-func (w *work) soFar() predictions.Counts {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.counts
+func (t *tally) soFar() predictions.Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts
 }
 
 func (w *work) update(ctx context.Context, change func(*predictions.Prediction) error) error {
@@ -130,12 +149,7 @@ func (w *work) end(ctx, held context.Context, err error) error {
 	if asked {
 		return errors.Join(err, w.update(ctx, func(j *predictions.Prediction) error { return j.HandBack(w.token) }))
 	}
-	code := jobs.ErrorCode(err)
-	failure := jobs.Failure{Code: string(code), Detail: err.Error()}
-	if code == "" {
-		failure = jobs.Failure{Code: "internal", Detail: "the prediction failed for a reason of the service's own; its log says more"}
-	}
-	forGood := code == jobs.Invalid || code == jobs.TooLarge || code == jobs.NotFound || code == jobs.Forbidden
+	failure, forGood := describe(err)
 	var last bool
 	failed := w.update(ctx, func(j *predictions.Prediction) error {
 		err := j.Fail(w.Now(), w.token, failure, forGood)
@@ -149,27 +163,66 @@ func (w *work) end(ctx, held context.Context, err error) error {
 	return errors.Join(err, failed)
 }
 
+// describe says of an error what a record does, and whether another try is in
+// vain.
+func describe(err error) (f jobs.Failure, forGood bool) {
+	code := jobs.ErrorCode(err)
+	if code == "" {
+		return jobs.Failure{Code: "internal", Detail: "the prediction failed for a reason of the service's own; its log says more"}, false
+	}
+	forGood = code == jobs.Invalid || code == jobs.TooLarge || code == jobs.NotFound || code == jobs.Forbidden
+	return jobs.Failure{Code: string(code), Detail: err.Error()}, forGood
+}
+
 // predict makes the results and names them in the record.
 func (w *work) predict(ctx context.Context) error {
-	ref := jobs.Revision{Repo: w.Model.Repo, Revision: w.Model.Revision}
-	model, done, err := w.Models.Use(ctx, ref)
+	request, err := w.Store.Request(ctx, w.ID)
 	if err != nil {
 		return err
 	}
-	defer done()
-	in, err := w.read(ctx, model)
-	if err != nil {
-		return err
-	}
-	out, err := newSpool(w.TempDir, in.header(), model.Config.Targets)
+	defer request.Close()
+	out, used, err := w.results(ctx, w.Prediction, request, w.queued, w.add)
 	if err != nil {
 		return err
 	}
 	defer out.close()
+	err = out.put(func(results map[predictions.Format]predictions.Body) error {
+		return w.Store.PutResults(ctx, w.ID, w.Claim.Attempt, results)
+	})
+	if err != nil {
+		return err
+	}
+	return w.update(ctx, func(j *predictions.Prediction) error {
+		return j.Succeed(w.Now(), w.token, used, w.soFar())
+	})
+}
+
+// results predicts all that a request asks for, telling each of every result. The
+// caller closes them.
+func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, request io.Reader, t turns, each func(Result)) (_ *spool, used predictions.Model, err error) {
+	ref := jobs.Revision{Repo: asked.Model.Repo, Revision: asked.Model.Revision}
+	model, done, err := p.Models.Use(ctx, ref)
+	if err != nil {
+		return nil, used, err
+	}
+	defer done()
+	in, err := read(ctx, model, asked.Request, request)
+	if err != nil {
+		return nil, used, err
+	}
+	out, err := newSpool(p.TempDir, in.header(), model.Config.Targets)
+	if err != nil {
+		return nil, used, err
+	}
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
-	err = run(ctx, model, w.turns, in.n, in.polymer(model), func(i int, r Result) error {
-		w.add(r)
+	err = run(ctx, model, t, in.n, in.polymer(model), func(i int, r Result) error {
+		each(r)
 		if in.aggregate != nil {
 			results = append(results, r)
 		}
@@ -181,28 +234,10 @@ func (w *work) predict(ctx context.Context) error {
 		return out.write(in.cells(i), r)
 	})
 	if err != nil {
-		return err
+		return nil, used, err
 	}
-	if err := out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured)); err != nil {
-		return err
-	}
-	var putting errgroup.Group
-	for f, s := range map[predictions.Format]*scroll{predictions.JSON: &out.json, predictions.CSV: &out.csv} {
-		putting.Go(func() error {
-			content, size, err := s.content()
-			if err != nil {
-				return fmt.Errorf("results: %w", err)
-			}
-			return w.Store.PutResult(ctx, w.ID, w.Claim.Attempt, f, content, size)
-		})
-	}
-	if err := putting.Wait(); err != nil {
-		return err
-	}
-	used := named(ref, model, w.Models.Default)
-	return w.update(ctx, func(j *predictions.Prediction) error {
-		return j.Succeed(w.Now(), w.token, used, w.soFar())
-	})
+	err = out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured))
+	return out, named(ref, model, p.Models.Default), err
 }
 
 // batch is the inputs of a queued prediction.
@@ -220,21 +255,16 @@ type inputs interface {
 	polymer(m *Model) func(i int) polymer
 }
 
-// read reads the request.
-func (w *work) read(ctx context.Context, m *Model) (*batch, error) {
-	body, err := w.Store.Request(ctx, w.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	if w.Request == predictions.CSV {
-		t, err := readTable(ctx, m, body)
+// read reads a request in format f for m.
+func read(ctx context.Context, m *Model, f predictions.Format, request io.Reader) (*batch, error) {
+	if f == predictions.CSV {
+		t, err := readTable(ctx, m, request)
 		if err != nil {
 			return nil, err
 		}
 		return &batch{inputs: t, n: len(t.sheet.Rows), table: t}, nil
 	}
-	q, err := ReadRequest(body, math.MaxInt) // it was found small enough when it came
+	q, err := ReadRequest(request, math.MaxInt) // it was found small enough when it came
 	if err != nil {
 		return nil, err
 	}

@@ -338,3 +338,92 @@ func TestHandleZombie(t *testing.T) {
 	}
 	q.result(id)
 }
+
+// handleNow predicts at once, with a store, and returns the prediction asked for.
+func (q *queued) handleNow(ctx context.Context, b storage.Bucket, f predictions.Format, body string) (*predictions.Prediction, error) {
+	c := q.config
+	c.Store = predictions.NewStore(b)
+	p := predictions.New(q.clock(), "tester", predictions.Model{Repo: repo, Revision: "main"}, f, 0)
+	return p, predict.New(c).HandleNow(ctx, p, strings.NewReader(body))
+}
+
+// A prediction made at once is stored as one of the queue's, results and all.
+func TestHandleNow(t *testing.T) {
+	q := newQueued(t)
+	q.publish(1)
+	for _, x := range []struct {
+		format predictions.Format
+		body   string
+	}{{predictions.JSON, asked}, {predictions.CSV, "smiles_repeat_unit,Tg\n" + lactide + ",55\n*C,\n"}} {
+		id := q.ask(x.format, x.body)
+		if err := q.handle(q.config, id); err != nil {
+			t.Fatal(err)
+		}
+		want, wantTable := q.result(id)
+		p, err := q.handleNow(t.Context(), q.bucket, x.format, x.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, table := q.result(p.ID)
+		if got.ID = id; table != wantTable || !sameJSON(got, want) {
+			t.Errorf("%+v and\n%s, want %+v and\n%s", got, table, want, wantTable)
+		}
+		if p.Status != predictions.Succeeded || p.Counts != want.Counts {
+			t.Errorf("it was handed back as %+v", p)
+		}
+	}
+	p, err := q.handleNow(t.Context(), q.bucket, predictions.CSV, "colour\nred\n")
+	if err != nil || p.Status != predictions.Failed || q.record(p.ID).Failure.Code != "invalid" {
+		t.Errorf("what is no table: %v, %+v", err, p)
+	}
+}
+
+func sameJSON(a, b any) bool {
+	x, err := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err == nil && err2 == nil && string(x) == string(y)
+}
+
+// Ended before it is done, or failing by what passes, it leaves the asking as it
+// was and no record.
+func TestHandleNowLeft(t *testing.T) {
+	q := newQueued(t)
+	if p, err := q.handleNow(t.Context(), q.bucket, predictions.JSON, asked); jobs.ErrorCode(err) != jobs.ModelNotLoaded || p.Status != predictions.Queued {
+		t.Errorf("without a model: %v, %+v", err, p)
+	}
+	q.publish(1)
+	ctx, stop := context.WithCancel(t.Context())
+	q.before = func(int64) { stop() }
+	p, err := q.handleNow(ctx, q.bucket, predictions.JSON, `{"inputs": [`+strings.Repeat(`{"smiles_repeat_unit": "`+lactide+`"},`, 50)+`{}]}`)
+	if !errors.Is(err, context.Canceled) || p.Status != predictions.Queued {
+		t.Errorf("cut short: %v, %+v", err, p)
+	}
+	q.before = nil
+	for _, fault := range []storagetest.Fault{storagetest.Refused, storagetest.LostAnswer} {
+		for at := 1; ; at++ {
+			n := 0
+			p, err := q.handleNow(t.Context(), &storagetest.Faulty{Bucket: q.bucket, Fail: func(int, string, string) storagetest.Fault {
+				if n++; n == at {
+					return fault
+				}
+				return storagetest.None
+			}}, predictions.JSON, asked)
+			if n < at {
+				break
+			}
+			// Stored for the queue, unless it is there already, it comes to its end.
+			if err := q.store.Create(t.Context(), p, strings.NewReader(asked), int64(len(asked))); err != nil && !errors.Is(err, storage.ErrConflict) {
+				t.Fatal(err)
+			}
+			if herr := q.handle(q.config, p.ID); herr != nil || err == nil {
+				t.Errorf("fault at call %d: %v, then %v", at, err, herr)
+			}
+			if got, _ := q.result(p.ID); len(got.Results) != 3 {
+				t.Errorf("fault at call %d: %+v", at, got)
+			}
+		}
+	}
+	for e, err := range q.bucket.List(t.Context(), "predictions/"+p.ID) {
+		t.Errorf("what was cut short left %v, %v", e, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/revision"
 )
@@ -115,6 +116,19 @@ func (s *spool) finish(averages []Aggregate, metrics revision.Scores) error {
 		return fmt.Errorf("results: %w", err)
 	}
 	return nil
+}
+
+// put hands the finished results to a store.
+func (s *spool) put(store func(map[predictions.Format]predictions.Body) error) error {
+	results := map[predictions.Format]predictions.Body{}
+	for f, in := range map[predictions.Format]*scroll{predictions.JSON: &s.json, predictions.CSV: &s.csv} {
+		content, size, err := in.content()
+		if err != nil {
+			return fmt.Errorf("results: %w", err)
+		}
+		results[f] = predictions.Body{Content: content, Size: size}
+	}
+	return store(results)
 }
 
 func (s *spool) close() {
