@@ -43,7 +43,7 @@ func BenchmarkInference(b *testing.B) {
 	}{
 		{"polymers=1/clients=1", 1, 1},
 		{"polymers=1/clients=8", 1, 8},
-		{"polymers=20/clients=2", 20, 2},
+		{"polymers=20/clients=2", 20, 2}, {"polymers=20/clients=4", 20, 4}, {"polymers=100/clients=2", 100, 2},
 	} {
 		var chains []string
 		b.Run(bc.name, func(b *testing.B) {

@@ -73,6 +73,7 @@ type states[T kernel.Float] struct {
 	share    []T              // of each last bond class in the mean over bonds
 	mask     []kernel.View[T] // [last bond classes, F] by head: dropout's factors
 	headMean [][]T            // [F] by head
+	bondMean []T              // [n, F] over the last layer, of runs without gradient
 	pred     []T              // [n, heads]
 
 	// Work space. Rows and vectors are as long as the largest layer needs; see
@@ -182,7 +183,7 @@ func (s *states[T]) carve(a *carver[T], c nn.Config, train bool) {
 	}
 	_, bonds := s.classes(last)
 	s.share = a.take(bonds)
-	s.pred = a.take(s.n * len(s.mask))
+	s.bondMean, s.pred = a.take(s.n*f), a.take(s.n*len(s.mask))
 	for i := range s.mask {
 		s.headMean[i] = a.take(f)
 		s.mask[i] = kernel.View[T]{}
@@ -208,13 +209,15 @@ func (s *states[T]) carve(a *carver[T], c nn.Config, train bool) {
 // cache.
 func (s *states[T]) carveInTurn(a *carver[T], f int) {
 	var room [2]int
-	for t := range len(s.bond) {
+	last := len(s.round) // a layer that meanBond does without
+	s.bond[last] = kernel.View[T]{}
+	for t := range last {
 		var need carver[T]
 		s.carveLayer(&need, t, f)
 		room[t%2] = max(room[t%2], need.n)
 	}
 	turns := [2][]T{a.take(room[0]), a.take(room[1])}
-	for t := range len(s.bond) {
+	for t := range last {
 		s.carveLayer(&carver[T]{buf: turns[t%2]}, t, f)
 	}
 }

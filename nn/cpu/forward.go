@@ -75,11 +75,19 @@ func (e *engine[T]) Block(j int) {
 			kernel.Rows[T]{X: s.ofBonds(projBond, j, i), Idx: k.Bond},
 			kernel.Rows[T]{X: s.ofAtoms(projSrc, j, i), Idx: k.Src},
 			kernel.Rows[T]{X: s.ofAtoms(projDst, j, i), Idx: k.Dst})
+	}
+	last := j == len(s.round)-1
+	if last && !e.train {
+		e.meanBond(j)
+		return
+	}
+	for i := range e.examples {
+		k := &e.examples[i].Plan.Blocks[j]
 		e.ks.AddRows(s.ofBonds(after, j+1, i), false, e.weights.vector(w.edge2.bias),
 			kernel.Rows[T]{X: s.ofBonds(bond, j, i), Idx: k.Bond})
 	}
 	e.project(after, r.edge, w.edge2.w, true)
-	if j == len(s.round)-1 {
+	if last {
 		return
 	}
 
@@ -109,6 +117,23 @@ func (e *engine[T]) Block(j int) {
 	e.project(s.atom[j+1], r.node, w.node2.w, true)
 }
 
+// meanBond sets the mean bond after block j, the last: all that a prediction
+// reads of that layer. edge2 has no activation, so it is applied to the mean.
+func (e *engine[T]) meanBond(j int) {
+	s, w, r := e.states, &e.layout.block[j], &e.states.round[j]
+	mean, hidden := s.byExample(s.bondMean), s.byExample(s.bias)
+	for i := range e.examples {
+		e.ks.ColSum(hidden.Row(i), s.ofBonds(r.edge, j+1, i), s.both(s.share, j+1, i), false)
+	}
+	e.dense(mean, hidden, w.edge2, false)
+	for i := range e.examples {
+		bond := s.ofBonds(s.bond[j], j, i)
+		count := s.both(s.count[j], j, i)
+		e.ks.ColSum(s.mean, bond, count[len(count)-bond.Rows:], false)
+		e.ks.Axpy(mean.Row(i), s.mean, 1/T(e.examples[i].Plan.NumBonds))
+	}
+}
+
 // Heads predicts from the mean bond, each head with a dropout of its own, and
 // adds up the loss. A run with loss and dropout is of one example.
 func (e *engine[T]) Heads() {
@@ -118,16 +143,18 @@ func (e *engine[T]) Heads() {
 	}
 	e.loss = 0
 	for x := range e.examples {
-		bond, share := s.ofBonds(s.bond[last], last, x), s.both(s.share, last, x)
 		pred := s.byExample(s.pred).Row(x)
 		for i := range pred {
 			w, mean := &e.layout.head[i], s.headMean[i]
-			if e.drops() {
+			switch share := s.both(s.share, last, x); {
+			case !e.train:
+				mean = s.byExample(s.bondMean).Row(x)
+			case e.drops():
 				fillDropout(&e.dropout, s.mask[i], s.count[last])
 				clear(mean)
-				e.ks.MaskedColSum(mean, bond, s.mask[i], share)
-			} else {
-				e.ks.ColSum(mean, bond, share, false)
+				e.ks.MaskedColSum(mean, s.bond[last], s.mask[i], share)
+			default:
+				e.ks.ColSum(mean, s.bond[last], share, false)
 			}
 			pred[i] = e.ks.Dot(mean, e.weights.vector(w.w)) + e.weights.vector(w.bias)[0]
 			if e.train && e.measured(i) {

@@ -30,27 +30,30 @@ func (ks *Kernels[T]) AddRows(dst View[T], relu bool, bias []T, ops ...Rows[T]) 
 			panic(badShape)
 		}
 	}
-	for r := range dst.Rows {
-		var s [4][]T
-		i := 0
-		if bias != nil {
-			s[0] = bias
-			i = 1
+	var all [4]Rows[T]
+	first := 0
+	if bias != nil {
+		all[0] = Rows[T]{X: View[T]{Data: bias, Rows: dst.Rows, Cols: dst.Cols}} // the same row every time
+		first = 1
+	}
+	copy(all[first:], ops)
+	p, q, o, v := &all[0], &all[1], &all[2], &all[3]
+	switch n {
+	case 1:
+		for r := range dst.Rows {
+			ks.path.sum1(dst.Row(r), p.row(r), relu)
 		}
-		for j := range ops {
-			s[i] = ops[j].row(r)
-			i++
+	case 2:
+		for r := range dst.Rows {
+			ks.path.sum2(dst.Row(r), p.row(r), q.row(r), relu)
 		}
-		d := dst.Row(r)
-		switch i {
-		case 1:
-			ks.path.sum1(d, s[0], relu)
-		case 2:
-			ks.path.sum2(d, s[0], s[1], relu)
-		case 3:
-			ks.path.sum3(d, s[0], s[1], s[2], relu)
-		case 4:
-			ks.path.sum4(d, s[0], s[1], s[2], s[3], relu)
+	case 3:
+		for r := range dst.Rows {
+			ks.path.sum3(dst.Row(r), p.row(r), q.row(r), o.row(r), relu)
+		}
+	case 4:
+		for r := range dst.Rows {
+			ks.path.sum4(dst.Row(r), p.row(r), q.row(r), o.row(r), v.row(r), relu)
 		}
 	}
 }
