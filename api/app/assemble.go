@@ -101,7 +101,7 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		runtime.GOMAXPROCS(cores + spareThreads)
 	}
 	p.predictor = predict.New(predict.Config{
-		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Workers: cores+1, Queued: queued,
+		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Workers: cores + 1, Queued: queued,
 	})
 	var queue httpapi.Queue = p.queue
 	if a.redis == nil {
