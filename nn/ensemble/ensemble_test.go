@@ -199,6 +199,74 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
+// held is an engine whose first run waits, and that counts polymers by run.
+type held struct {
+	nn.Engine
+	once           sync.Once
+	begun, release chan struct{}
+	runs           []int
+}
+
+func (h *held) Predict(b *nn.Batch, dst []float32) error {
+	h.runs = append(h.runs, len(b.Examples))
+	h.once.Do(func() {
+		close(h.begun)
+		<-h.release
+	})
+	return h.Engine.Predict(b, dst)
+}
+
+// What comes while a fold is at work goes through it together, and who is refused
+// costs nobody else their answer.
+func TestCallsGoTogether(t *testing.T) {
+	table, set := polyid(t)
+	h := &held{begun: make(chan struct{}), release: make(chan struct{})}
+	e, err := ensemble.New(threeFolds(t, table, set)[:1], func(c nn.Config, s nn.Sizes, seed uint64) (_ nn.Engine, err error) {
+		h.Engine, err = cpu.New(c, s, seed)
+		return h, err
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	chains := []string{"CCO", "CC(O)C(=O)O", "OCCO", "[He]", "CCC(=O)O", "CCCCO", "OC(=O)CCO"} // [He] has no bonds
+	got, failed := make([]*ensemble.Prediction, len(chains)), make([]error, len(chains))
+	var asking sync.WaitGroup
+	for i, chain := range chains {
+		g, err := e.Featurizer().Graph(chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := e.Plan(g)
+		asking.Go(func() { got[i], failed[i] = e.Predict(plan) })
+		if i == 0 {
+			<-h.begun
+		}
+	}
+	for e.Waiting() < len(chains)-1 {
+		runtime.Gosched()
+	}
+	close(h.release)
+	asking.Wait()
+	// The one alone, then the refused one's four, and those again one by one.
+	if total := len(h.runs); total > 3+4 {
+		t.Errorf("runs of %v polymers", h.runs)
+	}
+	for i, chain := range chains {
+		if chain == "[He]" {
+			if failed[i] == nil {
+				t.Errorf("%s was predicted", chain)
+			}
+			continue
+		}
+		if failed[i] != nil {
+			t.Errorf("%s: %v", chain, failed[i])
+		} else if alone := predict(t, e, chain); alone.Values[0].Mean != got[i].Values[0].Mean {
+			t.Errorf("%s: %v together, %v alone", chain, got[i].Values[0].Mean, alone.Values[0].Mean)
+		}
+	}
+}
+
 func TestRefusedModels(t *testing.T) {
 	table, set := polyid(t)
 	broken := errors.New("no such device")
