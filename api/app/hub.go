@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	hubUser      = "polyid" // in whose name the process itself publishes to its Hub
 	collectEvery = 24 * time.Hour
 	collectAge   = 48 * time.Hour // longer than any upload takes to its commit
 )
@@ -30,14 +31,14 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 	// The process itself is one of its Hub's users, under a token that nobody
 	// else ever sees.
 	c.Endpoint, c.Token = a.URL()+"/hub", rand.Text()
-	config := hubserver.Config{Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", MaxFile: int64(a.config.MaxHubFileMB) * mb, Log: a.log}
+	config := hubserver.Config{User: hubUser, Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", MaxFile: int64(a.config.MaxHubFileMB) * mb, Log: a.log}
 	if len(a.config.APITokens) > 0 {
-		config.Tokens = []string{c.Token}
+		config.Tokens = []hubserver.Token{{Name: hubUser, Secret: c.Token}}
 		for _, t := range a.config.APITokens {
-			config.Tokens = append(config.Tokens, t.Secret)
+			config.Tokens = append(config.Tokens, hubserver.Token(t))
 		}
 		if a.config.HFToken != "" {
-			config.Tokens = append(config.Tokens, a.config.HFToken)
+			config.Tokens = append(config.Tokens, hubserver.Token{Name: hubUser, Secret: a.config.HFToken})
 		}
 	}
 	area := &httpapi.EmbeddedHub{}

@@ -77,7 +77,7 @@ func create(t *testing.T, c *hub.Client, repo string) {
 
 func TestRoundTrip(t *testing.T) {
 	ctx := t.Context()
-	c := client(t, serve(t, hubserver.Config{Tokens: []string{token}}, nil), token)
+	c := client(t, serve(t, hubserver.Config{Tokens: []hubserver.Token{{Name: "anna", Secret: token}}}, nil), token)
 	create(t, c, "acme/tg")
 	if err := c.CreateRepo(ctx, "acme/tg", true); !errors.Is(err, hub.ErrExists) {
 		t.Fatalf("second CreateRepo: %v, want ErrExists", err)
@@ -414,7 +414,7 @@ func TestErrors(t *testing.T) {
 
 // TestAccess holds who may do what when there are tokens.
 func TestAccess(t *testing.T) {
-	s := serve(t, hubserver.Config{Tokens: []string{token}}, nil)
+	s := serve(t, hubserver.Config{Tokens: []hubserver.Token{{Name: "anna", Secret: token}}}, nil)
 	owner, nobody, wrong := client(t, s, token), client(t, s, ""), client(t, s, "hf_wrong")
 	create(t, owner, "acme/secret")
 	if err := owner.CreateRepo(t.Context(), "acme/open", false); err != nil {

@@ -17,7 +17,7 @@ import (
 func TestParts(t *testing.T) {
 	var mu sync.Mutex
 	puts := map[string]int{}
-	s := serve(t, hubserver.Config{Tokens: []string{token}, PartSize: 1 << 20}, func(h http.Handler) http.Handler {
+	s := serve(t, hubserver.Config{Tokens: []hubserver.Token{{Name: "anna", Secret: token}}, PartSize: 1 << 20}, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, part, ok := strings.Cut(r.URL.Path, "/parts/"); ok {
 				mu.Lock()

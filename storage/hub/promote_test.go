@@ -13,7 +13,7 @@ import (
 // A branch is moved forth and back between revisions.
 func TestPromote(t *testing.T) {
 	ctx := t.Context()
-	c := client(t, serve(t, hubserver.Config{Tokens: []string{token}}, nil), token)
+	c := client(t, serve(t, hubserver.Config{Tokens: []hubserver.Token{{Name: "anna", Secret: token}}}, nil), token)
 	const repo = "acme/tg"
 	create(t, c, repo)
 	large := noise(2 << 20) // travels by LFS

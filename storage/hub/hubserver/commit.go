@@ -116,7 +116,8 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("create_pr") == "1" {
 		return badRequest("This Hub has no pull requests")
 	}
-	if err := s.mayWrite(r); err != nil {
+	who, err := s.writer(r)
+	if err != nil {
 		return err
 	}
 	p, _, done, err := s.at(r)
@@ -157,7 +158,7 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if d := header.Value.Description; d != "" {
 		message += "\n\n" + d
 	}
-	commit, err := p.git.commit(files, head, s.config.User, message)
+	commit, err := p.git.commit(files, head, who, message)
 	if err != nil {
 		return err
 	}

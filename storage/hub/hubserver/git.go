@@ -211,6 +211,17 @@ func (g *gitRepo) put(o plumbing.EncodedObject) (plumbing.Hash, error) {
 	return h, nil
 }
 
+// signature says that user acts now, without what would end a name in git.
+func signature(user string) object.Signature {
+	user = strings.Map(func(r rune) rune {
+		if r < ' ' || r == '<' || r == '>' {
+			return -1
+		}
+		return r
+	}, user)
+	return object.Signature{Name: user, Email: strings.ReplaceAll(user, " ", ".") + "@localhost", When: time.Now().UTC()}
+}
+
 // commit writes a tree of the files and a commit of it on top of parent, which
 // is empty for the first. Where nothing changes the parent is the answer.
 func (g *gitRepo) commit(files map[string]file, parent, user, message string) (string, error) {
@@ -218,7 +229,7 @@ func (g *gitRepo) commit(files map[string]file, parent, user, message string) (s
 	if err != nil {
 		return "", err
 	}
-	who := object.Signature{Name: user, Email: user + "@localhost", When: time.Now().UTC()}
+	who := signature(user)
 	c := &object.Commit{Author: who, Committer: who, Message: message, TreeHash: tree}
 	if parent != "" {
 		before, err := object.GetCommit(g.storage, plumbing.NewHash(parent))
@@ -300,7 +311,7 @@ func sortName(e object.TreeEntry) string {
 func (g *gitRepo) annotate(c *object.Commit, tag, user, message string) (string, error) {
 	t := &object.Tag{
 		Name: tag, Message: message + "\n", TargetType: plumbing.CommitObject, Target: c.Hash,
-		Tagger: object.Signature{Name: user, Email: user + "@localhost", When: time.Now().UTC()},
+		Tagger: signature(user),
 	}
 	o := g.storage.NewEncodedObject()
 	if err := t.Encode(o); err != nil {

@@ -29,7 +29,7 @@ func newGitHub(t *testing.T) gitHub {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	h, err := hubserver.New(hubserver.Config{Dir: t.TempDir(), Prefix: "/hub", Tokens: []string{"hf_local"}})
+	h, err := hubserver.New(hubserver.Config{Dir: t.TempDir(), Prefix: "/hub", Tokens: []hubserver.Token{{Name: "anna <b>", Secret: "hf_local"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +105,12 @@ func TestGitClient(t *testing.T) {
 		g.git(t, "-C", "at/"+rev, "fsck", "--strict")
 	}
 	compare(t, filepath.Join(g.dir, "at/v1.0.0"), map[string]string{"README.md": "# one\n", "folds/a/b.json": "{}"})
+	if got := g.git(t, "-C", "at/v1.0.0", "log", "-1", "--format=%an %ae"); got != "anna b anna.b@localhost" {
+		t.Errorf("who committed is %s", got)
+	}
+	if got := g.git(t, "-C", "at/v1.0.0", "for-each-ref", "--format=%(taggername)", "refs/tags/v1.0.0"); got != "anna b" {
+		t.Errorf("who tagged is %s", got)
+	}
 	if got := g.git(t, "-C", "at/main", "symbolic-ref", "refs/remotes/origin/HEAD"); got != "refs/remotes/origin/main" {
 		t.Errorf("HEAD is %s", got)
 	}

@@ -33,7 +33,7 @@ tags: [polymers, <b>]
 
 // newPages is a Hub under /hub with a public and a private repository.
 func newPages(t *testing.T, c Config) *Server {
-	c.Prefix, c.Tokens = "/hub", []string{"hf_local"}
+	c.Prefix, c.Tokens = "/hub", anna
 	s := newServer(t, c)
 	write := func(target, body string) {
 		t.Helper()

@@ -95,7 +95,8 @@ func (s *Server) createTag(w http.ResponseWriter, r *http.Request) error {
 	}
 	target := c.Hash.String()
 	if in.Message != "" {
-		if target, err = p.git.annotate(c, in.Tag, s.config.User, in.Message); err != nil {
+		_, who := s.caller(r)
+		if target, err = p.git.annotate(c, in.Tag, who, in.Message); err != nil {
 			return err
 		}
 	}

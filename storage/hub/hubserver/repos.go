@@ -229,7 +229,8 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	if initial[attributesFile], err = p.git.addBlob([]byte(attributes)); err != nil {
 		return err
 	}
-	commit, err := p.git.commit(initial, "", s.config.User, "initial commit")
+	_, who := s.caller(r)
+	commit, err := p.git.commit(initial, "", who, "initial commit")
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ type Config struct {
 	URL    string // the Hub's address as clients see it, prefix included; by default taken from each request
 	// Tokens may read private repositories and change all. With none, everyone
 	// who reaches the server may do everything.
-	Tokens []string
+	Tokens []Token
 	// Session says that a request which carries no token comes from a browser of
 	// someone who may read everything; nobody does if nil. It never allows changes.
 	Session func(*http.Request) bool
@@ -58,13 +58,16 @@ type Config struct {
 	// Frame answers with a page around the body, which brings its style with it;
 	// nil is a plain frame of the Hub's own.
 	Frame   func(w http.ResponseWriter, r *http.Request, status int, title string, body template.HTML) error
-	User    string // owner of the tokens and default namespace; "polyid" if empty
+	User    string // default namespace, and who acts where there are no tokens; "polyid" if empty
 	MaxFile int64  // bytes of one file; 512 MB if zero
 	// PartSize is from which size on, in bytes, an object is uploaded in parts of
 	// that size by clients that can; 64 MB if zero.
 	PartSize int64
 	Log      *slog.Logger
 }
+
+// Token is who knows a secret; what is done with it bears the name.
+type Token struct{ Name, Secret string }
 
 // Server is the handler of a Hub.
 type Server struct {
@@ -275,21 +278,27 @@ const (
 )
 
 func (s *Server) access(r *http.Request) access {
+	a, _ := s.caller(r)
+	return a
+}
+
+// caller is what r may do, and in whose name if that is all.
+func (s *Server) caller(r *http.Request) (access, string) {
 	if len(s.config.Tokens) == 0 {
-		return full
+		return full, s.config.User
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		if _, token, ok = r.BasicAuth(); !ok { // git and git-lfs
-			return s.session(r)
+			return s.session(r), ""
 		}
 	}
 	for _, t := range s.config.Tokens {
-		if subtle.ConstantTimeCompare([]byte(t), []byte(token)) == 1 {
-			return full
+		if subtle.ConstantTimeCompare([]byte(t.Secret), []byte(token)) == 1 {
+			return full, t.Name
 		}
 	}
-	return refused
+	return refused, ""
 }
 
 func (s *Server) session(r *http.Request) access {
@@ -299,23 +308,32 @@ func (s *Server) session(r *http.Request) access {
 	return anonymous
 }
 
-// mayWrite fails unless r carries a valid token.
-func (s *Server) mayWrite(r *http.Request) error {
-	switch s.access(r) {
+// writer is in whose name r changes things; an error unless it carries a valid
+// token.
+func (s *Server) writer(r *http.Request) (name string, err error) {
+	a, name := s.caller(r)
+	switch a {
 	case full:
-		return nil
+		return name, nil
 	case refused: // the words by which clients tell it from a repository that is not there
-		return errorf(http.StatusUnauthorized, "", "Invalid credentials in Authorization header")
+		return "", errorf(http.StatusUnauthorized, "", "Invalid credentials in Authorization header")
 	}
-	return errorf(http.StatusUnauthorized, "", "Invalid username or password.")
+	return "", errorf(http.StatusUnauthorized, "", "Invalid username or password.")
+}
+
+// mayWrite is writer where the name does not matter.
+func (s *Server) mayWrite(r *http.Request) error {
+	_, err := s.writer(r)
+	return err
 }
 
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
-	if err := s.mayWrite(r); err != nil {
+	name, err := s.writer(r)
+	if err != nil {
 		return err
 	}
 	return answer(w, map[string]any{
 		"type": "user", "id": "1", "name": s.config.User, "fullname": s.config.User, "isPro": false, "orgs": []any{},
-		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": "local", "role": "write"}},
+		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": name, "role": "write"}},
 	})
 }

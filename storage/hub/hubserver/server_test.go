@@ -48,6 +48,9 @@ func must(t *testing.T, s *Server, method, target, body string) *httptest.Respon
 	return w
 }
 
+// anna holds the only token.
+var anna = []Token{{Name: "anna", Secret: "hf_local"}}
+
 const header = `{"key":"header","value":{"summary":"s"}}` + "\n"
 
 func line(path, content string) string {
@@ -307,7 +310,7 @@ func TestParts(t *testing.T) {
 // TestDownload holds that an object is given out to those who may read a
 // repository that has it, at an address made for it.
 func TestDownload(t *testing.T) {
-	s := newServer(t, Config{Tokens: []string{"hf_local"}})
+	s := newServer(t, Config{Tokens: anna})
 	do := func(token, method, target, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, target, strings.NewReader(body))
 		if token != "" {

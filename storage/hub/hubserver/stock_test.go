@@ -27,7 +27,7 @@ func eachStock(t *testing.T, test func(t *testing.T, s stock)) {
 			if python == "" {
 				t.Skipf("set %s to a python with huggingface_hub and hf_xet, or run .ci/peers %s", variable, peer)
 			}
-			h, err := hubserver.New(hubserver.Config{Dir: t.TempDir(), Prefix: "/hub", Tokens: []string{"hf_local"}})
+			h, err := hubserver.New(hubserver.Config{Dir: t.TempDir(), Prefix: "/hub", Tokens: []hubserver.Token{{Name: "anna", Secret: "hf_local"}}})
 			if err != nil {
 				t.Fatal(err)
 			}
