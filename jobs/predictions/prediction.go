@@ -7,6 +7,9 @@
 //	predictions/<id>/results/<n>.json, .csv the results of attempt n
 //	index/predictions/<id>                  empty; those that are not at an end
 //
+// One that is answered while its request waits is stored when it is over, by Add:
+// a record and results <0>, without the request.
+//
 // As with training jobs, the record is the truth: the queue only names it, and
 // a task delivered twice finds it claimed or at an end.
 package predictions

@@ -7,6 +7,7 @@
 // Predictor turns inputs in any notation into chains, chains into graphs, and
 // asks the ensemble once for each: equal chains, within a request or across
 // requests that run at the same time, are computed once, and chains with equal
-// graphs too. It answers at once (Answer, WriteCSV) or works off queued
-// predictions (Handle).
+// graphs too. It answers at once, keeping nothing (Answer, AnswerCSV) or the
+// prediction with its results (HandleNow), or works off queued predictions
+// (Handle).
 package predict
