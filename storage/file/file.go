@@ -3,8 +3,8 @@
 //
 // An object is a file under its key. It is written beside the objects, synced,
 // and renamed into place, so a crash at any moment leaves the old object or the
-// new one. Conditions are checked under an operating-system lock that a dead
-// process releases.
+// new one. Conditions are checked in turns, under an operating-system lock that a
+// dead process releases and a stopped one loses (see turn).
 package file
 
 import (
@@ -14,7 +14,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"iter"
@@ -24,7 +23,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -32,11 +30,9 @@ import (
 )
 
 const (
-	private = ".bucket"      // holds what is not an object: locks and files being written
+	private = ".bucket"      // holds what is not an object: turns and files being written
 	stale   = 24 * time.Hour // age at which a file being written belongs to no living writer
-	shards  = 64             // locks; keys share them by hash, which costs only waiting
-
-	lockEvery = time.Millisecond // between looks at a lock that another process has: it is held for microseconds
+	shards  = 64             // of turns; keys share them by hash, which costs only waiting
 
 	remembered = 4096 // directories known to be durable; forgetting one costs a sync
 )
@@ -44,9 +40,10 @@ const (
 // Bucket stores objects under a directory. A key cannot be both an object and
 // the directory of another ("a" beside "a/b").
 type Bucket struct {
-	root    string
-	locks   [shards]chan struct{}        // held by goroutines of this process; a flock keeps out the others
-	durable *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
+	root     string
+	local    [shards]chan struct{} // turns within this process
+	standing time.Duration
+	durable  *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
 }
 
 var _ storage.Bucket = (*Bucket)(nil)
@@ -60,32 +57,44 @@ func Open(root string) (*Bucket, error) {
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	b := &Bucket{root: root, durable: durable}
-	for i := range b.locks {
-		b.locks[i] = make(chan struct{}, 1)
+	b := &Bucket{root: root, standing: standing, durable: durable}
+	for i := range b.local {
+		b.local[i] = make(chan struct{}, 1)
 	}
-	for _, dir := range []string{b.temp(), b.lockDir()} {
+	for _, dir := range []string{b.temp(), b.turns()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("open storage: %w", err)
 		}
 	}
-	entries, err := os.ReadDir(b.temp())
-	if err != nil {
+	if err := b.clear(); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
-	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > stale {
-			// Another process may be clearing the same file.
-			if err := os.Remove(filepath.Join(b.temp(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("open storage: %w", err)
-			}
-		}
 	}
 	return b, nil
 }
 
-func (b *Bucket) temp() string    { return filepath.Join(b.root, private, "writing") }
-func (b *Bucket) lockDir() string { return filepath.Join(b.root, private, "locks") }
+// clear removes what crashed writers left, before a commit or on its way.
+func (b *Bucket) clear() error {
+	inside := os.DirFS(filepath.Join(b.root, private))
+	for _, pattern := range []string{"writing/*", "turns/*/*"} {
+		left, err := fs.Glob(inside, pattern)
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			info, err := fs.Stat(inside, path)
+			if err != nil || filepath.Base(path) == lockName || time.Since(info.ModTime()) < stale {
+				continue // or another process clears the same
+			}
+			if err := os.RemoveAll(filepath.Join(b.root, private, path)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *Bucket) temp() string  { return filepath.Join(b.root, private, "writing") }
+func (b *Bucket) turns() string { return filepath.Join(b.root, private, "turns") }
 
 // path is where key's object lies.
 func (b *Bucket) path(key string) (string, error) {
@@ -124,17 +133,18 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 }
 
 // swap renames temp to path if cond holds. Nothing that waits for the disk
-// happens under the lock: a process that is stopped there keeps all others out.
+// happens in its turn: a process that is stopped there keeps others out for a
+// while.
 func (b *Bucket) swap(ctx context.Context, key, temp, path string, cond storage.Condition) error {
-	unlock, err := b.lock(ctx, key)
+	t, err := b.turn(ctx, key)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer t.end()
 	if err := check(path, cond); err != nil {
 		return err
 	}
-	return os.Rename(temp, path)
+	return t.commit(temp, path)
 }
 
 // write copies body to a new synced file beside the objects.
@@ -313,12 +323,12 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := b.lock(ctx, key)
+	t, err := b.turn(ctx, key)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	err = os.Remove(path)
-	unlock()
+	t.end()
 	if err != nil {
 		if errors.Is(notExist(err), storage.ErrNotExist) {
 			return nil
@@ -326,29 +336,6 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	return syncDir(filepath.Dir(path))
-}
-
-// lock keeps every other writer of key out, in this process and in others, once
-// they are out or until ctx ends.
-func (b *Bucket) lock(ctx context.Context, key string) (unlock func(), err error) {
-	h := fnv.New32a()
-	io.WriteString(h, key)
-	i := h.Sum32() % shards
-	select {
-	case b.locks[i] <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	f := flock.New(filepath.Join(b.lockDir(), fmt.Sprintf("%02d", i)))
-	if _, err := f.TryLockContext(ctx, lockEvery); err != nil {
-		f.Close()
-		<-b.locks[i]
-		return nil, err
-	}
-	return func() {
-		f.Close()
-		<-b.locks[i]
-	}, nil
 }
 
 func hashFile(f *os.File) (storage.Version, error) {

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gofrs/flock"
+	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -69,30 +70,23 @@ func TestFailedPutLeavesNothing(t *testing.T) {
 
 func TestReservedKey(t *testing.T) {
 	b := open(t, t.TempDir())
-	if _, err := b.Put(t.Context(), ".bucket/locks/00", strings.NewReader(""), 0, storage.Condition{}); err == nil {
+	if _, err := b.Put(t.Context(), ".bucket/turns/00/lock", strings.NewReader(""), 0, storage.Condition{}); err == nil {
 		t.Error("Put among the bucket's own files succeeded")
 	}
 }
 
-// A writer that another process keeps out, for one that was stopped in the
-// middle, gives up when it is told to.
+// A writer that another process keeps out gives up when it is told to.
 func TestKeptOut(t *testing.T) {
 	root := t.TempDir()
-	b := open(t, root)
-	var locks []*flock.Flock
-	for i := range 64 {
-		l := flock.New(filepath.Join(root, ".bucket", "locks", fmt.Sprintf("%02d", i)))
-		if err := l.Lock(); err != nil {
-			t.Fatal(err)
-		}
-		locks = append(locks, l)
-	}
-	put := func(ctx context.Context) error {
-		_, err := b.Put(ctx, "a/k", strings.NewReader("x"), 1, storage.Condition{})
-		return err
+	b, other := open(t, root), open(t, root)
+	b.SetStanding(time.Hour)
+	turn, err := other.Turn(t.Context(), "a/k")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, do := range map[string]func(context.Context) error{
-		"Put": put, "Delete": func(ctx context.Context) error { return b.Delete(ctx, "a/k") },
+		"Put":    func(ctx context.Context) error { return put(ctx, b, "x", storage.Condition{}) },
+		"Delete": func(ctx context.Context) error { return b.Delete(ctx, "a/k") },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		if err := do(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -100,10 +94,115 @@ func TestKeptOut(t *testing.T) {
 		}
 		cancel()
 	}
-	for _, l := range locks {
-		l.Close()
-	}
-	if err := put(t.Context()); err != nil {
+	turn.End()
+	if err := put(t.Context(), b, "x", storage.Condition{}); err != nil {
 		t.Error(err)
+	}
+}
+
+func put(ctx context.Context, b *file.Bucket, body string, cond storage.Condition) error {
+	_, err := b.Put(ctx, "a/k", strings.NewReader(body), int64(len(body)), cond)
+	return err
+}
+
+// A process that is stopped in the middle of a write keeps nobody out for long,
+// and when it goes on it overwrites nothing, wherever it was.
+func TestStoppedWriter(t *testing.T) {
+	for _, where := range []string{"before it staged", "before it committed"} {
+		t.Run(where, func(t *testing.T) {
+			root := t.TempDir()
+			b, stopped := open(t, root), open(t, root)
+			first, err := b.Put(t.Context(), "a/k", strings.NewReader("first"), 5, storage.IfAbsent())
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What the stopped one has done: written its body, and found what it expects.
+			turn, err := stopped.Turn(t.Context(), "a/k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			temp := filepath.Join(root, ".bucket", "writing", "its")
+			if err := os.WriteFile(temp, []byte("stale"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			staged := filepath.Join(turn.Dir(), "its")
+			if where == "before it committed" {
+				if err := os.Rename(temp, staged); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.SetStanding(10 * time.Millisecond)
+			if err := put(t.Context(), b, "second", storage.IfMatch(first)); err != nil {
+				t.Fatalf("while another is stopped: %v", err)
+			}
+			if where == "before it committed" {
+				err = os.Rename(staged, filepath.Join(root, "a", "k")) // all that was left to do
+			} else {
+				err = turn.Commit(temp, filepath.Join(root, "a", "k"))
+			}
+			if err == nil {
+				t.Error("it went on")
+			}
+			turn.End()
+			if got, err := os.ReadFile(filepath.Join(root, "a", "k")); string(got) != "second" {
+				t.Errorf("the object is %q, %v", got, err)
+			}
+			// It does better the next time.
+			if err := put(t.Context(), stopped, "third", storage.IfMatch(first)); !errors.Is(err, storage.ErrConflict) {
+				t.Errorf("tried again: %v", err)
+			}
+			left, err := filepath.Glob(filepath.Join(root, ".bucket", "turns", "*", "its"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// However often turns are taken from writers, no write is lost.
+func TestTakenTurns(t *testing.T) {
+	root := t.TempDir()
+	const writers, each = 4, 50
+	if err := put(t.Context(), open(t, root), "0", storage.IfAbsent()); err != nil {
+		t.Fatal(err)
+	}
+	add := func(b storage.Bucket) error {
+		for {
+			o, err := b.Get(t.Context(), "a/k")
+			if err != nil {
+				return err
+			}
+			var n int
+			_, err = fmt.Fscan(o, &n)
+			if err = errors.Join(err, o.Close()); err != nil {
+				return err
+			}
+			body := strconv.Itoa(n + 1)
+			_, err = b.Put(t.Context(), "a/k", strings.NewReader(body), int64(len(body)), storage.IfMatch(o.Version))
+			switch {
+			case errors.Is(err, file.ErrOvertaken), errors.Is(err, storage.ErrConflict):
+				continue
+			}
+			return err
+		}
+	}
+	var group errgroup.Group
+	for range writers {
+		b := open(t, root)
+		b.SetStanding(1) // takes every turn that it has to wait for
+		group.Go(func() error {
+			for range each {
+				if err := add(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(root, "a", "k")); string(got) != strconv.Itoa(writers*each) {
+		t.Errorf("%d additions made %s, %v", writers*each, got, err)
 	}
 }
