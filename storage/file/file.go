@@ -317,7 +317,8 @@ func (b *Bucket) walk(ctx context.Context, dir, prefix string, yield func(storag
 }
 
 // Delete implements storage.Bucket. Directories stay: removing one would race
-// with a Put into it.
+// with a Put into it. A process that was stopped within it deletes what is there
+// when it goes on, as if it had come then.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	path, err := b.path(key)
 	if err != nil {
