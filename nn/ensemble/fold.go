@@ -89,10 +89,9 @@ func (f *fold) answer(calls []*call) {
 	}
 	err := f.run(all)
 	for _, c := range calls {
-		if c.done = true; err != nil && len(calls) > 1 {
+		c.done, c.err = true, err
+		if err != nil && len(calls) > 1 {
 			c.err = f.run(c.polymers)
-		} else {
-			c.err = err
 		}
 	}
 }
