@@ -6,8 +6,9 @@ import "context"
 // between, so it must only look at and change what it is handed; an error it
 // returns is passed on and nothing is written.
 type Store interface {
-	// Create stores a new job, listed from now on.
-	Create(ctx context.Context, j *Job) error
+	// Create stores a new job, listed from now on, after what before stores: at
+	// once, and with what else goes ahead of the record.
+	Create(ctx context.Context, j *Job, before ...func(context.Context) error) error
 	Job(ctx context.Context, id string) (*Job, error)
 	UpdateJob(ctx context.Context, id string, change func(*Job) error) (*Job, error)
 	// Jobs lists jobs newest first, after the one named by f.After.

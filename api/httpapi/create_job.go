@@ -111,18 +111,16 @@ func (a *TrainingJobs) accept(ctx context.Context, body []byte) (*jobs.Job, *tab
 // there already is of this very request.
 func (a *TrainingJobs) begin(ctx context.Context, j *jobs.Job, t *tables) (*createdJob, error) {
 	id := j.ID
-	if err := a.putTable(ctx, "jobs/"+id+"/dataset.csv", t.dataset); err != nil {
-		return nil, err
+	before := []func(context.Context) error{
+		func(ctx context.Context) error { return a.putTable(ctx, "jobs/"+id+"/dataset.csv", t.dataset) },
 	}
 	if t.holdout != nil {
-		if err := a.putTable(ctx, "jobs/"+id+"/holdout.csv", t.holdout); err != nil {
-			return nil, err
-		}
+		before = append(before, func(ctx context.Context) error { return a.putTable(ctx, "jobs/"+id+"/holdout.csv", t.holdout) })
 	}
-	if err := a.putWeights(ctx, id, t.weights); err != nil {
-		return nil, err
+	if t.weights != nil {
+		before = append(before, func(ctx context.Context) error { return a.putWeights(ctx, id, t.weights) })
 	}
-	if err := a.Store.Create(ctx, j); err != nil && !errors.Is(err, storage.ErrConflict) {
+	if err := a.Store.Create(ctx, j, before...); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return nil, err
 	}
 	if err := a.Queue.Enqueue(ctx, jobs.Task{Kind: jobs.Prepare, Job: id}); err != nil {
@@ -147,9 +145,6 @@ func (a *TrainingJobs) putTable(ctx context.Context, key string, t *datasets.Tab
 // putWeights copies the models that a job starts from, since workers have no
 // access to the Hub.
 func (a *TrainingJobs) putWeights(ctx context.Context, id string, weights fs.FS) error {
-	if weights == nil {
-		return nil
-	}
 	paths, err := fs.Glob(weights, "model_fold_*/model.safetensors")
 	if err != nil {
 		return err

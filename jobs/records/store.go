@@ -40,13 +40,16 @@ func jobKey(id string) string         { return "jobs/" + id + "/job.json" }
 func foldKey(id string, i int) string { return fmt.Sprintf("jobs/%s/folds/%d.json", id, i) }
 
 // Create implements jobs.Store.
-func (s *Store) Create(ctx context.Context, j *jobs.Job) error {
+func (s *Store) Create(ctx context.Context, j *jobs.Job, before ...func(context.Context) error) error {
 	// What goes before the record goes at once: storage takes all of it in the
 	// time of one.
 	group, putting := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.mark(putting, byAge+inverted(j.ID)) })
 	group.Go(func() error { return s.mark(putting, active+j.ID) })
 	group.Go(func() error { return s.freeze(putting, j, 0) })
+	for _, put := range before {
+		group.Go(func() error { return put(putting) })
+	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("create job %s: %w", j.ID, err)
 	}
