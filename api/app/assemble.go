@@ -100,6 +100,8 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		// As many folds as cores compute, and requests come and go beside them.
 		runtime.GOMAXPROCS(cores + spareThreads)
 	}
+	// A turn more than cores: while one fold gives way to the next, a core would
+	// stand idle.
 	p.predictor = predict.New(predict.Config{
 		Models: p.models, Store: p.results, Worker: worker(), Log: a.log, Observe: p.metrics.Predicted, TempDir: scratch, Workers: cores + 1, Queued: queued,
 	})

@@ -57,9 +57,10 @@ func (w *calls) take(most int) (taken []*call) {
 	return taken
 }
 
-// together is how many polymers callers' calls are put together to: with more,
-// nothing is gained.
-const together = 4
+// Together is how many polymers are worth taking through an ensemble at once, and
+// what callers' calls are put together to: with more, nothing is gained that a
+// first result should wait for.
+const Together = 4
 
 // predict has f predict polymers. Whoever gets the engine predicts what others
 // wait for with it, oldest first, until its own is done.
@@ -75,7 +76,7 @@ func (f *fold) predict(polymers []*pending, enter func() (leave func())) error {
 		defer enter()()
 	}
 	for !c.done {
-		f.answer(f.waiting.take(together))
+		f.answer(f.waiting.take(Together))
 	}
 	return c.err
 }

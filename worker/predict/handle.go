@@ -63,15 +63,21 @@ func (p *Predictor) HandleNow(ctx context.Context, asked *predictions.Prediction
 	// Work that is done is kept, though the time for it may be over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
 	defer cancel()
+	var results map[predictions.Format]predictions.Body
 	if err == nil {
 		defer out.close()
 		ended.EndSucceeded(p.Now(), used, counts.soFar())
-		err = out.put(func(results map[predictions.Format]predictions.Body) error { return p.Store.Add(ctx, &ended, results) })
-	} else if failure, forGood := describe(err); forGood {
+		if results, err = out.bodies(); err != nil {
+			return err
+		}
+	} else {
+		failure, forGood := describe(err)
+		if !forGood {
+			return err
+		}
 		ended.EndFailed(p.Now(), failure)
-		err = p.Store.Add(ctx, &ended, nil)
 	}
-	if err != nil {
+	if err := p.Store.Add(ctx, &ended, results); err != nil {
 		return err
 	}
 	*asked = ended
@@ -186,10 +192,11 @@ func (w *work) predict(ctx context.Context) error {
 		return err
 	}
 	defer out.close()
-	err = out.put(func(results map[predictions.Format]predictions.Body) error {
-		return w.Store.PutResults(ctx, w.ID, w.Claim.Attempt, results)
-	})
+	results, err := out.bodies()
 	if err != nil {
+		return err
+	}
+	if err := w.Store.PutResults(ctx, w.ID, w.Claim.Attempt, results); err != nil {
 		return err
 	}
 	return w.update(ctx, func(j *predictions.Prediction) error {

@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/train"
 )
 
@@ -137,10 +138,6 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 	}
 }
 
-// together is how many polymers go through an ensemble at once: with more,
-// nothing is gained that a first result should wait for.
-const together = 4
-
 // run predicts n polymers and hands the results on in their order, from one
 // goroutine. No more than a few are held at a time. Whatever is computed takes a
 // turn.
@@ -150,7 +147,7 @@ func run(ctx context.Context, m *Model, t turns, n int, at func(int) polymer, em
 		results  chan []Result
 	}
 	groups := max(1, min(t.most(), n))
-	size := min(together, (n+groups-1)/groups)
+	size := min(ensemble.Together, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
 	order := make(chan chan []Result, 2*groups) // results to come

@@ -118,17 +118,17 @@ func (s *spool) finish(averages []Aggregate, metrics revision.Scores) error {
 	return nil
 }
 
-// put hands the finished results to a store.
-func (s *spool) put(store func(map[predictions.Format]predictions.Body) error) error {
+// bodies are the finished results.
+func (s *spool) bodies() (map[predictions.Format]predictions.Body, error) {
 	results := map[predictions.Format]predictions.Body{}
 	for f, in := range map[predictions.Format]*scroll{predictions.JSON: &s.json, predictions.CSV: &s.csv} {
 		content, size, err := in.content()
 		if err != nil {
-			return fmt.Errorf("results: %w", err)
+			return nil, fmt.Errorf("results: %w", err)
 		}
 		results[f] = predictions.Body{Content: content, Size: size}
 	}
-	return store(results)
+	return results, nil
 }
 
 func (s *spool) close() {
