@@ -11,6 +11,8 @@ import (
 	"polyid-trainer/api/estimate"
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/metrics"
+	"polyid-trainer/api/publish"
+	"polyid-trainer/api/webhook"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/localqueue"
 	"polyid-trainer/jobs/predictions"
@@ -18,9 +20,7 @@ import (
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/worker/predict"
-	"polyid-trainer/worker/publish"
 	"polyid-trainer/worker/runner"
-	"polyid-trainer/worker/webhook"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path"
 
+	"polyid-trainer/api/publish"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage/hub"
-	"polyid-trainer/worker/publish"
 )
 
 // preflight asks the Hub, before a job begins, for what would make it fail.

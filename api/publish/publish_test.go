@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/publish"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/records"
@@ -30,7 +31,6 @@ import (
 	"polyid-trainer/storage/hub/hubserver"
 	"polyid-trainer/storage/storagetest"
 	"polyid-trainer/worker/predict"
-	"polyid-trainer/worker/publish"
 )
 
 const repo = "polyid/polyid-models"
