@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"runtime"
 	"testing"
 
@@ -9,7 +10,11 @@ import (
 	"polyid-trainer/nn/kernel"
 )
 
-// direct runs the operators in order, as the graph does, without it.
+// directly runs the operators in order, as the graph does, without it.
+func (e *engine[T]) directly(backward bool) func() error {
+	return func() error { e.direct(backward); return nil }
+}
+
 func (e *engine[T]) direct(backward bool) {
 	e.Embed()
 	for j := range e.config.NumMessages {
@@ -26,40 +31,45 @@ func (e *engine[T]) direct(backward bool) {
 	e.EmbedBackward()
 }
 
-// Nothing of this project's allocates in a step or a prediction: binding an
-// example, the operators with dropout, Adam. AllocsPerRun counts the whole
-// process, so this test is not parallel.
+// Nothing of this project's allocates in a step or a prediction: joining plans,
+// the operators with dropout, Adam; whether a batch is one polymer, one group,
+// several, or several parts. AllocsPerRun counts the whole process, so this test
+// is not parallel.
 func TestOperatorsDoNotAllocate(t *testing.T) {
 	c := nn.Config{AtomFeatures: 16, NumMessages: 3, Dropout: 0.1}.WithDefaults()
-	e, err := newEngine(kernel.Best(), c, enginetest.ShippedSizes, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	examples := enginetest.ShippedExamples(t, c)[:4]
-	for i := range examples { // make what is made once
-		for _, b := range []nn.Batch{{Examples: examples[i : i+1]}, {Examples: examples}} {
-			if _, err := e.Step(&b, enginetest.DefaultAdam); err != nil {
-				t.Fatal(err)
+	examples := enginetest.ShippedExamples(t, c)[:20]
+	for _, tc := range []struct {
+		what         string
+		size         int // of a batch
+		rows, states int
+	}{
+		{"one polymer", 1, rowsTogether, statesAtOnce},
+		{"one group", len(examples), math.MaxInt, statesAtOnce},
+		{"several groups", len(examples), 1, statesAtOnce},
+		{"several parts", len(examples), rowsTogether, 1},
+	} {
+		e, err := newEngine(kernel.Best(), c, enginetest.ShippedSizes, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		e.rowsTogether, e.statesAtOnce = tc.rows, tc.states
+		dst := make([]float32, tc.size*enginetest.ShippedSizes.Targets)
+		pass := func() {
+			for at := 0; at < len(examples); at += tc.size {
+				b := nn.Batch{Examples: examples[at : at+tc.size]}
+				if _, err := e.step(&b, enginetest.DefaultAdam, e.directly(true)); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.predict(&b, dst, e.directly(false)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
-	for _, stream := range []bool{true, false} {
-		e.stream, e.scale = stream, 1
-		if n := testing.AllocsPerRun(5, func() {
-			for i := range examples {
-				e.bind(examples[i:i+1], true)
-				e.direct(true)
-			}
-		}); n != 0 {
-			t.Errorf("stream %v: %v allocations in %d steps", stream, n, len(examples))
+		pass() // makes what is made once
+		if n := testing.AllocsPerRun(5, pass); n != 0 {
+			t.Errorf("%s: %v allocations in %d rows", tc.what, n, len(examples))
 		}
-	}
-	if n := testing.AllocsPerRun(5, func() {
-		e.bind(examples, false)
-		e.direct(false)
-	}); n != 0 {
-		t.Errorf("%v allocations in a prediction", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -30,14 +31,43 @@ func benchmark(b *testing.B, run func(b *testing.B, e nn.Engine, examples []nn.E
 	}
 }
 
-// BenchmarkStep is one training step, a row of the CSV at a time.
+// BenchmarkStep is one training step on batches of the CSV's rows. Rows of one
+// graph share its passes through the network, so that a step's time depends on
+// how many distinct graphs a batch has; batches of distinct ones show the cost of
+// one.
 func BenchmarkStep(b *testing.B) {
-	benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
-		warm(b, e, examples)
-		b.ReportAllocs()
-		steps(b, e, examples, b.N)
-		b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N), "ms/step")
-	})
+	for _, size := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
+				benchmarkSteps(b, e, examples, size)
+			})
+		})
+		if size > 1 {
+			b.Run(fmt.Sprintf("distinct=%d", size), func(b *testing.B) {
+				benchmark(b, func(b *testing.B, e nn.Engine, examples []nn.Example) {
+					benchmarkSteps(b, e, distinct(examples), size)
+				})
+			})
+		}
+	}
+}
+
+// distinct is the first row of each graph.
+func distinct(examples []nn.Example) []nn.Example {
+	var out []nn.Example
+	for _, x := range examples {
+		if !slices.ContainsFunc(out, func(y nn.Example) bool { return y.Plan.Equal(x.Plan) }) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func benchmarkSteps(b *testing.B, e nn.Engine, examples []nn.Example, size int) {
+	warm(b, e, examples, size)
+	b.ReportAllocs()
+	steps(b, e, examples, size, b.N)
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N*size), "ms/polymer")
 }
 
 // BenchmarkFolds is one training step in each of several engines at once, as a
@@ -54,13 +84,13 @@ func BenchmarkFolds(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer e.Close()
-				warm(b, e, examples)
+				warm(b, e, examples, 1)
 				engines[i] = e
 			}
 			b.ResetTimer()
 			var wg sync.WaitGroup
 			for _, e := range engines {
-				wg.Go(func() { steps(b, e, examples, b.N) })
+				wg.Go(func() { steps(b, e, examples, 1, b.N) })
 			}
 			wg.Wait()
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/1e3/float64(b.N), "ms/step")
@@ -68,23 +98,23 @@ func BenchmarkFolds(b *testing.B) {
 	}
 }
 
-// warm grows an engine's arena to the largest polymer.
-func warm(b *testing.B, e nn.Engine, examples []nn.Example) {
-	largest := 0
-	for i := range examples {
-		if examples[i].Plan.Bytes() > examples[largest].Plan.Bytes() {
-			largest = i
-		}
-	}
-	steps(b, e, examples[largest:largest+1], 1)
+// warm grows an engine's arena to about the largest batch.
+func warm(b *testing.B, e nn.Engine, examples []nn.Example, size int) {
+	largest := slices.Clone(examples)
+	slices.SortFunc(largest, func(x, y nn.Example) int { return y.Plan.Bytes() - x.Plan.Bytes() })
+	steps(b, e, largest, size, 1)
 	b.ResetTimer()
 }
 
 // steps trains n steps, on examples in an order that mixes sizes.
-func steps(b *testing.B, e nn.Engine, examples []nn.Example, n int) {
+func steps(b *testing.B, e nn.Engine, examples []nn.Example, size, n int) {
 	const stride = 37 // shares no factor with the number of rows
-	for i := range n {
-		batch := nn.Batch{Examples: examples[i*stride%len(examples):][:1]}
+	batch := nn.Batch{Examples: make([]nn.Example, size)}
+	for i := range n * size {
+		batch.Examples[i%size] = examples[i*stride%len(examples)]
+		if i%size < size-1 {
+			continue
+		}
 		if _, err := e.Step(&batch, enginetest.DefaultAdam); err != nil {
 			b.Error(err)
 			return

@@ -3,14 +3,30 @@
 // A step works on quotient rows (see nn/plan) with every Dense over a
 // concatenation split by source, and every Dense without activation moved
 // behind the sum it commutes with; the package's tests hold it to the textbook
-// form. Weights stay in the kernels' packed layout for a whole training. At
-// batch 1 a weight matrix is updated as soon as its gradient is known, while
-// both are in cache, and the gradient is never stored.
+// form. Weights stay in the kernels' packed layout for a whole training.
+//
+// # Batches
+//
+// A batch's distinct graphs go through the network once each, in groups: the
+// rows of a group go through each matrix product together, and each operator
+// takes all groups through one block before the next block, so that the block's
+// weights stay in cache from group to group while a group's rows stay there from
+// product to product. Every weight gets one gradient, the sum over the groups in
+// their order, and one update. A batch of one group, as at batch 1, updates a
+// weight matrix as soon as its gradient is known, while both are in cache, and
+// never stores the gradient. Which polymers make a group is decided by the batch
+// alone, and so is the order of every sum.
+//
+// The states of a batch take some 4 MB for each distinct graph of the shipped
+// polymers with the default network. They are bounded by statesAtOnce, whatever
+// the batch.
 package cpu
 
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/global100"
@@ -49,32 +65,37 @@ type engine[T kernel.Float] struct {
 	steps   int64
 	weights *tensors[T]
 	m, v    *tensors[T] // Adam moments; made by the first step
-	grad    *tensors[T] // its panels are made by the first step on several examples
+	grad    *tensors[T] // its panels are made by the first step of several groups
 
-	arena   []T
-	states  *states[T]
+	batch   batch
+	made    []*group[T] // so far; reused
+	arena   []T         // of groups and work
+	work    work[T]
+	pred    []T // [examples, heads] of the batch
 	scratch []T // of kernels
 	weight  []T // of lists; see lists
 	dropout dropout.Sampler
 
+	rowsTogether, statesAtOnce int // tests have smaller ones
+
 	// The run the operators are bound to.
-	examples []nn.Example // of a step, one
-	example  *nn.Example  // the first
-	epoch    int
-	train    bool
-	scale    float64 // 1 / finite targets of the batch
-	loss     float64 // of this example, its part of the batch's mean
-	stream   bool    // update weights as their gradients appear
-	add      bool    // gradients are added to those of the batch's earlier examples
-	adam     kernel.AdamStep[T]
-	at       int // of states.dAtom and dBond: the layer the gradient has reached
+	groups []*group[T]
+	epoch  int
+	train  bool
+	scale  float64 // 1 / finite targets of the batch
+	stream bool    // update matrices as their gradients appear
+	later  bool    // gradients are added to those of the batch's earlier parts
+	final  bool    // the batch's last part
+	add    bool    // gradients are added to those of earlier groups or parts
+	adam   kernel.AdamStep[T]
+	at     int // of dAtom and dBond: the layer the gradient has reached
 }
 
 func newEngine[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes, seed uint64) (*engine[T], error) {
 	if err := errors.Join(c.Validate(), s.Validate()); err != nil {
 		return nil, fmt.Errorf("new engine: %w", err)
 	}
-	e := &engine[T]{ks: ks, config: c, sizes: s, seed: seed, states: newStates[T](c, s)}
+	e := &engine[T]{ks: ks, config: c, sizes: s, seed: seed, rowsTogether: rowsTogether, statesAtOnce: statesAtOnce}
 	e.layout = newLayout(ks, c, s)
 	e.weights = newTensors[T](e.layout)
 	p := nn.NewParams(c, s)
@@ -103,32 +124,66 @@ func (e *engine[T]) Close() error { return e.model.Close() }
 
 // Step runs one update; see nn.Engine.
 func (e *engine[T]) Step(b *nn.Batch, o nn.Adam) (float64, error) {
+	return e.step(b, o, e.model.Step)
+}
+
+// step is Step with the operators run by run.
+func (e *engine[T]) step(b *nn.Batch, o nn.Adam, run func() error) (float64, error) {
 	measured, err := b.CheckStep(e.config, e.sizes)
 	if err != nil {
 		return 0, err
 	}
-	e.stream = len(b.Examples) == 1
+	e.start(b.Examples)
 	e.makeMoments()
-	e.makeGradient()
+	if e.grad == nil {
+		e.grad = &tensors[T]{vectors: make([]T, e.layout.vectors)}
+	}
+	clear(e.grad.vectors)
 	e.steps++
 	e.adam = kernel.NewAdamStep[T](e.steps, o.LearningRate, o.Decay, o.Beta1, o.Beta2, o.Epsilon)
-	e.scale = 1 / float64(measured)
-	clear(e.grad.vectors)
-	loss := 0.0
-	for i := range b.Examples {
-		e.add = i > 0
-		e.bind(b.Examples[i:i+1], true)
-		e.epoch = b.Epoch
-		if err := e.model.Step(); err != nil {
+	e.scale, e.epoch = 1/float64(measured), b.Epoch
+	e.later = false
+	for rest := e.batch.graphs; len(rest) > 0; e.later = true {
+		n := e.atOnce(rest)
+		e.bind(rest[:n], true)
+		rest = rest[n:]
+		e.final = len(rest) == 0
+		e.stream = len(e.groups) == 1 && e.final && !e.later
+		if !e.stream && e.grad.panels == nil {
+			e.grad.panels = make([]T, e.layout.panels)
+		}
+		if err := run(); err != nil {
 			return 0, fmt.Errorf("step: %w", err)
 		}
-		loss += e.loss
 	}
-	if !e.stream {
-		e.ks.Adam(e.weights.vectors, e.m.vectors, e.v.vectors, e.grad.vectors, e.adam)
-		e.ks.Adam(e.weights.panels, e.m.panels, e.v.panels, e.grad.panels, e.adam)
+	return e.loss(), nil
+}
+
+// start makes room for the results of a batch.
+func (e *engine[T]) start(examples []nn.Example) {
+	e.batch.reset(examples)
+	n := len(examples) * e.sizes.Targets
+	e.pred = slices.Grow(e.pred[:0], n)[:n]
+}
+
+// predicted is the predictions of example i, by head.
+func (e *engine[T]) predicted(i int) []T {
+	return e.pred[i*e.sizes.Targets:][:e.sizes.Targets]
+}
+
+// loss is the mean absolute error of the batch's predictions.
+func (e *engine[T]) loss() float64 {
+	sum := 0.0
+	for i := range e.batch.examples {
+		part := 0.0
+		for k, y := range e.batch.examples[i].Target {
+			if nn.Measured(y) {
+				part += math.Abs(float64(e.predicted(i)[k])-float64(y)) * e.scale
+			}
+		}
+		sum += part
 	}
-	return loss, nil
+	return sum
 }
 
 // makeMoments makes Adam's moments unless they are there.
@@ -138,84 +193,30 @@ func (e *engine[T]) makeMoments() {
 	}
 }
 
-// makeGradient makes room for the gradient unless it is there: in full, or for
-// vectors only when matrices are updated as their gradients appear.
-func (e *engine[T]) makeGradient() {
-	if e.grad == nil {
-		e.grad = &tensors[T]{vectors: make([]T, e.layout.vectors)}
-	}
-	if !e.stream && e.grad.panels == nil {
-		e.grad.panels = make([]T, e.layout.panels)
-	}
-}
-
 // Predict runs the network forward; see nn.Engine. It takes several examples
 // through the network together, so that each weight is fetched once for all of
 // them and the matrix products have the rows of all. To the bit, each is
 // predicted as it is alone.
 func (e *engine[T]) Predict(b *nn.Batch, dst []float32) error {
+	return e.predict(b, dst, e.model.Forward)
+}
+
+// predict is Predict with the operators run by run.
+func (e *engine[T]) predict(b *nn.Batch, dst []float32, run func() error) error {
 	if err := b.CheckPredict(e.config, e.sizes, len(dst)); err != nil {
 		return err
 	}
-	for rest := b.Examples; len(rest) > 0; {
-		n := together(rest)
+	e.start(b.Examples)
+	for rest := e.batch.graphs; len(rest) > 0; {
+		n := e.together(rest)
 		e.bind(rest[:n], false)
 		rest = rest[n:]
-		if err := e.model.Forward(); err != nil {
+		if err := run(); err != nil {
 			return fmt.Errorf("predict: %w", err)
 		}
-		dst = dst[widen(dst, e.states.pred):]
 	}
+	widen(dst, e.pred)
 	return nil
-}
-
-// rowsTogether bounds the bond rows of the last layer that Predict takes through
-// the network together, unless one example has more: beyond it, more rows gain
-// nothing, and what lies between two products leaves the cache.
-const rowsTogether = 640
-
-// together is how many of the first examples are to be predicted together.
-func together(examples []nn.Example) (n int) {
-	rows := 0
-	for n < len(examples) {
-		p := examples[n].Plan
-		rows += p.BondClasses(len(p.Blocks))
-		if n > 0 && rows > rowsTogether {
-			break
-		}
-		n++
-	}
-	return n
-}
-
-// bind carves the arena for a run on examples; a run with a gradient takes one.
-func (e *engine[T]) bind(examples []nn.Example, train bool) {
-	e.examples, e.example, e.train = examples, &examples[0], train
-	s := e.states
-	s.offsets(examples)
-	var a carver[T]
-	s.carve(&a, e.config, train)
-	if a.n > len(e.arena) {
-		e.arena = make([]T, a.n)
-	}
-	a = carver[T]{buf: e.arena}
-	s.carve(&a, e.config, train)
-	last := e.config.NumMessages
-	for i := range examples {
-		p := examples[i].Plan
-		for t := range last + 1 {
-			count := s.both(s.count[t], t, i)
-			atoms := 0
-			if t < last {
-				atoms = widen(count, p.AtomMembers(t))
-			}
-			widen(count[atoms:], p.BondMembers(t))
-		}
-		share := s.both(s.share, last, i)
-		for r, n := range s.both(s.count[last], last, i) {
-			share[r] = n / T(p.NumBonds)
-		}
-	}
 }
 
 // lists is l in the kernels' terms.

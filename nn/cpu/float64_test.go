@@ -44,7 +44,7 @@ func predict(t *testing.T, e *engine[float64], ex nn.Example) []float64 {
 	if err := e.Predict(&nn.Batch{Examples: []nn.Example{ex}}, dst); err != nil {
 		t.Fatal(err)
 	}
-	return e.states.pred
+	return e.pred
 }
 
 type build func(*enginetest.Polymer) *plan.Plan
@@ -136,7 +136,7 @@ func TestDropoutGradient(t *testing.T) {
 	e := exact(t, c, s, params)
 	loss, grad := gradient(t, e, &nn.Batch{Examples: []nn.Example{p.Example(plans(c)["plain"](p), 3)}})
 	dropped := 0
-	for _, mask := range e.states.mask {
+	for _, mask := range e.made[0].mask {
 		var keep []float64
 		for r := range mask.Rows {
 			for _, k := range mask.Row(r) {

@@ -11,7 +11,7 @@ import (
 type layout struct {
 	vectors, panels int // elements in all
 
-	outer      vector // all that is in no block
+	outer      owned  // all that is in no block
 	bond, atom vector // embeddings [classes, F] row-major
 	init       pool
 	head       []head
@@ -20,6 +20,10 @@ type layout struct {
 
 // vector is where n elements lie among the vectors.
 type vector struct{ at, n int }
+
+// owned is all of one block, or of what is in none: elements of the vectors and
+// of the panels.
+type owned struct{ vectors, panels vector }
 
 // matrix is where a k×n matrix lies among the panels.
 type matrix struct{ at, size, k, n int }
@@ -44,8 +48,8 @@ type head struct {
 // matrix per source: x·W over a concatenation is the sum of each source times
 // its rows of W, and the sources have fewer rows than the concatenation.
 type block struct {
-	vectors vector // all of this block's
-	pool    pool
+	all  owned
+	pool pool
 
 	edge1Bond, edge1Src, edge1Dst matrix // [F, 2F]
 	edge1Mol                      dense  // [M, 2F], with the bias of all four
@@ -79,9 +83,9 @@ func newLayout[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes) *
 	for i := range l.head {
 		l.head[i] = head{vec(f), vec(1)}
 	}
-	l.outer = vector{0, l.vectors}
+	l.outer = owned{vector{0, l.vectors}, vector{0, l.panels}}
 	for j := range l.block {
-		b, at := &l.block[j], l.vectors
+		b, vectors, panels := &l.block[j], l.vectors, l.panels
 		b.pool = pooling()
 		b.edge1Bond, b.edge1Src, b.edge1Dst, b.edge1Mol = mat(f, h), mat(f, h), mat(f, h), full(m, h)
 		b.edge2 = full(h, f)
@@ -90,7 +94,7 @@ func newLayout[T kernel.Float](ks *kernel.Kernels[T], c nn.Config, s nn.Sizes) *
 			b.msg2 = full(h, f)
 			b.node1, b.node2 = full(f, h), full(h, f)
 		}
-		b.vectors = vector{at, l.vectors - at}
+		b.all = owned{vector{vectors, l.vectors - vectors}, vector{panels, l.panels - panels}}
 	}
 	return l
 }
@@ -105,6 +109,9 @@ func newTensors[T kernel.Float](l *layout) *tensors[T] {
 }
 
 func (t *tensors[T]) vector(v vector) []T { return t.vectors[v.at : v.at+v.n : v.at+v.n] }
+
+// span is elements of the panels, whichever matrices they belong to.
+func (t *tensors[T]) span(v vector) []T { return t.panels[v.at : v.at+v.n : v.at+v.n] }
 
 func (t *tensors[T]) matrix(m matrix) kernel.Panels[T] {
 	return kernel.Panels[T]{Data: t.panels[m.at : m.at+m.size : m.at+m.size], K: m.k, N: m.n}

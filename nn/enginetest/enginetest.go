@@ -30,6 +30,8 @@ func Exercise(t *testing.T, newEngine nn.NewEngine, except ...string) {
 		{"PolyID/Adam", x.adam},
 		{"OddSizes", x.oddSizes},
 		{"RaggedBatch", x.raggedBatch},
+		{"SumOfSingles", x.sumOfSingles},
+		{"BatchesRepeat", x.batchesRepeat},
 		{"PredictTogether", x.predictTogether},
 		{"Initialisation", x.initialisation},
 		{"Repeats", x.repeats},

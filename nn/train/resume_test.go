@@ -125,16 +125,20 @@ func resumed(t *testing.T, f *dataset.Fold, newEngine nn.NewEngine, c train.Conf
 }
 
 // TestResumeFromFile holds N epochs to k steps, a checkpoint file, and the
-// rest: the same bits, on the real engine, for batches of 1 and of 4.
+// rest: the same bits, on the real engine, for batches of one row, of a few, of
+// many, and larger than the fold.
 func TestResumeFromFile(t *testing.T) {
 	f := fold0(t, small.NumMessages)
-	for _, batch := range []int{1, 4} {
+	for _, batch := range []int{1, 7, 32, 1000} {
 		c := smallFit(4)
 		c.BatchSize = batch
 		steps := (len(f.Train) + batch - 1) / batch
 		r, e := fit(t, f, small, c, train.Options{})
 		want := file(t, f, c, timeless(snapshot(t, r, e)))
 		for _, k := range []int{1, steps - 1, steps, steps + 1, 2*steps + steps/2} {
+			if k == 0 { // an epoch is one step
+				continue
+			}
 			s, _ := resumed(t, f, cpu.New, c, stopped(t, f, cpu.New, c, k))
 			if !bytes.Equal(file(t, f, c, timeless(s)), want) {
 				t.Errorf("batch %d, stopped after %d steps: not the same bits as without a stop", batch, k)
