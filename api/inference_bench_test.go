@@ -44,7 +44,7 @@ func BenchmarkInference(b *testing.B) {
 		inputs []map[string]any
 	}{
 		{"polyesters", polyesters()},
-		{"multiproperty", repeatUnits()},
+		{"seven properties", repeatUnits()},
 	} {
 		for _, load := range []struct{ perRequest, clients int }{{1, 1}, {1, 8}, {20, 2}} {
 			var chains []string
@@ -162,7 +162,7 @@ func polyesters() (inputs []map[string]any) {
 // repeatUnits are those of the second shipped table, which is sorted: every tenth
 // first, then the next of each.
 func repeatUnits() (inputs []map[string]any) {
-	d, _ := data.Shipped("polymers_multiproperty")
+	d, _ := data.Shipped("polymers_seven_properties")
 	rows := d.Sheet().Rows
 	const stride = 10
 	for i := range stride {

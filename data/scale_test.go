@@ -85,8 +85,8 @@ func TestScalerIsScikitLearns(t *testing.T) {
 		wantBits(t, c.Name+" back", s.Inverse(scaled), c.Back)
 		cases++
 	}
-	if cases != 51 {
-		t.Errorf("%d cases, want 51 (%v)", cases, lines.Err())
+	if cases != 52 {
+		t.Errorf("%d cases, want 52 (%v)", cases, lines.Err())
 	}
 }
 

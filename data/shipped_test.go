@@ -13,12 +13,13 @@ func TestShippedTables(t *testing.T) {
 		counts  []int
 	}{
 		{"stereopolymer_input_nopush", 229, []Target{{"Tg", "Tg", "°C"}, {"Tm", "Tm", "°C"}}, []int{155, 123}},
-		{"polymers_multiproperty", 1310, []Target{
-			{"Glass_Transition", "Glass_Transition", "°C"}, {"Density", "Density", "g/cm³"},
+		{"polymers_seven_properties", 1503, []Target{
+			{"Glass_Transition", "Glass_Transition", "°C"}, {"Melt_Temp", "Melt_Temp", "°C"}, {"Density", "Density", "g/cm³"},
 			{"log10_Permeability_CO2", "log10_Permeability_CO2", "log10 Barrer"},
 			{"log10_Permeability_N2", "log10_Permeability_N2", "log10 Barrer"},
 			{"log10_Permeability_O2", "log10_Permeability_O2", "log10 Barrer"},
-		}, []int{900, 1077, 226, 184, 286}},
+			{"YoungMod", "YoungMod", "GPa"},
+		}, []int{301, 81, 1077, 226, 184, 286, 70}},
 	} {
 		d, ok := Shipped(tc.name)
 		if !ok {
@@ -53,23 +54,23 @@ func TestShippedTablesJoin(t *testing.T) {
 	for _, target := range table.Targets {
 		names = append(names, target.Name)
 	}
-	wantEqual(t, "targets", names, []string{"Tg", "Tm", "Density", "log10_Permeability_CO2", "log10_Permeability_N2", "log10_Permeability_O2"})
-	wantEqual(t, "counts", table.Counts(allRows(table)), []int{155 + 900, 123, 1077, 226, 184, 286})
-	if last := table.Origin[table.Rows()-1]; last != (Origin{Source: 1, Row: 1311, Position: 1538}) {
+	wantEqual(t, "targets", names, []string{"Tg", "Tm", "Density", "log10_Permeability_CO2", "log10_Permeability_N2", "log10_Permeability_O2", "YoungMod"})
+	wantEqual(t, "counts", table.Counts(allRows(table)), []int{155 + 301, 123 + 81, 1077, 226, 184, 286, 70})
+	if last := table.Origin[table.Rows()-1]; last != (Origin{Source: 1, Row: 1504, Position: 1731}) {
 		t.Errorf("last row comes from %+v", last)
 	}
 	chosen, _, err := Parse(t.Context(), sheets, Columns{Targets: []string{"Density", "Glass_Transition"}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEqual(t, "chosen", chosen.Counts(allRows(chosen)), []int{1077, 1055})
+	wantEqual(t, "chosen", chosen.Counts(allRows(chosen)), []int{1077, 456})
 }
 
 // The shipped files are data others publish; nobody edits them by accident.
 func TestShippedHashes(t *testing.T) {
 	for name, want := range map[string]string{
 		"stereopolymer_input_nopush": "2b454a45c55fe8892889b7d2b1c62ba02513c736297efd255e79c552143bf714",
-		"polymers_multiproperty":     "d698d08ab838c1277715beb884787089bee0d25b0bebf36a51be2290be123233",
+		"polymers_seven_properties":  "d8ebadbcc4c0779fffde63ad622a6bc1ec80650859f980c432545785dbc8f28e",
 	} {
 		d, _ := Shipped(name)
 		if got := d.Hash(); got != want {

@@ -32,6 +32,7 @@ type Origin struct {
 	Description string `json:"description"`
 	Source      string `json:"source"`
 	License     string `json:"license"`
+	Limits      string `json:"limits,omitempty"` // what a user must know of the values
 }
 
 // Target is a column that can be learned, and how its values are distributed.

@@ -246,7 +246,7 @@ func TestList(t *testing.T) {
 	}
 	slices.Sort(want) // ids made in one millisecond are not in order of their making
 	slices.Reverse(want)
-	want = append(want, "stereopolymer_input_nopush", "polymers_multiproperty")
+	want = append(want, "stereopolymer_input_nopush", "polymers_seven_properties")
 	var have []string
 	for after := ""; ; after = have[len(have)-1] {
 		page, more, err := l.List(t.Context(), after, 2)
@@ -271,11 +271,11 @@ func TestShipped(t *testing.T) {
 	if err != nil || d.Rows != 229 || len(d.Targets) != 2 || d.Targets[0].Name != "Tg" || d.Targets[0].Units != "°C" || !d.Shipped || d.CreatedAt != nil {
 		t.Errorf("dataset %+v, %v", d, err)
 	}
-	both, err := l.Open(t.Context(), data.Names{"stereopolymer_input_nopush", "polymers_multiproperty"}, data.Columns{}, Use{})
+	both, err := l.Open(t.Context(), data.Names{"stereopolymer_input_nopush", "polymers_seven_properties"}, data.Columns{}, Use{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if both.Rows() != 229+1310 || len(both.Targets) != 6 {
+	if both.Rows() != 229+1503 || len(both.Targets) != 7 {
 		t.Errorf("joined: %d rows, %+v, %v", both.Rows(), both.Targets, err)
 	}
 }
@@ -291,10 +291,10 @@ func TestOpenProblems(t *testing.T) {
 		"unknown":          {data.Names{"stereopolymer_nopush"}, data.Columns{}, "/dataset", "is it stereopolymer_input_nopush?"},
 		"unknown of two":   {data.Names{"stereopolymer_input_nopush", "ds_x"}, data.Columns{}, "/dataset/1", "no dataset"},
 		"twice":            {data.Names{"stereopolymer_input_nopush", "stereopolymer_input_nopush"}, data.Columns{}, "/dataset/1", "twice"},
-		"unknown column":   {data.Names{"polymers_multiproperty"}, data.Columns{Targets: []string{"Density", "Densty"}}, "/prediction_columns/1", "is it Density?"},
-		"unknown role":     {data.Names{"polymers_multiproperty"}, data.Columns{Roles: data.Roles{Polymer: "chain"}}, "/columns", "chain"},
+		"unknown column":   {data.Names{"polymers_seven_properties"}, data.Columns{Targets: []string{"Density", "Densty"}}, "/prediction_columns/1", "is it Density?"},
+		"unknown role":     {data.Names{"polymers_seven_properties"}, data.Columns{Roles: data.Roles{Polymer: "chain"}}, "/columns", "chain"},
 		"too few of Tm":    {data.Names{"stereopolymer_input_nopush"}, data.Columns{Targets: []string{"Tg", "Tm"}}, "/prediction_columns/1", "1000 are needed"},
-		"contrary to unit": {data.Names{"polymers_multiproperty"}, data.Columns{Targets: []string{"Density"}, Units: map[string]string{"Density": "K"}}, "", ""},
+		"contrary to unit": {data.Names{"polymers_seven_properties"}, data.Columns{Targets: []string{"Density"}, Units: map[string]string{"Density": "K"}}, "", ""},
 	} {
 		min := 0
 		if strings.HasPrefix(name, "too few") {

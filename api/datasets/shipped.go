@@ -12,7 +12,7 @@ import (
 func shipped(s data.Dataset) (*Dataset, error) {
 	sheet := s.Sheet()
 	d := &Dataset{ID: s.Name, Name: s.Name, Hash: sheet.Hash(), Shipped: true,
-		Origin: &Origin{Description: s.Description, Source: s.Source, License: s.License}}
+		Origin: &Origin{Description: s.Description, Source: s.Source, License: s.License, Limits: s.Limits}}
 	t, report, err := data.Parse(context.Background(), []*data.Sheet{sheet}, data.Columns{}, data.Options{})
 	var defects *data.DefectsError
 	if err != nil && !errors.As(err, &defects) {

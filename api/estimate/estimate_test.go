@@ -33,7 +33,7 @@ func shipped(t *testing.T, name string) *data.Table {
 
 // Every kind of table is measured, with batches and with several folds at once.
 func TestPace(t *testing.T) {
-	for _, name := range []string{"stereopolymer_input_nopush", "polymers_multiproperty"} {
+	for _, name := range []string{"stereopolymer_input_nopush", "polymers_seven_properties"} {
 		s := spec()
 		s.BatchSize = 3
 		e := &Estimator{NewEngine: cpu.New, Parallel: 2}

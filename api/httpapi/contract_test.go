@@ -161,7 +161,7 @@ func TestContract(t *testing.T) {
 	send("POST", "/v1/datasets", "x", "Content-Type", "text/csv")
 	send("GET", "/v1/datasets", "")
 	send("GET", "/v1/datasets/"+d.ID, "")
-	send("GET", "/v1/datasets/polymers_multiproperty", "")
+	send("GET", "/v1/datasets/polymers_seven_properties", "")
 	send("GET", "/v1/datasets/ds_nope", "")
 
 	job := `{"dataset": "` + d.ID + `", "prediction_columns": ["Tg"], "webhook": {"url": "https://example.org"}, "metadata": {"a": "b"},

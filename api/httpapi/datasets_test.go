@@ -82,7 +82,7 @@ func TestDatasetRoutes(t *testing.T) {
 	}
 	request{path: "/v1/datasets/" + d.ID}.problem(t, url, http.StatusNotFound, "not_found")
 	request{method: "DELETE", path: "/v1/datasets/" + d.ID}.problem(t, url, http.StatusNotFound, "not_found")
-	request{method: "DELETE", path: "/v1/datasets/polymers_multiproperty"}.problem(t, url, http.StatusConflict, "conflict")
+	request{method: "DELETE", path: "/v1/datasets/polymers_seven_properties"}.problem(t, url, http.StatusConflict, "conflict")
 	request{path: "/v1/datasets/..%2f..%2fetc"}.problem(t, url, http.StatusNotFound, "not_found")
 	request{path: "/v1/datasets?limit=1000"}.problem(t, url, http.StatusUnprocessableEntity, "invalid")
 }

@@ -34,7 +34,7 @@ func TestJobsPage(t *testing.T) {
 	})
 	has(t, html(t, b.url, "/jobs", 200), "Nothing has been trained here yet", "2.00 worker hours", "$1.50")
 	one := b.create(`{"dataset": "stereopolymer_input_nopush", "metadata": {"who": "<script>x</script>"}, ` + small + `}`).ID
-	two := b.create(`{"dataset": "polymers_multiproperty", "prediction_columns": ["Tg"], ` + small + `}`).ID
+	two := b.create(`{"dataset": "polymers_seven_properties", "prediction_columns": ["Tg"], ` + small + `}`).ID
 	b.update(two, func(j *jobs.Job) error {
 		return j.Fail(noon, jobs.Failure{Code: "training_diverged", Detail: "the loss is <NaN>"})
 	})

@@ -41,7 +41,7 @@ func TestPredictPage(t *testing.T) {
 // Every example is a row of a table that the program ships.
 func TestExamples(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range []string{"polymers_multiproperty", "stereopolymer_input_nopush"} {
+	for _, name := range []string{"polymers_seven_properties", "stereopolymer_input_nopush"} {
 		f, err := os.Open("../../data/" + name + ".csv")
 		if err != nil {
 			t.Fatal(err)

@@ -259,12 +259,26 @@ func TestCreateJob(t *testing.T) {
 	request{path: "/v1/training-jobs/tj_nope"}.problem(t, b.url, http.StatusNotFound, "not_found")
 }
 
+// The second shipped table trains all seven of PolyID's properties, under their
+// names or their aliases.
+func TestCreateJobOfSevenProperties(t *testing.T) {
+	b := newBench(t, nil)
+	v := b.create(`{"dataset": "polymers_seven_properties", ` + small + `}`)
+	if want := []string{"Glass_Transition", "Melt_Temp", "Density", "log10_Permeability_CO2", "log10_Permeability_N2", "log10_Permeability_O2", "YoungMod"}; !slices.Equal(v.Targets, want) {
+		t.Errorf("targets %v, want %v", v.Targets, want)
+	}
+	v = b.create(`{"dataset": "polymers_seven_properties", "prediction_columns": ["Tg", "Tm", "YoungsModulus"], ` + small + `}`)
+	if want := []string{"Tg", "Tm", "YoungsModulus"}; !slices.Equal(v.Targets, want) {
+		t.Errorf("targets %v, want %v", v.Targets, want)
+	}
+}
+
 // Datasets of one's own, joined by column, with a hold-out set of its own.
 func TestCreateJobOfUploads(t *testing.T) {
 	b := newBench(t, nil)
 	_, body := request{method: "POST", path: "/v1/datasets", header: csvType, body: polymers(12)}.send(t, b.url)
 	mine := decode[datasets.Dataset](t, body).ID
-	v := b.create(`{"dataset": ["polymers_multiproperty", "` + mine + `"], "prediction_columns": ["Density", "Tg"], "kfolds": 2, "holdout": {"dataset": "` + mine + `"}}`)
+	v := b.create(`{"dataset": ["polymers_seven_properties", "` + mine + `"], "prediction_columns": ["Density", "Tg"], "kfolds": 2, "holdout": {"dataset": "` + mine + `"}}`)
 	if !slices.Equal(v.Targets, []string{"Density", "Tg"}) {
 		t.Errorf("targets %v", v.Targets)
 	}

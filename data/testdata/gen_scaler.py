@@ -38,8 +38,8 @@ def column(file, name, step):
 
 for name in ["Tg", "Tm"]:
     emit(name, column("data/stereopolymer_input_nopush.csv", name, 1))
-for name in ["Glass_Transition", "Density", "log10_Permeability_CO2"]:
-    emit(name, column("data/polymers_multiproperty.csv", name, 3))
+for name in ["Glass_Transition", "Density", "log10_Permeability_CO2", "YoungMod"]:
+    emit(name, column("data/polymers_seven_properties.csv", name, 3))
 emit("one", [3.5])
 emit("two", [1.0, 4.0])
 emit("constant", [0.1] * 7)

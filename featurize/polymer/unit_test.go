@@ -39,7 +39,7 @@ func linkedUnits(t *testing.T) (list []linked) {
 // stereochemistry is next to a dummy, as RDKit does.
 func TestUnitsGolden(t *testing.T) {
 	list := linkedUnits(t)
-	if len(list) < 1310 {
+	if len(list) < 1503 {
 		t.Fatalf("only %d units", len(list))
 	}
 	for _, l := range list {

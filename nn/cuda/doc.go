@@ -94,7 +94,7 @@
 //     and nn/cpu on shipped polymers, forward, backward and ten Adam steps. By
 //     default these are the 35 distinct ones of PolyID's table and 15 of the second
 //     table on a network of 16 features, and one on the default network; LONG=1
-//     takes all 1310 rows of the second table on the former, and the 35 on the
+//     takes all 1503 rows of the second table on the former, and the 35 on the
 //     latter. Threads are run in several orders, which must not change a bit.
 //   - PTX for sm_70, 80, 86 and 90 (gen_ptx.py), compiled by NVRTC and assembled
 //     by ptxas. Newer devices compile sm_90's when it is loaded. It says it is of

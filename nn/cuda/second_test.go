@@ -12,11 +12,11 @@ import (
 )
 
 // second is the second shipped table as a job learns it: chains grown of its
-// repeat units, five properties of which most are unmeasured; every stride-th
+// repeat units, seven properties of which most are unmeasured; every stride-th
 // row.
 func second(t *testing.T, c nn.Config, stride int) ([]nn.Example, nn.Sizes) {
 	t.Helper()
-	shipped, _ := data.Shipped("polymers_multiproperty")
+	shipped, _ := data.Shipped("polymers_seven_properties")
 	table, _, err := data.Parse(t.Context(), []*data.Sheet{shipped.Sheet()}, data.Columns{}, data.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func second(t *testing.T, c nn.Config, stride int) ([]nn.Example, nn.Sizes) {
 	return examples, bound.Sizes()
 }
 
-// A sample of the second table's polymers, in which unmeasured targets, five
+// A sample of the second table's polymers, in which unmeasured targets, seven
 // heads and other elements come in.
 func TestAgreesOnSecondTable(t *testing.T) {
 	t.Parallel()
@@ -62,7 +62,7 @@ func TestAgreesOnSecondTable(t *testing.T) {
 // All of them. In a few, a hidden unit or a prediction's distance from its target
 // is so near zero that rounding gives it another sign, and ten steps lead
 // elsewhere: between two of the CPU's own paths, avx2 and the generic one, that
-// was so in 4 of the 1310, by losses of up to 1.5e-6 and weights of up to 5.3e-3
+// was so in 4 of 1310, by losses of up to 1.5e-6 and weights of up to 5.3e-3
 // of the rate. So predictions and gradients are held to what those two paths
 // differed by at most, and what follows from ten steps to how often it was far off.
 func TestLongAgreesOnSecondTable(t *testing.T) {

@@ -1,6 +1,6 @@
 """Links repeat units with RDKit, for units.tsv.gz.
 
-    python gen_units.py ../../../data/polymers_multiproperty.csv > units.tsv.gz
+    python gen_units.py ../../../data/polymers_seven_properties.csv > units.tsv.gz
 
 Columns: the unit, three of them in a chain with hydrogen ends, and for some four in
 a ring.
@@ -85,11 +85,16 @@ def without_hydrogens(mol):
     return mol.GetMol()
 
 
-with open(sys.argv[1], newline="") as table:
-    units = [row["smiles_repeat_unit"] for row in csv.DictReader(table)]
-lines = []
-for text in EXTRA + units:
+def line(text):
     unit = read(text)
     ring = link(unit, 4, True) if text in EXTRA or set(text) & set("/\\@") else None
-    lines.append("\t".join((text, link(unit, 3, False) or "", ring or "")))
+    return "\t".join((text, link(unit, 3, False) or "", ring or ""))
+
+
+# First, and once: late in a process RDKit forgets some marks of small rings such
+# as that of */C=C/*.
+lines = [line(text) for text in EXTRA]
+with open(sys.argv[1], newline="") as table:
+    units = [row["smiles_repeat_unit"] for row in csv.DictReader(table)]
+lines += [line(text) for text in units if text not in EXTRA]
 sys.stdout.buffer.write(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))

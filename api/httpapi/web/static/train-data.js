@@ -112,7 +112,7 @@ function drawAbout() {
   const notes = [];
   for (const d of datasets) {
     if (!chosen.has(d.id)) continue;
-    if (d.origin) notes.push(el("p", { class: "hint" }, `${d.name}: ${d.origin.description} `, el("span", { class: "nowrap" }, `Licence: ${d.origin.license}.`)));
+    if (d.origin) notes.push(el("p", { class: "hint" }, `${d.name}: ${d.origin.description}. ${d.origin.limits || ""} `, el("span", { class: "nowrap" }, `Licence: ${d.origin.license}.`)));
     if (d.defects?.length) {
       notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: to be settled by the choice of columns and units`),
         problemTable(d.defects.map((x) => ({ row: x.row || "", column: x.column ?? "", detail: x.reason })))));
