@@ -12,6 +12,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
+	"polyid-trainer/featurize/structure"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/train"
 )
@@ -25,6 +26,7 @@ type Spec struct {
 	train.Config
 	Model    nn.Config        `json:"model"`
 	Features featurize.Config `json:"features"`
+	Chains   structure.Chains `json:"chains"`
 	Split    data.Split       `json:"split"`
 	Holdout  *data.Holdout    `json:"holdout"`
 	InitFrom *Revision        `json:"init_from"`
@@ -102,6 +104,7 @@ func DefaultSpec() Spec {
 		Config:   train.DefaultConfig(),
 		Model:    nn.DefaultConfig(),
 		Features: featurize.Config{}.WithDefaults(),
+		Chains:   structure.Chains{}.WithDefaults(),
 		Split:    data.Split{}.WithDefaults(),
 		Publish:  &Destination{Branch: "main", Promote: PromoteAlways},
 	}
@@ -131,6 +134,7 @@ func (s Spec) WithDefaults() Spec {
 	s.Config = s.Config.WithDefaults()
 	s.Model = s.Model.WithDefaults()
 	s.Features = s.Features.WithDefaults()
+	s.Chains = s.Chains.WithDefaults()
 	s.Split = s.Split.WithDefaults()
 	if s.Publish != nil {
 		p := *s.Publish
@@ -164,6 +168,7 @@ func (s Spec) Problems() []Problem {
 	ps.join("", s.Config.Validate())
 	ps.join("/model", s.Model.Validate())
 	ps.join("/features", s.Features.Validate())
+	ps.join("/chains", s.Chains.Validate())
 	ps.join("/split", s.Split.Validate())
 	if s.Holdout != nil {
 		ps.join("/holdout", s.Holdout.Validate())

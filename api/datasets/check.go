@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"polyid-trainer/data"
-	"polyid-trainer/featurize/mol"
 	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/featurize/structure"
 )
@@ -28,23 +27,12 @@ func (c *checker) check(n data.Notation, text string) error {
 	if err != nil {
 		return structure.Describe(err)
 	}
-	heavy := heavyAtoms(m)
+	heavy := structure.HeavyAtoms(m)
 	c.heavy.Store(text, heavy)
 	if n == data.Polymer && heavy > c.limit {
 		return &structure.Error{Code: "too_large", Monomer: -1, Detail: fmt.Sprintf("the polymer has %d heavy atoms, more than %d", heavy, c.limit)}
 	}
 	return nil
-}
-
-// heavyAtoms counts atoms that are neither hydrogen nor the * of a repeat unit.
-func heavyAtoms(m *mol.Mol) int {
-	n := 0
-	for i := range m.Atoms {
-		if m.Atoms[i].Element > 1 {
-			n++
-		}
-	}
-	return n
 }
 
 // oversize lists the rows whose chains, yet to be grown, will be larger than

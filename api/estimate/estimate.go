@@ -23,19 +23,19 @@ import (
 
 // Pace is how fast a job's folds train, as many at once as the worker takes.
 type Pace struct {
-	Step     time.Duration // of one fold
-	Validate time.Duration // of one row of the pass after an epoch
-	Parallel int           // folds at once
-	Path     string        // kernels in use, as nn.Engine.Path names them
-	Steps    int           // measured
+	Step     time.Duration  // of one fold
+	Validate time.Duration  // of one row of the pass after an epoch
+	Parallel int            // folds at once
+	Path     string         // kernels in use, as nn.Engine.Path names them
+	Steps    int            // measured
+	Warnings []jobs.Warning // of chains that are not as the job asks
 }
 
 // Estimator measures, and remembers what it measured. Its fields are set before
 // use and not changed.
 type Estimator struct {
 	NewEngine nn.NewEngine
-	Parallel  int                // folds that a worker trains at once
-	Chains    structure.Defaults // as the workers grow them
+	Parallel  int // folds that a worker trains at once
 
 	once  sync.Once
 	known *lru.Cache[string, Pace]
@@ -68,6 +68,9 @@ func (e *Estimator) Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (Pace
 		return p, nil
 	}
 	p, err := e.measure(ctx, s, t, parallel)
+	if err == nil {
+		p.Warnings, err = shortfall(ctx, s, t)
+	}
 	if err != nil {
 		return Pace{}, fmt.Errorf("measure steps: %w", err)
 	}
@@ -77,7 +80,7 @@ func (e *Estimator) Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (Pace
 
 // identify names what a pace depends on.
 func identify(s *jobs.Spec, t *data.Table, parallel int) (string, error) {
-	text, err := json.Marshal([]any{s.Model, s.Features, s.BatchSize, parallel, t.Hash()})
+	text, err := json.Marshal([]any{s.Model, s.Features, s.BatchSize, s.Chains, parallel, t.Hash()})
 	if err != nil {
 		return "", fmt.Errorf("measure steps: %w", err)
 	}
@@ -86,7 +89,7 @@ func identify(s *jobs.Spec, t *data.Table, parallel int) (string, error) {
 }
 
 func (e *Estimator) measure(ctx context.Context, s *jobs.Spec, t *data.Table, parallel int) (Pace, error) {
-	part, smiles, err := e.pick(t)
+	part, smiles, err := pick(s, t)
 	if err != nil {
 		return Pace{}, err
 	}
@@ -126,9 +129,26 @@ func (e *Estimator) measure(ctx context.Context, s *jobs.Spec, t *data.Table, pa
 	return p, nil
 }
 
+// shortfall says how many rows get chains that are not as the job asks.
+func shortfall(ctx context.Context, s *jobs.Spec, t *data.Table) ([]jobs.Warning, error) {
+	var short structure.Shortfall
+	grower := structure.Grower{Chains: s.Chains, Seed: s.Seed}
+	for r := range t.Structures {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		short.Preview(grower, &t.Structures[r])
+	}
+	var out []jobs.Warning
+	for _, w := range short.Warnings(s.Chains) {
+		out = append(out, jobs.Warning{Code: w.Code, Detail: w.Detail})
+	}
+	return out, nil
+}
+
 // pick takes rows from all over the table, and for every target one that has
 // it, with their chains.
-func (e *Estimator) pick(t *data.Table) (*data.Table, []string, error) {
+func pick(s *jobs.Spec, t *data.Table) (*data.Table, []string, error) {
 	chosen := map[int]bool{}
 	var rows []int
 	take := func(r int) {
@@ -149,9 +169,10 @@ func (e *Estimator) pick(t *data.Table) (*data.Table, []string, error) {
 		take(i * t.Rows() / sample)
 	}
 	part := &data.Table{Targets: t.Targets}
+	grower := structure.Grower{Chains: s.Chains, Seed: s.Seed}
 	var smiles []string
 	for _, r := range rows {
-		chains, err := e.Chains.Chains(&t.Structures[r])
+		chains, err := grower.Grow(&t.Structures[r])
 		if err != nil {
 			return nil, nil, fmt.Errorf("row %d: %w", r, err)
 		}

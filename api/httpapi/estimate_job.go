@@ -73,6 +73,7 @@ func (a *TrainingJobs) estimate(ctx context.Context, body []byte) (*estimated, e
 	if err != nil {
 		return nil, err
 	}
+	e.Warnings = append(e.Warnings, pace.Warnings...)
 	e.reckon(p, pace, a.CostPerHour)
 	return &estimated{e}, nil
 }

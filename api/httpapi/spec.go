@@ -34,6 +34,10 @@ func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 	if json.Unmarshal(fields["model"], &model) == nil {
 		problems = append(problems, zeros("/model", model, "atom_features", "bond_features", "mol_features", "num_messages")...)
 	}
+	var chains map[string]json.RawMessage
+	if json.Unmarshal(fields["chains"], &chains) == nil {
+		problems = append(problems, zeros("/chains", chains, "dp", "max_heavy_atoms", "replicates")...)
+	}
 	if isZero(fields["max_cost_usd"]) {
 		problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: "0 lets the job do nothing; leave it out for no limit"})
 	}

@@ -107,6 +107,18 @@ func (u *Unit) backbone() int {
 	return distance[u.tail.atom]
 }
 
+// HeavyAtoms is the number of atoms that a unit adds to a chain and that are no
+// hydrogen; at least 1.
+func (u *Unit) HeavyAtoms() int {
+	n := 0
+	for i := range u.m.Atoms {
+		if u.m.Atoms[i].Element > 1 { // the ends are element 0
+			n++
+		}
+	}
+	return max(1, n)
+}
+
 // Chain links dp units head to tail, with hydrogens in place of the outermost
 // two dummies. Stereochemistry is kept where it means something in the chain.
 func (u *Unit) Chain(dp int) (*mol.Mol, error) {

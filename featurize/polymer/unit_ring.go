@@ -45,6 +45,12 @@ func (u *Unit) simpleRing() int {
 	return 1
 }
 
+// LeastRing is the least number of units of which a ring may be like an infinite
+// chain; MinRing says whether it is.
+func (u *Unit) LeastRing() int {
+	return max(widestFusedRing/(u.backbone()+1)+1, u.simpleRing())
+}
+
 // MinRing is the number of units that Ring(0) takes: the least with which the
 // ring of units is wider than RDKit's aromaticity model looks at together with
 // other rings, and every atom and bond is as aromatic as in the middle of a
@@ -59,7 +65,7 @@ func (u *Unit) MinRing() (int, error) {
 	if err := checkSize(widestFusedRing/perUnit+4, MaxAtoms/len(u.m.Atoms)); err != nil {
 		return 0, err
 	}
-	least := max(widestFusedRing/perUnit+1, u.simpleRing())
+	least := u.LeastRing()
 	for n := least; n <= least+3; n++ {
 		first, err := u.aromatic(u.link(n, true), 0)
 		if err != nil {

@@ -1,6 +1,7 @@
 package structure
 
 import (
+	"errors"
 	"math"
 
 	"polyid-trainer/data"
@@ -9,77 +10,97 @@ import (
 	"polyid-trainer/featurize/smiles"
 )
 
-// DefaultDP is the degree of polymerization of PolyID's own tables.
-const DefaultDP = 18
-
-// Defaults are what a polymer gets that does not say.
-type Defaults struct {
-	DP         int    `json:"dp"`         // monomers or repeat units in a chain; 0 is DefaultDP
-	Replicates int    `json:"replicates"` // chains drawn of monomers; 0 is 1
-	Seed       uint64 `json:"seed"`       // of what is drawn at random
-	Periodic   bool   `json:"periodic"`   // repeat units are closed to rings, the chain without ends
-}
-
-// WithDefaults fills what is zero.
-func (d Defaults) WithDefaults() Defaults {
-	if d.DP == 0 {
-		d.DP = DefaultDP
-	}
-	if d.Replicates == 0 {
-		d.Replicates = 1
-	}
-	return d
+// Grower grows chains. Equal growers grow equal chains of equal structures.
+type Grower struct {
+	Chains
+	Seed uint64 `json:"seed"` // of what is drawn at random
 }
 
 // Chain is one finished chain.
 type Chain struct {
 	SMILES    string
-	Replicate int // number of the draw, for monomers
+	Replicate int  // number of the draw, for monomers
+	DP        int  `json:",omitempty"` // monomers or units in it; 0 for a chain that was stated as such
+	Ring      bool `json:",omitempty"` // of DP repeat units, without ends
+	// Asked is set where the chain is not what was asked for: its DP where
+	// MaxHeavyAtoms made it shorter, or that of the ring's open chain where no
+	// ring of the repeat unit is like an infinite chain.
+	Asked int `json:",omitempty"`
 }
 
-// Chains grows the chains of s: d.Replicates of them from monomers, numbered
-// from s.Replicate on, and one otherwise. A chain has the DP that s states, or
-// else d's; a repeat unit closed to a ring has as many units as it takes. The
-// same s and d give the same chains. Errors are *Error.
-func (d Defaults) Chains(s *data.Structure) ([]Chain, error) {
-	d = d.WithDefaults()
-	if s.DP != 0 {
-		d.DP = s.DP
-	}
+// Grow makes the chains of s: g.Replicates of them from monomers, numbered from
+// s.Replicate on, and one otherwise. A DP that s states is taken as it is, and
+// makes a chain with ends. Errors are *Error. Cost: about a microsecond an atom.
+func (g Grower) Grow(s *data.Structure) ([]Chain, error) {
+	g.Chains = g.Chains.WithDefaults()
 	switch s.Notation() {
 	case data.Polymer:
 		return []Chain{{SMILES: s.Polymer}}, nil
 	case data.RepeatUnit:
-		return d.link(s.RepeatUnit)
+		return g.link(s)
 	case data.Monomers:
-		return d.polymerize(s)
+		return g.polymerize(s)
 	}
 	return nil, &Error{Code: "missing_structure", Monomer: -1,
 		Detail: "one of smiles_polymer, smiles_repeat_unit and monomers with a mechanism is needed"}
 }
 
 // link joins repeat units.
-func (d Defaults) link(unit string) ([]Chain, error) {
-	u, err := polymer.ReadUnit(unit)
+func (g Grower) link(s *data.Structure) ([]Chain, error) {
+	u, err := polymer.ReadUnit(s.RepeatUnit)
 	if err != nil {
 		return nil, Describe(err)
 	}
-	var m *mol.Mol
-	if d.Periodic {
-		m, err = u.Ring(0)
-	} else {
-		m, err = u.Chain(d.DP)
+	if g.Periodic && s.DP == 0 {
+		if c, err := g.ring(u); err != nil || c != nil {
+			return c, err
+		}
 	}
+	c := Chain{DP: g.dp(s)}
+	if most := max(1, g.MaxHeavyAtoms/u.HeavyAtoms()); s.DP == 0 && c.DP > most {
+		c.DP, c.Asked = most, c.DP
+	} else if g.Periodic && s.DP == 0 {
+		c.Asked = c.DP
+	}
+	m, err := u.Chain(c.DP)
 	if err != nil {
 		return nil, Grown(err)
 	}
-	return []Chain{{SMILES: smiles.Write(m)}}, nil
+	c.SMILES = smiles.Write(m)
+	return []Chain{c}, nil
 }
 
-func (d Defaults) polymerize(s *data.Structure) ([]Chain, error) {
-	spec := polymer.Spec{
-		Monomers: s.Monomers, Mechanism: polymer.Mechanism(s.Mechanism), DP: d.DP, Distribution: s.Distribution, Seed: d.Seed,
+// ring closes repeat units; nil if no ring within the bound is like an infinite
+// chain.
+func (g Grower) ring(u *polymer.Unit) ([]Chain, error) {
+	n, err := u.MinRing()
+	var none *polymer.Error
+	switch {
+	case errors.As(err, &none) && none.Code == polymer.RingTooSmall:
+		return nil, nil
+	case err != nil:
+		return nil, Grown(err)
+	case n > 1 && n*u.HeavyAtoms() > g.MaxHeavyAtoms:
+		return nil, nil
 	}
+	m, err := u.Ring(n)
+	if err != nil {
+		return nil, Grown(err)
+	}
+	return []Chain{{SMILES: smiles.Write(m), DP: n, Ring: true}}, nil
+}
+
+// dp is the DP of s's chains before the bound.
+func (g Grower) dp(s *data.Structure) int {
+	if s.DP != 0 {
+		return s.DP
+	}
+	return g.DP
+}
+
+// polymerize draws chains of monomers.
+func (g Grower) polymerize(s *data.Structure) ([]Chain, error) {
+	spec := polymer.Spec{Monomers: s.Monomers, Mechanism: polymer.Mechanism(s.Mechanism), DP: g.dp(s), Distribution: s.Distribution, Seed: g.Seed}
 	if !math.IsNaN(s.PM) {
 		spec.PM = &s.PM
 	}
@@ -87,16 +108,59 @@ func (d Defaults) polymerize(s *data.Structure) ([]Chain, error) {
 	if err != nil {
 		return nil, Describe(err)
 	}
-	chains := make([]Chain, d.Replicates)
+	chains := make([]Chain, g.Replicates)
 	for i := range chains {
-		replicate := s.Replicate + i
-		m, err := p.Chain(replicate)
+		c := Chain{Replicate: s.Replicate + i, DP: spec.DP}
+		m, err := p.Chain(c.Replicate)
 		if err != nil {
 			return nil, Grown(err)
 		}
-		chains[i] = Chain{SMILES: smiles.Write(m), Replicate: replicate}
+		if s.DP == 0 {
+			if m, c.DP, err = g.shrink(m, spec, c.Replicate); err != nil {
+				return nil, Grown(err)
+			}
+			if c.DP < spec.DP {
+				c.Asked = spec.DP
+			}
+		}
+		c.SMILES = smiles.Write(m)
+		chains[i] = c
 	}
 	return chains, nil
+}
+
+// shrink draws a replicate again with a lower DP until it fits the bound, or has
+// the least DP that its mechanism takes.
+func (g Grower) shrink(m *mol.Mol, spec polymer.Spec, replicate int) (*mol.Mol, int, error) {
+	for heavy := HeavyAtoms(m); heavy > g.MaxHeavyAtoms; heavy = HeavyAtoms(m) {
+		shorter := spec
+		shorter.DP = max(1, min(spec.DP-1, spec.DP*g.MaxHeavyAtoms/heavy))
+		p, err := polymer.New(shorter)
+		var refused *polymer.Error
+		if errors.As(err, &refused) && refused.Code == polymer.InvalidDP || shorter.DP == spec.DP {
+			return m, spec.DP, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if m, err = p.Chain(replicate); err != nil {
+			return nil, 0, err
+		}
+		spec = shorter
+	}
+	return m, spec.DP, nil
+}
+
+// HeavyAtoms counts the atoms that are neither hydrogen nor the * of a repeat
+// unit.
+func HeavyAtoms(m *mol.Mol) int {
+	n := 0
+	for i := range m.Atoms {
+		if m.Atoms[i].Element > 1 {
+			n++
+		}
+	}
+	return n
 }
 
 // Check says whether a polymer could be built from a SMILES of notation n, of a

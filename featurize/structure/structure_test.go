@@ -23,22 +23,22 @@ func atoms(t *testing.T, s string) int {
 func TestChains(t *testing.T) {
 	none := math.NaN()
 	for name, c := range map[string]struct {
-		from     Defaults
+		from     Grower
 		of       data.Structure
 		chains   int
 		heavy    int // atoms of the first
 		replicas []int
 	}{
-		"a finished chain":      {Defaults{DP: 3, Replicates: 4}, data.Structure{Polymer: "CCCC", PM: none}, 1, 4, []int{0}},
-		"a repeat unit":         {Defaults{DP: 3}, data.Structure{RepeatUnit: "*CC*", PM: none}, 1, 6, []int{0}},
-		"its own DP":            {Defaults{DP: 3}, data.Structure{RepeatUnit: "*CC*", PM: none, DP: 5}, 1, 10, []int{0}},
-		"the default DP":        {Defaults{}, data.Structure{RepeatUnit: "*CC*", PM: none}, 1, 2 * DefaultDP, []int{0}},
-		"monomers, replicates":  {Defaults{DP: 4, Replicates: 3}, data.Structure{Monomers: []string{"OCCC(=O)O"}, Mechanism: "ester", PM: none}, 3, 4*6 - 3, []int{0, 1, 2}},
-		"from a replicate on":   {Defaults{DP: 4}, data.Structure{Monomers: []string{"C=CC"}, Mechanism: "vinyl", PM: none, Replicate: 7}, 1, 12, []int{7}},
-		"a repeat unit, closed": {Defaults{Periodic: true}, data.Structure{RepeatUnit: "*CCCCCCCCCCCCCCCCCCCCCCCCCCCCCC*", PM: none}, 1, 30, []int{0}},
+		"a finished chain":      {Grower{Chains: Chains{DP: 3, Replicates: 4}}, data.Structure{Polymer: "CCCC", PM: none}, 1, 4, []int{0}},
+		"a repeat unit":         {Grower{Chains: Chains{DP: 3}}, data.Structure{RepeatUnit: "*CC*", PM: none}, 1, 6, []int{0}},
+		"its own DP":            {Grower{Chains: Chains{DP: 3}}, data.Structure{RepeatUnit: "*CC*", PM: none, DP: 5}, 1, 10, []int{0}},
+		"the default DP":        {Grower{}, data.Structure{RepeatUnit: "*CC*", PM: none}, 1, 2 * DefaultDP, []int{0}},
+		"monomers, replicates":  {Grower{Chains: Chains{DP: 4, Replicates: 3}}, data.Structure{Monomers: []string{"OCCC(=O)O"}, Mechanism: "ester", PM: none}, 3, 4*6 - 3, []int{0, 1, 2}},
+		"from a replicate on":   {Grower{Chains: Chains{DP: 4}}, data.Structure{Monomers: []string{"C=CC"}, Mechanism: "vinyl", PM: none, Replicate: 7}, 1, 12, []int{7}},
+		"a repeat unit, closed": {Grower{Chains: Chains{Periodic: true}}, data.Structure{RepeatUnit: "*CCCCCCCCCCCCCCCCCCCCCCCCCCCCCC*", PM: none}, 1, 30, []int{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := c.from.Chains(&c.of)
+			got, err := c.from.Grow(&c.of)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,22 +59,82 @@ func TestChains(t *testing.T) {
 	}
 }
 
+// A chain shrinks to the bound, but never below one unit, and a DP that the row
+// states stays. Rings that are like no infinite chain stay open.
+func TestBounds(t *testing.T) {
+	const (
+		styrene = "*CC(*)c1ccccc1"                              // 8 heavy atoms
+		quinoid = "*N=C1C=CC(=NC2=CC(=O)C(*)=CC2=O)C=C1"        // 16; a ring of any size is aromatic
+		large   = "*C(*)CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC" // 39; a ring needs 25
+	)
+	none := math.NaN()
+	for name, c := range map[string]struct {
+		from Chains
+		of   data.Structure
+		want Chain // without its SMILES
+	}{
+		"fits":                   {Chains{DP: 10, MaxHeavyAtoms: 80}, data.Structure{RepeatUnit: styrene, PM: none}, Chain{DP: 10}},
+		"shrinks":                {Chains{DP: 10, MaxHeavyAtoms: 79}, data.Structure{RepeatUnit: styrene, PM: none}, Chain{DP: 9, Asked: 10}},
+		"one unit":               {Chains{DP: 10, MaxHeavyAtoms: 3}, data.Structure{RepeatUnit: styrene, PM: none}, Chain{DP: 1, Asked: 10}},
+		"its own DP":             {Chains{DP: 2, MaxHeavyAtoms: 40}, data.Structure{RepeatUnit: styrene, PM: none, DP: 12}, Chain{DP: 12}},
+		"a ring":                 {Chains{Periodic: true}, data.Structure{RepeatUnit: styrene, PM: none}, Chain{DP: 13, Ring: true}},
+		"no ring, its own DP":    {Chains{Periodic: true}, data.Structure{RepeatUnit: styrene, PM: none, DP: 4}, Chain{DP: 4}},
+		"no ring like a chain":   {Chains{Periodic: true}, data.Structure{RepeatUnit: quinoid, PM: none}, Chain{DP: 18, Asked: 18}},
+		"no ring in the bound":   {Chains{Periodic: true, MaxHeavyAtoms: 400}, data.Structure{RepeatUnit: large, PM: none}, Chain{DP: 10, Asked: 18}},
+		"monomers":               {Chains{DP: 10, MaxHeavyAtoms: 79}, data.Structure{Monomers: []string{"C=Cc1ccccc1"}, Mechanism: "vinyl", PM: none}, Chain{DP: 9, Asked: 10}},
+		"monomers that condense": {Chains{DP: 10, MaxHeavyAtoms: 30}, data.Structure{Monomers: []string{"OCCC(=O)O"}, Mechanism: "ester", PM: none}, Chain{DP: 5, Asked: 10}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Grower{Chains: c.from}.Grow(&c.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chain := got[0]
+			if n, most := atoms(t, chain.SMILES), c.from.WithDefaults().MaxHeavyAtoms; n > most && chain.DP > 1 && c.of.DP == 0 {
+				t.Errorf("%d heavy atoms, more than %d", n, most)
+			}
+			chain.SMILES = ""
+			if chain != c.want {
+				t.Errorf("grown as %+v, want %+v", chain, c.want)
+			}
+			var noted, previewed Shortfall
+			noted.Note(got)
+			previewed.Preview(Grower{Chains: c.from}, &c.of)
+			if noted.Shortened != previewed.Shortened || (noted.Shortened == 1) != (c.want.Asked > c.want.DP) || (noted.Open == 1) != (c.want.Asked != 0 && c.want.Asked == c.want.DP) {
+				t.Errorf("counted as %+v, previewed as %+v", noted, previewed)
+			}
+		})
+	}
+}
+
+func TestChainsValidate(t *testing.T) {
+	if err := (Chains{}).WithDefaults().Validate(); err != nil {
+		t.Error(err)
+	}
+	err := Chains{DP: -1, MaxHeavyAtoms: 1201, Replicates: 101}.Validate()
+	for _, field := range []string{"dp: -1", "max_heavy_atoms: 1201", "replicates: 101"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%v does not say %q", err, field)
+		}
+	}
+}
+
 // The same polymer and seed give the same chains, whatever else is grown.
 func TestChainsAreReproducible(t *testing.T) {
 	s := data.Structure{Monomers: []string{"C=CC", "C=CO"}, Mechanism: "vinyl", PM: math.NaN()}
-	all, err := Defaults{DP: 12, Replicates: 6, Seed: 3}.Chains(&s)
+	all, err := Grower{Chains: Chains{DP: 12, Replicates: 6}, Seed: 3}.Grow(&s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Replicate = 4
-	one, err := Defaults{DP: 12, Seed: 3}.Chains(&s)
+	one, err := Grower{Chains: Chains{DP: 12}, Seed: 3}.Grow(&s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if one[0] != all[4] {
 		t.Errorf("replicate 4 alone is %v, among others %v", one[0], all[4])
 	}
-	other, err := Defaults{DP: 12, Seed: 4}.Chains(&s)
+	other, err := Grower{Chains: Chains{DP: 12}, Seed: 4}.Grow(&s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +159,7 @@ func TestErrors(t *testing.T) {
 		"pm of no meaning":    {data.Structure{Monomers: []string{"NCCC(=O)O"}, Mechanism: "amide", PM: 0.5}, "invalid_pm", -1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Defaults{DP: 4}.Chains(&c.of)
+			_, err := Grower{Chains: Chains{DP: 4}}.Grow(&c.of)
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("%v is no *Error", err)

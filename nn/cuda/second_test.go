@@ -24,7 +24,7 @@ func second(t *testing.T, c nn.Config, stride int) ([]nn.Example, nn.Sizes) {
 	var smiles []string
 	fold := data.Fold{Validate: []int{0}}
 	for i := range table.Structures {
-		chains, err := structure.Defaults{}.WithDefaults().Chains(&table.Structures[i])
+		chains, err := structure.Grower{}.Grow(&table.Structures[i])
 		if err != nil || len(chains) != 1 {
 			t.Fatalf("row %d: %d chains, %v", i, len(chains), err)
 		}

@@ -135,7 +135,7 @@ func shipped(t *testing.T) []string {
 			if table.Structures[i].Notation() != data.Polymer && i%10 != 0 && !*every {
 				continue
 			}
-			chains, err := structure.Defaults{}.Chains(&table.Structures[i])
+			chains, err := structure.Grower{}.Grow(&table.Structures[i])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,7 @@ package keras
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"polyid-trainer/data"
 	"polyid-trainer/nn/checkpoint"
@@ -17,10 +18,17 @@ import (
 // index counts the table's rows from 0.
 type Rows struct {
 	Table     *data.Table
-	SMILES    []string        // the polymer of each row as trained; nil takes the table's
+	Chains    []Chain         // of each row as trained; nil takes the table's
 	Folds     []data.Fold     // of each model
 	Predicted [][]float64     // by each model for its validation rows, [rows × targets], in the targets' units
 	History   [][]train.Epoch // of each model
+}
+
+// Chain is what a row's polymer was to the models.
+type Chain struct {
+	SMILES string
+	DP     int  // monomers or repeat units in it; 0 takes the table's
+	Ring   bool // of DP repeat units, without ends
 }
 
 // check reports what does not belong together.
@@ -38,8 +46,8 @@ func (r *Rows) check(models []*checkpoint.Model) error {
 		}
 	}
 	n := r.Table.Rows()
-	if r.SMILES != nil && len(r.SMILES) != n {
-		wrong("%d polymers for %d rows", len(r.SMILES), n)
+	if r.Chains != nil && len(r.Chains) != n {
+		wrong("%d chains for %d rows", len(r.Chains), n)
 	}
 	if k := len(models); len(r.Folds) != k || len(r.Predicted) != k || len(r.History) != k {
 		wrong("%d folds, predictions of %d and histories of %d for %d models", len(r.Folds), len(r.Predicted), len(r.History), k)
@@ -129,8 +137,8 @@ func (r *Rows) frame(rows []int) *frame {
 	}
 	s := r.Table.Structures
 	column("smiles_polymer", func(row int) any {
-		if r.SMILES != nil {
-			return text(r.SMILES[row])
+		if r.Chains != nil {
+			return text(r.Chains[row].SMILES)
 		}
 		return text(s[row].Polymer)
 	})
@@ -144,14 +152,11 @@ func (r *Rows) frame(rows []int) *frame {
 	}
 	column("pm", func(row int) any { return s[row].PM })
 	column("replicate_structure", func(row int) any { return int64(s[row].Replicate) })
-	dp := func(row int) any {
-		if n := s[row].DP; n != 0 {
-			return int64(n)
-		}
-		return nil
+	if r.filled(r.dp) {
+		column("DP", r.dp)
 	}
-	if r.filled(dp) {
-		column("DP", dp)
+	if slices.ContainsFunc(r.Chains, func(c Chain) bool { return c.Ring }) {
+		column("periodic", func(row int) any { return r.Chains[row].Ring })
 	}
 	for t, target := range r.Table.Targets {
 		column(target.Name, func(row int) any { return r.Table.Values(row)[t] })
@@ -160,6 +165,18 @@ func (r *Rows) frame(rows []int) *frame {
 		}
 	}
 	return f
+}
+
+// dp is a row's degree of polymerization, or None.
+func (r *Rows) dp(row int) any {
+	n := r.Table.Structures[row].DP
+	if r.Chains != nil && r.Chains[row].DP != 0 {
+		n = r.Chains[row].DP
+	}
+	if n == 0 {
+		return nil
+	}
+	return int64(n)
 }
 
 // text is a text, or None.

@@ -163,7 +163,7 @@ func TestTrainingRows(t *testing.T) {
 			Targets: []data.Target{{Name: "Tg", Units: "°C"}, {Name: "Tm"}},
 			Y:       []float64{1, nan, 3, 4, 5, 6},
 		},
-		SMILES:    []string{"CCO", "CCCC", "CC"},
+		Chains:    []Chain{{SMILES: "CCO"}, {SMILES: "CCCC"}, {SMILES: "CC", DP: 2, Ring: true}},
 		Folds:     []data.Fold{{Train: []int{0}, Validate: []int{1, 2}}},
 		Predicted: [][]float64{{2.5, 4.5, 5.5, 5}},
 		History:   [][]train.Epoch{{{Epoch: 1, Loss: 0.5, ValLoss: 0.25}}},
@@ -199,7 +199,8 @@ smiles_repeat_unit [<nil> <nil> *C*]
 monomers [<nil> ('C=C', 'C=CC') <nil>]
 pm [0.5 NaN NaN]
 replicate_structure [1 0 0]
-DP [<nil> 18 <nil>]
+DP [<nil> 18 2]
+periodic [false false true]
 Tg [1 3 5]
 Tg_units [°C °C °C]
 Tm [NaN 4 6]
@@ -213,7 +214,8 @@ smiles_repeat_unit [<nil> *C*]
 monomers [('C=C', 'C=CC') <nil>]
 pm [NaN NaN]
 replicate_structure [0 0]
-DP [18 <nil>]
+DP [18 2]
+periodic [false true]
 Tg [3 5]
 Tg_units [°C °C]
 Tm [4 6]

@@ -67,9 +67,12 @@ func notations(ns []data.Notation) string {
 func degree(c Chains) string {
 	switch {
 	case c.Periodic:
-		return "repeat units closed to rings"
+		return "repeat units closed to rings, of which no unit differs from another"
 	case c.DP == 0:
 		return "degree of polymerization as the rows have it"
+	}
+	if c.MaxHeavyAtoms > 0 {
+		return fmt.Sprintf("degree of polymerization %d, or as many as %d heavy atoms allow", c.DP, c.MaxHeavyAtoms)
 	}
 	return fmt.Sprintf("degree of polymerization %d", c.DP)
 }

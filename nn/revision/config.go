@@ -48,12 +48,14 @@ type Config struct {
 // Chains says how the polymers of the training table became chains. It is what
 // an input that leaves this open is given.
 type Chains struct {
-	Notations  []data.Notation `json:"notations"`            // rows were stated in, the most frequent first
-	DP         int             `json:"dp,omitempty"`         // monomers or repeat units in a chain; 0 if the rows differ or do not say
-	EndGroups  string          `json:"end_groups,omitempty"` // in words
-	Replicates int             `json:"replicates"`           // chains for each polymer stated by monomers
-	Periodic   bool            `json:"periodic"`             // repeat units were closed to rings
-	Mechanisms []string        `json:"mechanisms,omitempty"`
+	Notations []data.Notation `json:"notations"`            // rows were stated in, the most frequent first
+	DP        int             `json:"dp,omitempty"`         // monomers or repeat units in a chain; 0 if the rows differ or do not say
+	EndGroups string          `json:"end_groups,omitempty"` // in words
+	// MaxHeavyAtoms is what the DP of a chain shrank for; 0 if nothing did.
+	MaxHeavyAtoms int      `json:"max_heavy_atoms,omitempty"`
+	Replicates    int      `json:"replicates"` // chains for each polymer stated by monomers
+	Periodic      bool     `json:"periodic"`   // repeat units were closed to rings
+	Mechanisms    []string `json:"mechanisms,omitempty"`
 }
 
 // Data names what was learned from.
@@ -99,8 +101,8 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("targets: %.80q is empty or comes twice", t.Name))
 		}
 	}
-	if c.Chains.DP < 0 || c.Chains.Replicates < 0 {
-		errs = append(errs, fmt.Errorf("chains: a DP of %d with %d replicates", c.Chains.DP, c.Chains.Replicates))
+	if n := c.Chains; n.DP < 0 || n.Replicates < 0 || n.MaxHeavyAtoms < 0 {
+		errs = append(errs, fmt.Errorf("chains: a DP of %d with %d replicates and at most %d heavy atoms", n.DP, n.Replicates, n.MaxHeavyAtoms))
 	}
 	return errors.Join(append(errs, c.Model.Validate(), c.Features.Validate())...)
 }

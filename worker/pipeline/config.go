@@ -42,7 +42,7 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 	return revision.Config{
 		Job: j.ID, CreatedAt: run.FinishedAt.Truncate(time.Second), CodeVersion: s.Code,
 		Targets: targets(c.table), Seed: spec.Seed, Model: spec.Model, Features: spec.Features, Training: &training,
-		KernelPaths: slices.Compact(paths), Chains: chains(c, prep.Defaults),
+		KernelPaths: slices.Compact(paths), Chains: chains(c, prep.Grower),
 		Data: revision.Data{
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
 			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
@@ -52,8 +52,8 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 }
 
 // chains says how the rows' polymers became chains.
-func chains(c *corpus, d structure.Defaults) revision.Chains {
-	out := revision.Chains{Replicates: d.Replicates, Periodic: d.Periodic}
+func chains(c *corpus, g structure.Grower) revision.Chains {
+	out := revision.Chains{Replicates: g.Replicates, Periodic: g.Periodic, MaxHeavyAtoms: g.MaxHeavyAtoms}
 	notations, mechanisms, dps := map[data.Notation]int{}, map[string]bool{}, map[int]bool{}
 	for i := range c.rows {
 		st := &c.table.Structures[i]
@@ -64,7 +64,7 @@ func chains(c *corpus, d structure.Defaults) revision.Chains {
 		}
 		dp := st.DP
 		if dp == 0 && n != data.Polymer {
-			dp = d.DP
+			dp = g.DP
 		}
 		dps[dp] = true
 	}
@@ -80,7 +80,7 @@ func chains(c *corpus, d structure.Defaults) revision.Chains {
 	switch {
 	case notations[data.Polymer] == c.rows:
 		out.EndGroups = "as the rows' chains have them"
-	case d.Periodic:
+	case g.Periodic:
 		out.EndGroups = "none"
 	default:
 		out.EndGroups = "hydrogen on repeat units; of monomers what polymerization leaves"

@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/dataset"
+	"polyid-trainer/nn/keras"
 	"polyid-trainer/storage"
 )
 
@@ -81,7 +82,7 @@ func (p *Pipeline) readTable(ctx context.Context, key string, c data.Columns, o 
 
 // grow makes the chains of every row that states none. Equal structures grow
 // equal chains, once. All rows at fault are in the error.
-func grow(ctx context.Context, d structure.Defaults, t *data.Table) ([][]structure.Chain, error) {
+func grow(ctx context.Context, g structure.Grower, t *data.Table) ([][]structure.Chain, error) {
 	grown := make([][]structure.Chain, t.Rows())
 	var bad []error
 	var at int
@@ -93,7 +94,7 @@ func grow(ctx context.Context, d structure.Defaults, t *data.Table) ([][]structu
 		if s.Notation() == data.Polymer {
 			continue
 		}
-		chains, err := d.Chains(s)
+		chains, err := g.Grow(s)
 		if err != nil {
 			if bad == nil {
 				at = i
@@ -198,6 +199,20 @@ func (c *corpus) own() *data.Table {
 		Structures: c.chains.Structures[:n], Targets: c.chains.Targets, Y: c.chains.Y[:n*len(c.chains.Targets)],
 		Origin: c.chains.Origin[:n], InputRows: c.chains.InputRows,
 	}
+}
+
+// trained says what the chains of the job's own table are.
+func (c *corpus) trained(prep *Preparation) []keras.Chain {
+	var out []keras.Chain
+	for i := range c.rows {
+		if prep.Chains[i] == nil {
+			out = append(out, keras.Chain{SMILES: c.table.Structures[i].Polymer})
+		}
+		for _, g := range prep.Chains[i] {
+			out = append(out, keras.Chain{SMILES: g.SMILES, DP: g.DP, Ring: g.Ring})
+		}
+	}
+	return out
 }
 
 // folds are folds of rows as folds of chains.

@@ -124,7 +124,7 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 	if p := s.job.Spec.Publish; p == nil || !p.SaveTraining {
 		return r, nil, nil
 	}
-	rows.Folds, rows.History = c.folds(prep.Folds), r.History
+	rows.Folds, rows.History, rows.Chains = c.folds(prep.Folds), r.History, c.trained(prep)
 	return r, rows, nil
 }
 

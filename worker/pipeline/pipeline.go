@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
@@ -41,8 +40,7 @@ type Pipeline struct {
 	Every       time.Duration // the longest time between checkpoints; 0 is a minute
 	BeatEvery   time.Duration // 0 is two seconds
 	Lease       Lease
-	CostPerHour float64            // USD of this process
-	Chains      structure.Defaults // what polymers get that do not say; Seed is the job's
+	CostPerHour float64 // USD of this process
 	Log         *slog.Logger
 	Now         func() time.Time // nil is time.Now
 

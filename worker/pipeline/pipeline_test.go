@@ -274,8 +274,8 @@ func TestOnlyTrain(t *testing.T) {
 func TestMonomers(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
-	p.Chains.Replicates, p.Chains.DP = 3, 4
 	s := spec()
+	s.Chains.Replicates, s.Chains.DP = 3, 4
 	s.Publish.SaveTraining = true
 	s.Dataset, s.Holdout = data.Names{"mine"}, &data.Holdout{Dataset: data.Names{"other"}}
 	rows := "smiles_polymer,monomers,mechanism,Tg\n"

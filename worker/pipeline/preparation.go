@@ -18,14 +18,14 @@ import (
 // every fold must agree on. Rows count from 0, in dataset.csv, and go on in
 // holdout.csv where there is one.
 type Preparation struct {
-	SchemaVersion int                `json:"schema_version"`
-	Data          jobs.Prepared      `json:"data"`
-	Warnings      []jobs.Warning     `json:"warnings"`
-	Folds         data.Folds         `json:"folds"`
-	Holdout       []int              `json:"holdout"`
-	Groups        data.Groups        `json:"groups"` // of every row: what stayed together
-	Graphs        data.GraphStats    `json:"graphs"`
-	Defaults      structure.Defaults `json:"defaults"`
+	SchemaVersion int              `json:"schema_version"`
+	Data          jobs.Prepared    `json:"data"`
+	Warnings      []jobs.Warning   `json:"warnings"`
+	Folds         data.Folds       `json:"folds"`
+	Holdout       []int            `json:"holdout"`
+	Groups        data.Groups      `json:"groups"` // of every row: what stayed together
+	Graphs        data.GraphStats  `json:"graphs"`
+	Grower        structure.Grower `json:"defaults"`
 	// Chains that were grown, by row; none for one that states its chain.
 	Chains [][]structure.Chain `json:"chains"`
 	// Learned names what is learned from: tables, split and chains.
@@ -40,8 +40,19 @@ const maxPreparation = 4 << 30
 
 // name sets Learned.
 func (p *Preparation) name() error {
+	// What a chain is called besides does not change what is learned.
+	type chain struct {
+		SMILES    string
+		Replicate int
+	}
+	learned := make([][]chain, len(p.Chains))
+	for i, grown := range p.Chains {
+		for _, c := range grown {
+			learned[i] = append(learned[i], chain{c.SMILES, c.Replicate})
+		}
+	}
 	h := sha256.New()
-	if err := json.NewEncoder(h).Encode([]any{p.Data.Hash, p.Folds, p.Holdout, p.Chains}); err != nil {
+	if err := json.NewEncoder(h).Encode([]any{p.Data.Hash, p.Folds, p.Holdout, learned}); err != nil {
 		return err
 	}
 	p.Learned = hex.EncodeToString(h.Sum(nil))

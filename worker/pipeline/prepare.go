@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"polyid-trainer/data"
+	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
 )
@@ -65,13 +66,12 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defaults := s.Chains.WithDefaults()
-	defaults.Seed = spec.Seed
+	grower := structure.Grower{Chains: spec.Chains.WithDefaults(), Seed: spec.Seed}
 	all := table
 	if holdout != nil {
 		all = appended(table, holdout)
 	}
-	grown, err := grow(ctx, defaults, all)
+	grown, err := grow(ctx, grower, all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +91,7 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	}
 	prep := &Preparation{
 		SchemaVersion: preparationSchema, Folds: part.Folds, Holdout: part.Holdout, Groups: part.Groups,
-		Graphs: c.graphStats(part.Folds), Defaults: defaults, Chains: grown,
+		Graphs: c.graphStats(part.Folds), Grower: grower, Chains: grown,
 		Data: jobs.Prepared{Name: datasetName(spec.Dataset), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
 	}
 	warned := part.Warnings
@@ -104,7 +104,7 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	for _, f := range part.Folds {
 		prep.Data.Folds = append(prep.Data.Folds, jobs.Size{Train: len(f.Train), Validate: len(f.Validate)})
 	}
-	prep.Warnings = s.warnings(warned, prep.Graphs)
+	prep.Warnings = append(s.warnings(warned, prep.Graphs), notGrown(grower, grown)...)
 	return c, prep, prep.name()
 }
 
@@ -157,6 +157,19 @@ func (s *stage) warnings(split []data.Warning, graphs data.GraphStats) []jobs.Wa
 	}
 	if s.job.Spec.MaxUSD > 0 && s.CostPerHour == 0 {
 		out = append(out, jobs.Warning{Code: "budget_unmeasured", Detail: "max_cost_usd has no effect while workers have no COST_PER_HOUR"})
+	}
+	return out
+}
+
+// notGrown says how many rows have chains that are not as the job asks.
+func notGrown(g structure.Grower, grown [][]structure.Chain) []jobs.Warning {
+	var short structure.Shortfall
+	for _, chains := range grown {
+		short.Note(chains)
+	}
+	var out []jobs.Warning
+	for _, w := range short.Warnings(g.Chains) {
+		out = append(out, jobs.Warning{Code: w.Code, Detail: w.Detail})
 	}
 	return out
 }

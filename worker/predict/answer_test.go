@@ -23,7 +23,7 @@ func TestAnswerIsTheEnsembles(t *testing.T) {
 	commit := b.publish(1)
 	r := tiny(t, 1)
 	chain := "C" + strings.Repeat("OC(=O)C(C)", 18) + "O"
-	unit, err := structure.Defaults{DP: 7}.Chains(&data.Structure{RepeatUnit: lactide})
+	unit, err := structure.Grower{Chains: structure.Chains{DP: 7}}.Grow(&data.Structure{RepeatUnit: lactide})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestReplicates(t *testing.T) {
 	r := tiny(t, 1)
 	in := predict.Input{Monomers: []string{"OCCO", "OC(=O)CCCCC(=O)O", "OC(=O)c1ccccc1C(=O)O"}, Mechanism: "ester", DP: 8, Replicates: 3, Seed: 4}
 	got := b.answer(&predict.Request{Inputs: []predict.Input{in}}).Results[0]
-	chains, err := structure.Defaults{DP: 8, Replicates: 3, Seed: 4}.Chains(&data.Structure{Monomers: in.Monomers, Mechanism: "ester", PM: math.NaN()})
+	chains, err := structure.Grower{Chains: structure.Chains{DP: 8, Replicates: 3}, Seed: 4}.Grow(&data.Structure{Monomers: in.Monomers, Mechanism: "ester", PM: math.NaN()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (m *Model) result(p polymer, chains []structure.Chain, answers []*answer) R
 			return failed(e)
 		}
 	}
-	r := Result{keys: p.keys, SMILES: chains[0].SMILES, Predictions: map[string]Property{}, Warnings: m.warnings(p, answers[0])}
+	r := Result{keys: p.keys, SMILES: chains[0].SMILES, Predictions: map[string]Property{}, Warnings: m.warnings(p, chains[0], answers[0])}
 	for _, a := range answers {
 		perTarget := make([][]float64, len(m.Config.Targets))
 		for t := range perTarget {
@@ -81,7 +81,7 @@ func (m *Model) grow(p polymer, enter func() (leave func())) ([]structure.Chain,
 	if p.structure.Notation() != data.Polymer {
 		defer enter()()
 	}
-	return p.defaults.Chains(&p.structure)
+	return p.grower.Grow(&p.structure)
 }
 
 // failed is the result of an input that cannot be predicted.
@@ -159,12 +159,13 @@ const (
 	warnRepeatUnit = "looks_like_repeat_unit"
 	warnDP         = "dp_differs"
 	warnNotation   = "notation_differs"
+	warnShortened  = "chain_shortened"
 	warnInterval   = "no_interval"
 	warnDomain     = "no_domain_of_validity"
 )
 
 // warnings are what the asker should know about a polymer's prediction.
-func (m *Model) warnings(p polymer, first *answer) []jobs.Warning {
+func (m *Model) warnings(p polymer, chain structure.Chain, first *answer) []jobs.Warning {
 	var out []jobs.Warning
 	warn := func(code, format string, args ...any) {
 		out = append(out, jobs.Warning{Code: code, Detail: fmt.Sprintf(format, args...)})
@@ -182,8 +183,15 @@ func (m *Model) warnings(p polymer, first *answer) []jobs.Warning {
 			warn(warnRepeatUnit, "smiles_polymer has %d heavy atoms, few for a chain: state a repeat unit as smiles_repeat_unit, with two *", first.heavyAtoms)
 		}
 	}
-	if notation != data.Polymer && s.DP != 0 && trained.DP != 0 && s.DP != trained.DP {
+	switch {
+	case notation == data.RepeatUnit && s.DP != 0 && trained.Periodic:
+		warn(warnDP, "a chain of DP %d with ends, where the model was trained on repeat units closed to rings", s.DP)
+	case notation != data.Polymer && s.DP != 0 && trained.DP != 0 && s.DP != trained.DP:
 		warn(warnDP, "a DP of %d, where the model was trained with %d", s.DP, trained.DP)
+	case chain.Asked > chain.DP:
+		warn(warnShortened, "a chain of DP %d, because %d would pass %d heavy atoms; the model's training shortened such chains alike", chain.DP, chain.Asked, p.grower.MaxHeavyAtoms)
+	case chain.Asked != 0:
+		warn(warnShortened, "a chain of DP %d with ends, because no ring of this repeat unit has its aromaticity in a chain; the model's training did alike", chain.DP)
 	}
 	if len(trained.Notations) > 0 && !slices.Contains(trained.Notations, notation) {
 		warn(warnNotation, "stated as %s, where the model was trained on %s: chain length and end groups may differ", notation, list(trained.Notations))

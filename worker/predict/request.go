@@ -18,8 +18,6 @@ import (
 // Limits of a request.
 const (
 	DefaultMaxInputs = 1000 // of a JSON request
-	maxReplicates    = 100
-	maxDP            = 1200
 )
 
 // Request is the body of POST /v1/predictions.
@@ -149,7 +147,7 @@ func settings(at string, err error) (problems []jobs.Problem) {
 // polymer is an input, ready to be grown.
 type polymer struct {
 	structure data.Structure
-	defaults  structure.Defaults
+	grower    structure.Grower
 	keys      []string         // of its aggregate
 	err       *structure.Error // it cannot be
 }
@@ -161,14 +159,14 @@ func (in Input) polymer(c *revision.Config) polymer {
 			Polymer: in.Polymer, RepeatUnit: in.RepeatUnit, Monomers: in.Monomers, Mechanism: in.Mechanism,
 			PM: math.NaN(), Distribution: in.Distribution, DP: in.DP,
 		},
-		defaults: defaults(c),
+		grower: grower(c),
 	}
-	p.defaults.Seed = in.Seed
+	p.grower.Seed = in.Seed
 	if in.PM != nil {
 		p.structure.PM = *in.PM
 	}
 	if in.Replicates != 0 {
-		p.defaults.Replicates = in.Replicates
+		p.grower.Replicates = in.Replicates
 	}
 	refuse := func(code, format string, args ...any) {
 		p.err = &structure.Error{Code: code, Monomer: -1, Detail: fmt.Sprintf(format, args...)}
@@ -176,18 +174,21 @@ func (in Input) polymer(c *revision.Config) polymer {
 	switch {
 	case in.unread != "":
 		refuse("invalid_input", "%s", in.unread)
-	case in.DP < 0 || in.DP > maxDP:
-		refuse("out_of_range", "a dp of %d is not between 1 and %d", in.DP, maxDP)
-	case in.Replicates < 0 || in.Replicates > maxReplicates:
-		refuse("out_of_range", "%d replicates are not between 1 and %d", in.Replicates, maxReplicates)
+	case in.DP < 0 || in.DP > structure.MaxDP:
+		refuse("out_of_range", "a dp of %d is not between 1 and %d", in.DP, structure.MaxDP)
+	case in.Replicates < 0 || in.Replicates > structure.MaxReplicates:
+		refuse("out_of_range", "%d replicates are not between 1 and %d", in.Replicates, structure.MaxReplicates)
 	case in.PM != nil && !(*in.PM >= 0 && *in.PM <= 1):
 		refuse("out_of_range", "a pm of %v is not between 0 and 1", *in.PM)
 	}
 	return p
 }
 
-// defaults are what an input gets that does not say: what the model was trained
-// with.
-func defaults(c *revision.Config) structure.Defaults {
-	return structure.Defaults{DP: c.Chains.DP, Replicates: c.Chains.Replicates, Periodic: c.Chains.Periodic}.WithDefaults()
+// grower grows the chains that the model was trained on of an input that does
+// not say.
+func grower(c *revision.Config) structure.Grower {
+	n := c.Chains
+	return structure.Grower{Chains: structure.Chains{
+		DP: n.DP, MaxHeavyAtoms: n.MaxHeavyAtoms, Replicates: n.Replicates, Periodic: n.Periodic,
+	}.WithDefaults()}
 }

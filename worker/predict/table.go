@@ -81,17 +81,17 @@ func blocks(c data.Code) bool {
 
 // polymer gives the polymers of the rows.
 func (t *table) polymer(m *Model) func(int) polymer {
-	d := defaults(&m.Config)
+	g := grower(&m.Config)
 	if slices.ContainsFunc(t.parsed.Structures, func(s data.Structure) bool { return s.Replicate > 0 }) {
-		d.Replicates = 1 // each row is one replicate
+		g.Replicates = 1 // each row is one replicate
 	}
 	return func(i int) polymer {
-		p := polymer{structure: t.parsed.Structures[i], defaults: d}
+		p := polymer{structure: t.parsed.Structures[i], grower: g}
 		switch defect, bad := t.defects[i]; {
 		case bad:
 			p.err = &structure.Error{Code: string(defect.Code), Detail: defect.Reason, Monomer: -1, Pos: defect.Position}
-		case p.structure.DP > maxDP:
-			p.err = &structure.Error{Code: "out_of_range", Detail: fmt.Sprintf("a DP of %d is not between 1 and %d", p.structure.DP, maxDP), Monomer: -1}
+		case p.structure.DP > structure.MaxDP:
+			p.err = &structure.Error{Code: "out_of_range", Detail: fmt.Sprintf("a DP of %d is not between 1 and %d", p.structure.DP, structure.MaxDP), Monomer: -1}
 		}
 		return p
 	}

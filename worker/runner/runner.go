@@ -15,7 +15,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
@@ -35,7 +34,6 @@ type Runner struct {
 	Concurrency int           // folds at once; 0 is as many as cores
 	Every       time.Duration // the longest time between checkpoints; 0 is a minute
 	CostPerHour float64       // USD of this process
-	Chains      structure.Defaults
 
 	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
 	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
@@ -59,7 +57,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
 		Worker: name(), Hardware: hardware(r.GPUs), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
-		CostPerHour: r.CostPerHour, Chains: r.Chains, Log: r.Log,
+		CostPerHour: r.CostPerHour, Log: r.Log,
 	}
 	idle := newIdle(time.Now())
 	folds := r.Concurrency
