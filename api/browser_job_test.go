@@ -95,7 +95,7 @@ func TestEndedJob(t *testing.T) {
 	b.is(`document.querySelector("#promote").open`)
 	b.accessible()
 	b.fill("#to", "stable")
-	b.click(`#promote [value="go"]`)
+	b.click(`#promote [value="yes"]`)
 	b.is(`document.querySelector('tr[data-revision="stable"]')`)
 
 	b.visit(s.url + "/jobs/" + id)

@@ -133,12 +133,46 @@ func TestTrainByKeyboard(t *testing.T) {
 	b.press(kb.Enter)
 	b.is(`document.querySelector("#ask").open && document.activeElement.id === "ask-no"`)
 	b.press(kb.Escape)
-	b.is(`!document.querySelector("#ask").open && document.activeElement.id === "cancel"`)
+	b.is(`!document.querySelector("#ask[open]") && document.activeElement.id === "cancel"`)
 	b.press(kb.Enter)
 	b.is(`document.querySelector("#ask").open`)
 	b.accessible()
 	b.backTabTo("#ask-yes")
 	b.press(kb.Enter)
+	b.sees("#status", "cancelled")
+	s.reaches(id, "the job to be cancelled", func(v *jobs.View) bool { return v.Status == jobs.Cancelled })
+}
+
+// A question that is asked again before the page hears that the first one was
+// closed waits for its own answer, and an answer of the server that comes late
+// does not overwrite what is newer.
+func TestJobPageInQuickSuccession(t *testing.T) {
+	s := newService(t)
+	id := s.trains(s.submit(small(4000, `, "publish": null`)).ID).ID
+	b := browse(t)
+	b.visit(s.url + "/jobs/" + id)
+	b.sees("#status", "training")
+
+	// From here on the page's looks at the job wait, each until it is released.
+	eval[bool](b, `window.held = [], window.realFetch = window.fetch, window.fetch = async (path, options) => {
+		const answer = await realFetch(path, options);
+		if (path.endsWith("`+id+`") && options.method === "GET") await new Promise((release) => held.push(release));
+		return answer;
+	}, document.dispatchEvent(new Event("visibilitychange")), true`)
+	b.is(`held.length === 1`)
+	b.click("#pause")
+	b.sees("#status", "paused")
+	b.is(`held.length > 1`)
+	eval[bool](b, `window.fetch = realFetch, held.shift()(), new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))`)
+	if status := b.text("#status"); !strings.EqualFold(status, "paused") {
+		t.Errorf("the page went back to %q by an answer from before the pause", status)
+	}
+	eval[bool](b, `held.forEach((release) => release()), true`)
+
+	// In one task: no event can come between the closing and the next question.
+	eval[bool](b, `document.querySelector("#cancel").click(), document.querySelector("#ask").close(), document.querySelector("#cancel").click(), true`)
+	b.is(`document.querySelector("#ask").open`)
+	b.click("#ask-yes")
 	b.sees("#status", "cancelled")
 	s.reaches(id, "the job to be cancelled", func(v *jobs.View) bool { return v.Status == jobs.Cancelled })
 }

@@ -126,6 +126,7 @@ export function follow(path, handlers, onstate = () => {}) {
       if (source.readyState !== EventSource.CLOSED) return;
       // The server refused, or the stream is over: find out which.
       const answer = await fetch(path, { method: "HEAD", credentials: "same-origin" }).catch(() => null);
+      if (stopped) return;
       if (answer?.status === 401) { quiet(); loginExpired(); return; }
       setTimeout(() => { if (!stopped) open(); }, wait);
       wait = Math.min(wait * 2, 15000);
@@ -168,13 +169,15 @@ document.addEventListener("click", async (e) => {
   const button = e.target.closest("[data-copy]");
   if (!button) return;
   const source = $(button.dataset.copy);
-  if (navigator.clipboard) await navigator.clipboard.writeText(source.textContent);
-  else { // without https there is only the old way
+  // Without https, or where the browser refuses, there is only the old way.
+  const copied = await navigator.clipboard?.writeText(source.textContent).then(() => true, () => false);
+  if (!copied) {
     getSelection().selectAllChildren(source);
     document.execCommand("copy");
     getSelection().removeAllRanges();
   }
-  const label = button.textContent;
+  button.dataset.label ??= button.textContent; // a second click meets "Copied"
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = label; }, 1500);
+  clearTimeout(button.dataset.timer);
+  button.dataset.timer = setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
 });

@@ -10,6 +10,7 @@ function load() {
     sheet.onload = sheet.onerror = done;
     document.head.append(sheet);
   }).then(() => import("./vendor/uplot/uPlot.esm.js")).then((m) => m.default);
+  loading.catch(() => { loading = undefined; }); // the next chart tries again
   return loading;
 }
 

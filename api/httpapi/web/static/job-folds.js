@@ -52,16 +52,23 @@ export class FoldCard {
   rewind(epoch) {
     for (const e of this.epochs.keys()) if (e > epoch) this.epochs.delete(e);
     this.draw();
+    if (this.reading) this.stale = true; // the answer on its way may still have those epochs
   }
 
+  /** Reads the history: once at a time, and again when asked to meanwhile. */
   async refresh() {
+    this.stale = true;
     if (this.reading) return;
     this.reading = true;
-    this.read = Date.now();
     try {
-      const h = await request(`${this.base}/folds/${this.index}/history`);
-      for (const e of h.data) this.epochs.set(e.epoch, [e.loss, e.val_loss]);
-      this.draw();
+      while (this.stale) {
+        this.stale = false;
+        this.read = Date.now();
+        const h = await request(`${this.base}/folds/${this.index}/history`);
+        if (this.stale) continue;
+        for (const e of h.data) this.epochs.set(e.epoch, [e.loss, e.val_loss]);
+        this.draw();
+      }
     } catch {
       // The curve waits for the next one; the line above it is live.
     } finally {
@@ -81,11 +88,11 @@ export class FoldCard {
         axes: [axis("epoch", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] }), axis("loss", { size: 52 })],
         series: [{}, { stroke: colour("accent"), width: 2, points: { show: (u) => u.data[0].length < 3 } }, { stroke: colour("series-2"), width: 2, dash: [6, 4], points: { show: (u) => u.data[0].length < 3 } }],
         cursor: { points: { size: 7 }, drag: { x: false, y: false } },
-      }) });
+      }) }).catch(() => { this.chart = null; }); // the next epoch tries again
       return;
     }
     const c = await this.chart;
-    c.set(data);
-    c.label(label);
+    c?.set(data);
+    c?.label(label);
   }
 }

@@ -48,8 +48,8 @@ export class Parity {
       Object.assign(known, { range });
       known.caption.textContent = words;
       const c = await known.chart;
-      c.set(data);
-      c.label(words);
+      c?.set(data);
+      c?.label(words);
       return;
     }
     const host = el("div", { class: "chart" });
@@ -63,7 +63,7 @@ export class Parity {
       series: [{}, { stroke: colour("accent"), paths: () => null, points: { show: true, size: 6, width: 1, fill: colour("accent-soft") } }],
       cursor: { drag: { x: false, y: false } },
       hooks: { drawClear: [(u) => diagonal(u, mine.range)] },
-    }) });
+    }) }).catch(() => { host.parentElement.remove(); this.charts.delete(target.name); }); // the next fold tries again
   }
 }
 

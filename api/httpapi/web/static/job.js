@@ -1,6 +1,7 @@
 // The page of one job: as it stands, and as it goes on.
 
-import { $, duration, el, follow, money, notice, number, pageData, request, showStatus, showTimes } from "./app.js";
+import { $, duration, el, follow, money, notice, pageData, request, showStatus, showTimes } from "./app.js";
+import { answer, dialog } from "./dialog.js";
 import { FoldCard } from "./job-folds.js";
 import { Parity } from "./job-parity.js";
 import { events as eventItem, foldsFromOne, metricsTable, usage } from "./job-words.js";
@@ -132,22 +133,40 @@ function say() {
   $("said").textContent = `The job is ${job.status}. ${$("progress").textContent}`;
 }
 
-// Several events come at once; they are drawn once.
+// Several events come at once; they are drawn once. A hidden tab gets no frames,
+// but its title still has to change.
 let drawing = false;
 function redraw() {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => { drawing = false; draw(); say(); });
+  const paint = () => { if (drawing) { drawing = false; draw(); say(); } };
+  requestAnimationFrame(paint);
+  setTimeout(paint, 2000);
 }
-if (document.hidden) setInterval(() => { if (drawing) { drawing = false; draw(); } }, 2000);
+
+// Answers about the job may overtake one another. Each look at it has a number,
+// and only an answer with a number above the newest one shown is shown.
+let looked = 0, newest = 0;
+
+/** Shows a job that is newer than the answers still on their way. */
+function supersede(now) {
+  newest = looked;
+  job = now;
+  redraw();
+}
 
 async function refresh() {
+  const mine = ++looked;
+  let now;
   try {
-    job = await request(base);
+    now = await request(base);
   } catch (e) {
     if (e.status === 404) gone();
     return;
   }
+  if (mine <= newest) return;
+  newest = mine;
+  job = now;
   redraw();
   if (!ended() && !following) listen();
 }
@@ -161,7 +180,7 @@ function stop() { following?.(); following = null; }
 
 function listen() {
   const handlers = {
-    snapshot: (v) => { job = v; for (const c of cards) c?.refresh(); redraw(); },
+    snapshot: (v) => { supersede(v); for (const c of cards) c?.refresh(); },
     "training_job.epoch": (f) => {
       const i = job.folds.findIndex((x) => x.index === f.index);
       if (i < 0) return;
@@ -200,49 +219,41 @@ function tally() {
   }
 }
 
-/** Asks before what cannot be taken back. fields are put into the question; gives the form's data, or null. */
+/** Asks before what cannot be undone. fields are put into the question; gives the form's data, or null. */
 function ask(title, text, yes, kind, fields = []) {
-  $("ask-title").textContent = title;
-  $("ask-text").textContent = text;
-  $("ask-yes").textContent = yes;
-  $("ask-yes").className = kind;
-  $("ask-fields").replaceChildren(...fields);
-  const dialog = $("ask");
-  const form = dialog.querySelector("form");
-  let answer = null;
-  const submitted = (e) => { if (e.submitter?.value === "yes") answer = new FormData(form); };
-  form.addEventListener("submit", submitted);
-  const back = document.activeElement;
-  dialog.showModal();
-  ($("ask-fields").querySelector("input") ?? $("ask-no")).focus();
-  return new Promise((done) => dialog.addEventListener("close", () => {
-    form.removeEventListener("submit", submitted);
-    if (back?.isConnected) back.focus();
-    done(answer);
-  }, { once: true }));
+  const asking = dialog("question");
+  const part = (id) => asking.querySelector(`#ask-${id}`);
+  part("title").textContent = title;
+  part("text").textContent = text;
+  part("yes").textContent = yes;
+  part("yes").className = kind;
+  part("fields").replaceChildren(...fields);
+  return answer(asking, { focus: part("fields").querySelector("input") ?? part("no") });
 }
 
 const others = "BroadcastChannel" in window ? new BroadcastChannel("jobs") : null; // other tabs with this job
 if (others) others.onmessage = (e) => { if (e.data === job.id) refresh(); };
 
-async function move(name, json) {
+/** Does something with the job, with its buttons disabled meanwhile; says so when it is refused. */
+async function acting(work) {
   const buttons = [...$("actions").querySelectorAll("button")];
   for (const b of buttons) b.disabled = true;
   try {
-    job = await request(`${base}/${name}`, { method: "POST", json });
-    others?.postMessage(job.id);
-    redraw();
-    if (!ended() && !following) listen();
-    return true;
+    await work();
   } catch (e) {
     const details = (e.errors ?? []).map((p) => p.detail).join("; ");
     notice(details ? `${e.message}: ${details}` : e.message, { key: "move" });
     refresh();
-    return false;
   } finally {
     for (const b of buttons) b.disabled = false;
   }
 }
+
+const move = (name, json) => acting(async () => {
+  supersede(await request(`${base}/${name}`, { method: "POST", json }));
+  others?.postMessage(job.id);
+  refresh(); // for what happened after the server wrote its answer
+});
 
 async function publish() {
   const to = job.publish ?? {};
@@ -258,15 +269,12 @@ async function publish() {
 
 async function remove() {
   if (!await ask("Delete this job?", "Its record, its checkpoints and its files here are removed. What was published stays on the Hub.", "Delete the job", "danger")) return;
-  stop();
-  try {
+  acting(async () => {
     await request(base, { method: "DELETE" });
+    stop();
     others?.postMessage(job.id);
     location.assign("/jobs");
-  } catch (e) {
-    notice(e.message, { key: "move" });
-    refresh();
-  }
+  });
 }
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

@@ -18,11 +18,16 @@ const over = (job) => ["succeeded", "failed", "cancelled", "paused"].includes(jo
 async function refresh() {
   const rows = [...document.querySelectorAll("tr[data-live]")];
   if (rows.length === 0) return;
-  if (!document.hidden) {
+  // A reload would cut off what a button has just asked for.
+  if (!document.hidden && !document.querySelector("[data-act]:disabled")) {
     try {
       for (const row of rows) {
         const job = await request(`/v1/training-jobs/${row.dataset.job}`);
-        if (over(job)) { location.reload(); return; } // its line holds more now
+        if (over(job)) {
+          if (document.querySelector("[data-act]:disabled")) break;
+          location.reload(); // its line holds more now
+          return;
+        }
         show(row, job);
       }
       lost?.();

@@ -1,5 +1,6 @@
 // The list of revisions: two can be compared, one can be promoted.
 import { $, request } from "./app.js";
+import { answer, dialog } from "./dialog.js";
 
 // Two at a time: a third lets go of the first.
 const boxes = [...document.querySelectorAll('input[name="compare"]')];
@@ -18,27 +19,20 @@ $("compare")?.addEventListener("submit", (e) => {
   free?.focus();
 });
 
-const dialog = $("promote");
-let row = null;
 document.addEventListener("click", (e) => {
-  if (!e.target.closest("[data-promote]")) return;
-  row = e.target.closest("tr");
-  dialog.querySelector("[data-what]").textContent = row.dataset.revision;
-  dialog.querySelector(".problem").hidden = true;
-  dialog.showModal();
-});
-
-dialog?.querySelector("form").addEventListener("submit", async (e) => {
-  if (e.submitter?.value !== "go") return;
-  e.preventDefault();
-  const problem = dialog.querySelector(".problem");
-  e.submitter.disabled = true;
-  try {
-    await request("/v1/models/promote", { method: "POST", json: { repo: row.dataset.repo, revision: row.dataset.revision, to: $("to").value } });
-    location.reload();
-  } catch (refused) {
-    problem.textContent = [refused.message, ...(refused.errors ?? []).map((p) => p.detail)].join(" ");
-    problem.hidden = false;
-    e.submitter.disabled = false;
-  }
+  const { repo, revision } = e.target.closest("[data-promote]")?.closest("tr").dataset ?? {};
+  if (!revision) return;
+  const asking = dialog("question");
+  asking.querySelector("[data-what]").textContent = revision;
+  const problem = asking.querySelector(".problem");
+  answer(asking, {
+    act: async (data) => {
+      await request("/v1/models/promote", { method: "POST", json: { repo, revision, to: data.get("to") } });
+      location.reload();
+    },
+    refused: (error) => {
+      problem.textContent = [error.message, ...(error.errors ?? []).map((p) => p.detail)].join(" ");
+      problem.hidden = false;
+    },
+  });
 });

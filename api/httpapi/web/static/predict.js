@@ -52,11 +52,16 @@ function showModel() {
   $("properties").hidden = targets().length < 2;
 }
 
+let listing = 0;
 async function loadModels(want) {
+  const mine = ++listing;
+  clearTimeout(loadModels.again);
   try {
-    models = (await request("/v1/models")).data;
+    const { data: found } = await request("/v1/models");
+    if (mine !== listing) return; // a later look is on its way
+    models = found;
   } catch (e) {
-    if (e.status === 401) return;
+    if (e.status === 401 || mine !== listing) return;
     const again = el("button", { type: "button", class: "small", onclick: () => { clear(); loadModels(want); } }, "Try again");
     const clear = notice(`The models cannot be listed. ${e.message}`, { key: "models", action: again });
     return;
@@ -66,7 +71,6 @@ async function loadModels(want) {
   $("ask").hidden = none;
   if (none) {
     $("no-model-state").textContent = `Looked at ${new Date().toLocaleTimeString()}. This page looks again by itself, every ten seconds.`;
-    clearTimeout(loadModels.again);
     loadModels.again = setTimeout(() => loadModels(want), lookEvery);
     return;
   }
@@ -148,8 +152,9 @@ async function busy(words, work) {
   const began = performance.now();
   try {
     const done = await work(mine.signal);
-    $("state").textContent = done ? `${done} in ${((performance.now() - began) / 1000).toFixed(1)} s.` : "";
+    if (running === mine) $("state").textContent = done ? `${done} in ${((performance.now() - began) / 1000).toFixed(1)} s.` : "";
   } catch (e) {
+    if (running !== mine) return; // a later request has the form now
     $("state").textContent = mine.signal.aborted ? "Stopped." : "";
     if (!mine.signal.aborted) problem(e);
   } finally {
@@ -167,7 +172,7 @@ async function predict(body, signal) {
   let p = await request("/v1/predictions", { method: "POST", json: body, headers: { Prefer: "wait=60" }, signal });
   while (p.status === "queued" || p.status === "running") {
     $("state").textContent = p.status === "queued" ? "Waiting for its turn…" : `${p.counts.ok + p.counts.failed} of ${p.counts.total}…`;
-    await new Promise((resolve) => setTimeout(resolve, followEvery));
+    await files.pause(followEvery, signal);
     p = await request(`/v1/predictions/${p.id}`, { signal });
   }
   if (p.status === "failed") throw new Problem(500, { detail: p.error?.detail ?? "The prediction failed." });
@@ -292,6 +297,7 @@ $("file").addEventListener("change", async () => {
   const [file] = $("file").files;
   if (!file) { $("file-seen").replaceChildren(); return; }
   const seen = await files.look(file, data.max_file);
+  if ($("file").files[0] !== file) return; // another was chosen meanwhile
   $("file-seen").replaceChildren(seen.facts);
   if (seen.problem) problemAt("file", seen.problem);
 });

@@ -17,7 +17,9 @@ export function begin(list, onchange) {
   left = new Set();
   const take = () => {
     const [file] = $("file").files;
-    if (file) upload(file).finally(() => { $("file").value = ""; });
+    if (!file) return;
+    upload(file);
+    $("file").value = ""; // the same file can be chosen again once it is changed
   };
   $("file").addEventListener("change", take);
   const drop = $("drop");
@@ -167,13 +169,17 @@ function histogram(target, units) {
   return s;
 }
 
+let uploading = null; // stops the upload on its way; the file chosen last is the one that counts
+
 async function upload(file) {
+  uploading?.abort();
+  const { signal } = uploading = new AbortController();
   $("refused").replaceChildren();
   $("upload").replaceChildren(el("p", {}, `Checking ${file.name}, down to every polymer…`), el("progress", { "aria-label": `Checking ${file.name}` }));
   const body = new FormData();
   body.append("file", file);
   try {
-    const d = await request("/v1/datasets", { method: "POST", body });
+    const d = await request("/v1/datasets", { method: "POST", body, signal });
     datasets = [d, ...datasets.filter((x) => x.id !== d.id)];
     chosen.clear();
     chosen.add(d.id);
@@ -181,6 +187,7 @@ async function upload(file) {
     $("upload").replaceChildren(el("p", { class: "alert good" }, `${d.name}: ${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")}; found ${d.targets.map((t) => `${t.name} (${t.count})`).join(", ") || "no property"}.`));
     draw();
   } catch (e) {
+    if (signal.aborted) return;
     $("upload").replaceChildren();
     const rows = e instanceof Problem ? e.errors.map(located) : [];
     const n = plural(rows.length, "problem");

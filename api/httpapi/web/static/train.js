@@ -90,9 +90,12 @@ function show(e, more = []) {
   $("said").textContent = items.length ? `${items.length} to put right` : e.steps ? `Takes ${time}` : "";
 }
 
-/** Says who is at work, and so whether a new job waits. */
+/** Says which jobs are running, and so whether a new one has to wait. */
+let queued = 0;
 async function queue() {
+  const mine = ++queued;
   const list = await request("/v1/training-jobs?status=queued,preparing,training&limit=100").then((l) => l.data.reverse()).catch(() => page.active);
+  if (busy || mine !== queued) return; // a later look, or the start, says more
   const n = list.length;
   $("start").textContent = n ? "Start, after those before it" : "Start training";
   const [first] = list;
@@ -102,6 +105,8 @@ async function queue() {
 
 async function start() {
   if (busy) return;
+  clearTimeout(timer);
+  asked?.abort(); // an estimate would overwrite what the server says of the job itself
   const { spec, problems, tables } = job();
   if (!tables) problems.push({ pointer: "/dataset", detail: "choose a dataset, or upload one" });
   if (problems.length) {
@@ -153,4 +158,5 @@ if (kept) {
   fill(kept.spec, page.defaults);
 }
 ready = true;
+$("start").disabled = false;
 changed();

@@ -27,9 +27,12 @@ export async function send(file, model, signal) {
   return request(`/v1/predictions?${q}`, { method: "POST", body: file, headers: { "Content-Type": "text/csv" }, signal });
 }
 
-const pause = (ms, signal) => new Promise((resolve, reject) => {
-  const t = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => { clearTimeout(t); reject(signal.reason); }, { once: true });
+/** Waits, or rejects at once when the signal says to stop. */
+export const pause = (ms, signal) => new Promise((resolve, reject) => {
+  const stop = () => { clearTimeout(t); reject(signal.reason); };
+  const t = setTimeout(() => { signal.removeEventListener("abort", stop); resolve(); }, ms);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
 });
 
 /** Follows a prediction to its end, showing how far it is in a node. */

@@ -72,11 +72,14 @@ function domainWords(d) {
 function chain(result) {
   const unseen = result.domain_of_validity?.unseen ?? [];
   const paper = el("div", { class: "paper", tabindex: 0, role: "group", "aria-label": "Chain" });
+  let drawing = 0; // a large chain drawn late must not replace what was chosen since
   const draw = async (atoms, what) => {
+    const mine = ++drawing;
     try {
-      paper.replaceChildren(await depict(result.smiles_polymer, { atoms, label: `The chain that was predicted${what}` }));
+      const picture = await depict(result.smiles_polymer, { atoms, label: `The chain that was predicted${what}` });
+      if (mine === drawing) paper.replaceChildren(picture);
     } catch {
-      paper.replaceChildren(el("p", { class: "muted" }, "This chain cannot be drawn."));
+      if (mine === drawing) paper.replaceChildren(el("p", { class: "muted" }, "This chain cannot be drawn."));
     }
   };
   const all = [...new Set(unseen.flatMap((u) => u.atoms))];
