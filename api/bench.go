@@ -21,10 +21,15 @@ import (
 // BenchCmd measures what this machine does with PolyID's default job.
 type BenchCmd struct {
 	Seconds float64 `default:"15" help:"How long to train; the other measurements take about as long together."`
+	Batch   int     `default:"1" help:"Polymers of one training step, as a job's batch_size."`
 }
 
-// Validate refuses a time in which nothing can be measured.
+// Validate refuses a time in which nothing can be measured, and a batch that no
+// job can have.
 func (c *BenchCmd) Validate() error {
+	if c.Batch < 1 || c.Batch > train.MaxBatchSize {
+		return fmt.Errorf("--batch: %d is not between 1 and %d", c.Batch, train.MaxBatchSize)
+	}
 	if !(c.Seconds > 0 && c.Seconds <= 3600) {
 		return errors.New("--seconds: want more than 0 and at most 3600")
 	}
@@ -33,15 +38,18 @@ func (c *BenchCmd) Validate() error {
 
 // benchResult is what bench writes on standard output.
 type benchResult struct {
-	MsPerStep      float64 `json:"ms_per_step"`
-	FoldsParallel  int     `json:"folds_parallel"`
-	AllocsPerStep  float64 `json:"allocs_per_step"`
-	GemmGFLOPS     float64 `json:"gemm_gflops"`
-	FMAPeakGFLOPS  float64 `json:"fma_peak_gflops"`
-	PredictPerS    float64 `json:"predict_per_s"`
-	FeaturizePerS  float64 `json:"featurize_per_s"`
-	EstimatedHours float64 `json:"estimated_hours"`
-	KernelPath     string  `json:"kernel_path"`
+	MsPerStep       float64 `json:"ms_per_step"`
+	MsPerPolymer    float64 `json:"ms_per_polymer"` // a step's time over its polymers
+	FoldsParallel   int     `json:"folds_parallel"`
+	PlanMs          float64 `json:"plan_ms"`           // to build one plan
+	BytesPerPolymer float64 `json:"bytes_per_polymer"` // of its plan
+	AllocsPerStep   float64 `json:"allocs_per_step"`
+	GemmGFLOPS      float64 `json:"gemm_gflops"`
+	FMAPeakGFLOPS   float64 `json:"fma_peak_gflops"`
+	PredictPerS     float64 `json:"predict_per_s"`
+	FeaturizePerS   float64 `json:"featurize_per_s"`
+	EstimatedHours  float64 `json:"estimated_hours"`
+	KernelPath      string  `json:"kernel_path"`
 }
 
 // Run measures, telling progress and a table on standard error.
@@ -59,12 +67,14 @@ type measured struct {
 	benchResult
 	bytesPerStep float64
 	msPredict    float64 // of one graph, by every core at once
+	batch        int
+	gflops       float64 // of the products of training, all cores together
 	planBytes    int
 	heapPerFold  float64
 }
 
 func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, error) {
-	r := &measured{}
+	r := &measured{batch: c.Batch}
 	r.FoldsParallel = runtime.GOMAXPROCS(0)
 	r.KernelPath = kernel.Best().Path()
 	config := nn.DefaultConfig()
@@ -88,6 +98,10 @@ func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, 
 		return nil, err
 	}
 	r.planBytes = set.PlanBytes()
+	r.BytesPerPolymer = float64(r.planBytes) / float64(set.Distinct())
+	if r.PlanMs, err = benchPlans(f, table, config.NumMessages); err != nil {
+		return nil, err
+	}
 
 	say("featurizing")
 	if r.FeaturizePerS, err = benchFeaturize(ctx, table, time.Duration(c.Seconds*float64(time.Second)/10)); err != nil {
@@ -98,17 +112,18 @@ func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, 
 	r.GemmGFLOPS, r.FMAPeakGFLOPS = benchProducts(kernel.Best(), shapes, r.FoldsParallel)
 
 	say(fmt.Sprintf("training %d folds side by side for %.0f s", r.FoldsParallel, c.Seconds))
-	t, err := benchTraining(ctx, config, fold, r.FoldsParallel, time.Duration(c.Seconds*float64(time.Second)))
+	t, err := benchTraining(ctx, config, fold, r.FoldsParallel, c.Batch, time.Duration(c.Seconds*float64(time.Second)))
 	if err != nil {
 		return nil, err
 	}
-	r.MsPerStep, r.AllocsPerStep, r.bytesPerStep, r.heapPerFold = t.msPerStep, t.allocs, t.bytes, t.heap
+	r.MsPerStep, r.MsPerPolymer, r.gflops = t.msPerStep, t.msPerPolymer, t.gflops
+	r.AllocsPerStep, r.bytesPerStep, r.heapPerFold = t.allocs, t.bytes, t.heap
 
 	say("predicting")
 	if r.PredictPerS, r.msPredict, err = benchPredict(ctx, config, fold, table, r.FoldsParallel, time.Duration(c.Seconds*float64(time.Second)/5)); err != nil {
 		return nil, err
 	}
-	r.EstimatedHours, err = estimateHours(table, set, r.MsPerStep, r.msPredict, r.FoldsParallel)
+	r.EstimatedHours, err = estimateHours(table, set, r.MsPerPolymer, r.msPredict, r.FoldsParallel)
 	return r, err
 }
 
@@ -117,9 +132,11 @@ func (r *measured) table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("kernels", "%s, %d cores", r.KernelPath, r.FoldsParallel)
-	row("training step", "%.1f ms on each core, default job at batch 1", r.MsPerStep)
+	row("training step", "%.1f ms on each core, default job at batch %d", r.MsPerStep, r.batch)
+	row("", "%.2f ms a polymer; its products run at %.0f %% of what registers do", r.MsPerPolymer, 100*r.gflops/r.FMAPeakGFLOPS)
 	row("", "%.0f allocations, %.0f kB", r.AllocsPerStep, r.bytesPerStep/1e3)
 	row("memory", "%.0f MB a fold, %.1f MB of plans for all", r.heapPerFold/1e6, float64(r.planBytes)/1e6)
+	row("plan", "%.2f ms and %.0f kB a distinct polymer", r.PlanMs, r.BytesPerPolymer/1e3)
 	row("matrix products", "%.0f GFLOP/s of %.0f on registers: %.0f %%", r.GemmGFLOPS, r.FMAPeakGFLOPS, 100*r.GemmGFLOPS/r.FMAPeakGFLOPS)
 	row("prediction", "%.0f polymers/s with one model, from SMILES", r.PredictPerS)
 	row("featurizing", "%.0f polymers/s", r.FeaturizePerS)
@@ -133,7 +150,7 @@ const defaultFolds = 5
 // estimateHours is the time that the default job's folds take on cores cores: a
 // fold keeps one core for all its epochs, and the next fold takes the first core
 // that is free.
-func estimateHours(table *data.Table, set *dataset.Dataset, msPerStep, msPredict float64, cores int) (float64, error) {
+func estimateHours(table *data.Table, set *dataset.Dataset, msPerPolymer, msPredict float64, cores int) (float64, error) {
 	split, err := table.Partition(data.PartitionRequest{Folds: defaultFolds, Split: data.Split{}.WithDefaults()})
 	if err != nil {
 		return 0, err
@@ -145,7 +162,7 @@ func estimateHours(table *data.Table, set *dataset.Dataset, msPerStep, msPredict
 		if err != nil {
 			return 0, err
 		}
-		epoch := float64(len(fold.Train))*msPerStep + float64(train.DistinctGraphs(fold.Validate))*msPredict
+		epoch := float64(len(fold.Train))*msPerPolymer + float64(train.DistinctGraphs(fold.Validate))*msPredict
 		free := 0
 		for i := range busy {
 			if busy[i] < busy[free] {

@@ -59,6 +59,24 @@ func benchFeaturize(ctx context.Context, table *data.Table, budget time.Duration
 	return float64(done) / time.Since(start).Seconds(), nil
 }
 
+// benchPlans is the time that building one plan takes, the mean over the table's
+// polymers, in milliseconds.
+func benchPlans(f *featurize.Featurizer, table *data.Table, blocks int) (ms float64, err error) {
+	graphs := make([]*featurize.Graph, table.Rows())
+	for i, s := range table.Structures {
+		if graphs[i], err = f.Graph(s.Polymer); err != nil {
+			return 0, err
+		}
+	}
+	var b plan.Builder
+	b.Build(graphs[0], blocks) // makes its buffers
+	start := time.Now()
+	for _, g := range graphs {
+		b.Build(g, blocks)
+	}
+	return 1e3 * time.Since(start).Seconds() / float64(len(graphs)), nil
+}
+
 // shape is a matrix product: rows × summed times summed × columns.
 type shape struct{ m, k, n int }
 
@@ -73,12 +91,20 @@ func stepShapes(examples []nn.Example, c nn.Config) []shape {
 		}
 		return (sum + len(examples)/2) / len(examples)
 	}
+	return products(c, func(j int) (atoms, before, after int) {
+		return mean(func(p *plan.Plan) int { return p.AtomClasses(j) }),
+			mean(func(p *plan.Plan) int { return p.BondClasses(j) }),
+			mean(func(p *plan.Plan) int { return p.BondClasses(j + 1) })
+	})
+}
+
+// products is the forward products of one step, by the rows that each block
+// has: atoms, and bonds before and after.
+func products(c nn.Config, rows func(block int) (atoms, before, after int)) []shape {
 	f := c.AtomFeatures
 	var s []shape
 	for j := range c.NumMessages {
-		atoms := mean(func(p *plan.Plan) int { return p.AtomClasses(j) })
-		before := mean(func(p *plan.Plan) int { return p.BondClasses(j) })
-		after := mean(func(p *plan.Plan) int { return p.BondClasses(j + 1) })
+		atoms, before, after := rows(j)
 		s = append(s, shape{before, f, 2 * f}, shape{atoms, f, 6 * f}, shape{after, 2 * f, f})
 		if j < c.NumMessages-1 {
 			s = append(s, shape{after, f, 2 * f}, shape{atoms, 2 * f, f}, shape{atoms, f, 2 * f}, shape{atoms, 2 * f, f})
@@ -164,16 +190,30 @@ func random(n int) []float32 {
 	return x
 }
 
-// trained is what benchTraining measured.
-type trained struct {
-	msPerStep     float64 // of one fold, while all run
-	allocs, bytes float64 // of one step
-	heap          float64 // bytes of one fold
+// flops is the multiplications and additions of the products of one step on p
+// alone: forward, for the input and for the weights.
+func flops(p *plan.Plan, c nn.Config) float64 {
+	sum := 0
+	for _, s := range products(c, func(j int) (atoms, before, after int) {
+		return p.AtomClasses(j), p.BondClasses(j), p.BondClasses(j + 1)
+	}) {
+		sum += s.m * s.k * s.n
+	}
+	return 3 * 2 * float64(sum)
 }
 
-// benchTraining trains as many folds as there are cores, each stepping through
-// the table's rows in an order of its own, until budget is spent.
-func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds int, budget time.Duration) (t trained, err error) {
+// trained is what benchTraining measured.
+type trained struct {
+	msPerStep, msPerPolymer float64 // of one fold, while all run
+	gflops                  float64 // of all folds' products
+	allocs, bytes           float64 // of one step
+	heap                    float64 // bytes of one fold
+}
+
+// benchTraining trains as many folds as there are cores in batches of size, each
+// on the table's rows in orders of its own as a training has them, until budget
+// is spent.
+func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds, size int, budget time.Duration) (t trained, err error) {
 	before := heap()
 	engines := make([]nn.Engine, folds)
 	defer func() {
@@ -187,13 +227,10 @@ func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds i
 	// The first steps make what is made once, and one fold alone shows what a
 	// step allocates.
 	const alone = 5
-	batches := make([]nn.Batch, len(fold.Train))
-	for i := range batches {
-		batches[i] = nn.Batch{Examples: fold.Train[i : i+1], Epoch: 1}
-	}
-	largest := slices.MaxFunc(batches, func(a, b nn.Batch) int {
-		return a.Examples[0].Plan.Bytes() - b.Examples[0].Plan.Bytes()
-	})
+	size = min(size, len(fold.Train))
+	sorted := slices.Clone(fold.Train)
+	slices.SortFunc(sorted, func(a, b nn.Example) int { return b.Plan.Bytes() - a.Plan.Bytes() })
+	largest := nn.Batch{Examples: sorted[:size], Epoch: 1}
 	for i := range engines {
 		if engines[i], err = cpu.New(c, fold.Sizes(), uint64(i)); err != nil {
 			return t, err
@@ -215,31 +252,54 @@ func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds i
 	runtime.ReadMemStats(&b)
 	t.allocs, t.bytes = float64(b.Mallocs-a.Mallocs)/alone, float64(b.TotalAlloc-a.TotalAlloc)/alone
 
-	ms := make([]float64, folds)
+	all := make([]trained, folds)
 	deadline := time.Now().Add(budget)
-	err = onCores(folds, func(core int) error {
-		r := rand.New(rand.NewPCG(uint64(core), 1))
-		start, steps := time.Now(), 0
-		for steps == 0 || time.Now().Before(deadline) {
-			for _, i := range r.Perm(len(batches)) {
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				if _, err := engines[core].Step(&batches[i], adam); err != nil {
-					return err
-				}
-				if steps++; !time.Now().Before(deadline) {
-					break
-				}
-			}
-		}
-		ms[core] = float64(time.Since(start).Microseconds()) / 1e3 / float64(steps)
-		return nil
+	err = onCores(folds, func(core int) (err error) {
+		all[core], err = benchFold(ctx, c, engines[core], adam, fold.Train, size, uint64(core), deadline)
+		return err
 	})
-	for _, m := range ms {
-		t.msPerStep += m / float64(folds)
+	for _, f := range all {
+		t.msPerStep += f.msPerStep / float64(folds)
+		t.msPerPolymer += f.msPerPolymer / float64(folds)
+		t.gflops += f.gflops
 	}
 	return t, err
+}
+
+// benchFold trains one fold until the deadline.
+func benchFold(ctx context.Context, c nn.Config, e nn.Engine, adam nn.Adam, examples []nn.Example, size int, seed uint64, deadline time.Time) (t trained, err error) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	batch := nn.Batch{Epoch: 1}
+	var graphs []*plan.Plan
+	work := 0.0
+	start, steps, polymers := time.Now(), 0, 0
+	for steps == 0 || time.Now().Before(deadline) {
+		for rows := range slices.Chunk(r.Perm(len(examples)), size) {
+			if ctx.Err() != nil {
+				return t, context.Cause(ctx)
+			}
+			batch.Examples, graphs = batch.Examples[:0], graphs[:0]
+			for _, i := range rows {
+				x := examples[i]
+				batch.Examples = append(batch.Examples, x)
+				if !slices.ContainsFunc(graphs, x.Plan.Equal) { // equal graphs are computed once
+					graphs = append(graphs, x.Plan)
+					work += flops(x.Plan, c)
+				}
+			}
+			if _, err := e.Step(&batch, adam); err != nil {
+				return t, err
+			}
+			polymers += len(rows)
+			if steps++; !time.Now().Before(deadline) {
+				break
+			}
+		}
+	}
+	took := time.Since(start).Seconds()
+	t.msPerStep, t.msPerPolymer = 1e3*took/float64(steps), 1e3*took/float64(polymers)
+	t.gflops = work / took / 1e9
+	return t, nil
 }
 
 // heap is the bytes in use after a collection.

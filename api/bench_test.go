@@ -19,15 +19,15 @@ func TestBench(t *testing.T) {
 		t.Skip("trains the default network for some seconds")
 	}
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"bench", "--seconds", "0.3"}, strings.NewReader(""), &out, &errs); code != 0 {
+	if code := run(t.Context(), []string{"bench", "--seconds", "0.3", "--batch", "3"}, strings.NewReader(""), &out, &errs); code != 0 {
 		t.Fatalf("exit status %d: %s", code, errs.String())
 	}
 	var fields map[string]any
 	if err := json.Unmarshal(out.Bytes(), &fields); err != nil {
 		t.Fatalf("%q: %v", out.String(), err)
 	}
-	want := []string{"allocs_per_step", "estimated_hours", "featurize_per_s", "fma_peak_gflops", "folds_parallel",
-		"gemm_gflops", "kernel_path", "ms_per_step", "predict_per_s"}
+	want := []string{"allocs_per_step", "bytes_per_polymer", "estimated_hours", "featurize_per_s", "fma_peak_gflops", "folds_parallel",
+		"gemm_gflops", "kernel_path", "ms_per_polymer", "ms_per_step", "plan_ms", "predict_per_s"}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("fields %q, want %q", got, want)
 	}
@@ -45,8 +45,10 @@ func TestBench(t *testing.T) {
 }
 
 func TestBenchUsage(t *testing.T) {
-	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"bench", "--seconds", "0"}, strings.NewReader(""), &out, &errs); code != 2 {
-		t.Errorf("exit status %d: %s", code, errs.String())
+	for _, args := range [][]string{{"--seconds", "0"}, {"--batch", "0"}, {"--batch", "5000"}} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), append([]string{"bench"}, args...), strings.NewReader(""), &out, &errs); code != 2 {
+			t.Errorf("%v: exit status %d: %s", args, code, errs.String())
+		}
 	}
 }
