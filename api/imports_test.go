@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"storage/hub":           {},
 	"storage/hub/hubserver": {"storage/hub"},
 
+	"jobs/lease":       {},
 	"jobs":             {"data", "featurize", "featurize/structure", "nn", "nn/train"},
 	"jobs/records":     {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs":   {"jobs"},
