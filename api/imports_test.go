@@ -56,11 +56,11 @@ var allowed = map[string][]string{
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
 
-	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "nn", "featurize/structure", "worker/pipeline"},
+	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
 	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 	"api/backup":  {"storage"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},

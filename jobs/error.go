@@ -19,6 +19,8 @@ const (
 	Unavailable Code = "unavailable" // Redis, storage or the Hub is away: try again
 	TooLarge    Code = "too_large"   // beyond a limit
 
+	Damaged Code = "record_damaged" // a record is there and cannot be read: 500
+
 	ModelNotLoaded Code = "model_not_loaded" // nothing to predict with: 503 until there is
 )
 

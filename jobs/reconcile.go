@@ -55,11 +55,24 @@ func (r *Reconciler) Reconcile(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (r *Reconciler) heal(ctx context.Context, j *Job) error {
+// heal enqueues what one job needs. A record that makes it panic counts as
+// damaged.
+func (r *Reconciler) heal(ctx context.Context, j *Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the job's records make no sense: %v", p)
+		}
+	}()
 	var folds []*Fold
 	if j.State == Training {
-		var err error
-		if folds, err = r.Store.Folds(ctx, j.ID); err != nil {
+		folds, err = r.Store.Folds(ctx, j.ID)
+		if err == nil && j.Data != nil && len(folds) < len(j.Data.Folds) {
+			err = &Error{Code: Damaged, Detail: fmt.Sprintf("the record of fold %d is missing", len(folds))}
+		}
+		if ErrorCode(err) == Damaged {
+			return r.failDamaged(ctx, j.ID, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -69,6 +82,22 @@ func (r *Reconciler) heal(ctx context.Context, j *Job) error {
 		}
 	}
 	return nil
+}
+
+// failDamaged ends a job whose folds cannot be read. Its own record says why, and
+// it can be resumed once they are repaired.
+func (r *Reconciler) failDamaged(ctx context.Context, id string, cause error) error {
+	var known *Error
+	errors.As(cause, &known)
+	_, err := r.Store.UpdateJob(ctx, id, func(j *Job) error {
+		if j.State != Training {
+			return nil
+		}
+		return j.Fail(r.Now(), Failure{
+			Code: string(Damaged), Detail: known.Detail + ": `api doctor --repair` repairs what can be, and then the job can be resumed",
+		})
+	})
+	return err
 }
 
 // Needed lists the tasks that a job's records call for now; folds are its fold

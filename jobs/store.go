@@ -12,9 +12,12 @@ type Store interface {
 	Job(ctx context.Context, id string) (*Job, error)
 	UpdateJob(ctx context.Context, id string, change func(*Job) error) (*Job, error)
 	// Jobs lists jobs newest first, after the one named by f.After.
-	Jobs(ctx context.Context, f Filter) (page []*Job, more bool, err error)
-	// Active lists the jobs that are not Ended, for the reconciler.
+	Jobs(ctx context.Context, f Filter) (Page, error)
+	// Active lists the jobs that are not Ended, for the reconciler. Those whose
+	// records are damaged are left out.
 	Active(ctx context.Context) ([]*Job, error)
+
+	// A record that is there and cannot be read is an error of code Damaged.
 
 	// CreateFolds stores the records of a job's folds, those that are not there.
 	CreateFolds(ctx context.Context, job string, folds int) error
@@ -27,6 +30,13 @@ type Filter struct {
 	Limit  int     // at most so many; 0 is 20
 	After  string  // id of the last one seen; "" from the newest
 	States []State // any of these; none is all
+}
+
+// Page is a part of the list of jobs.
+type Page struct {
+	Jobs    []*Job
+	More    bool // there are older ones
+	Damaged int  // jobs in between whose records cannot be read
 }
 
 // Queue carries tasks to whoever serves them, at least once.

@@ -22,6 +22,7 @@ import (
 	"polyid-trainer/storage/backend"
 	"polyid-trainer/storage/file"
 	"polyid-trainer/storage/hub"
+	"polyid-trainer/storage/record"
 )
 
 // scratchDir, in DATA_DIR, holds what a crash may leave behind.
@@ -33,7 +34,7 @@ type App struct {
 	log      *slog.Logger
 	listener net.Listener
 	bucket   storage.Bucket        // as it is
-	patient  storage.Bucket        // tries again
+	patient  *record.Register      // tries again, and knows which records are damaged
 	redis    redis.UniversalClient // nil with RoleInference
 	embedded *redisjobs.Embedded   // nil with a Redis of others
 	hub      *hub.Client
@@ -73,7 +74,7 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	if a.bucket, err = OpenStorage(ctx, c); err != nil {
 		return nil, err
 	}
-	a.patient = &storage.Retry{Bucket: a.bucket}
+	a.patient = &record.Register{Bucket: &storage.Retry{Bucket: a.bucket}, Log: log}
 	if c.Role != RoleInference {
 		if a.secret, err = webhookSecret(c.WebhookSecret, c.DataDir); err != nil {
 			return nil, err
@@ -158,7 +159,7 @@ func (a *App) newHandler(areas []httpapi.Area) http.Handler {
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Around: a.around, Version: version(), Log: a.log}, areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Around: a.around, Version: version(), Log: a.log}, areas...)
 }
 
 // storageReady asks for an object that is not there, and is told so.

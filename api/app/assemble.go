@@ -66,6 +66,7 @@ func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
 		shared = &metrics.Sources{Queue: p.queue, Jobs: p.store, Live: p.live, Now: time.Now, Log: a.log}
 	}
 	p.metrics = metrics.New(version(), shared)
+	p.metrics.Damaged(func() int { return len(a.patient.Damaged()) })
 	a.around = append(a.around, p.metrics.HTTP)
 	areas = append(areas, &httpapi.Metrics{Handler: p.metrics.Handler()})
 	if a.config.Role != RoleJobs {
@@ -215,7 +216,7 @@ func (a *App) embedWorker(ctx context.Context, store *records.Store) error {
 		}
 	}
 	worker := &runner.Runner{
-		Redis: a.redis, Bucket: a.bucket, NewEngine: cpu.New, Log: a.log, Concurrency: a.config.Concurrency,
+		Redis: a.redis, Bucket: a.patient, NewEngine: cpu.New, Log: a.log, Concurrency: a.config.Concurrency,
 		Every:       time.Duration(a.config.CheckpointSeconds * float64(time.Second)),
 		CostPerHour: a.config.CostPerHour, Grace: grace,
 	}

@@ -10,7 +10,8 @@ import (
 
 // releaseOrphans ends the claims that a former process held on jobs and folds
 // when it was killed, so that their work goes on at once and not when the
-// leases lapse. Only who is sure to be alone may call it.
+// leases lapse. Only who is sure to be alone may call it. Damaged records are
+// passed over.
 func releaseOrphans(ctx context.Context, store jobs.Store, now time.Time) error {
 	active, err := store.Active(ctx)
 	if err != nil {
@@ -25,6 +26,9 @@ func releaseOrphans(ctx context.Context, store jobs.Store, now time.Time) error 
 			}
 		}
 		folds, err := store.Folds(ctx, j.ID)
+		if jobs.ErrorCode(err) == jobs.Damaged {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("release orphans: %w", err)
 		}

@@ -1,11 +1,15 @@
 package datasets
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"polyid-trainer/data"
+	"polyid-trainer/jobs"
 )
 
 // Dataset describes a table. Its JSON is the API's.
@@ -134,4 +138,15 @@ func histogram(sorted []float64) Histogram {
 		h.Counts[min(bins-1, int((v-low)/width))]++
 	}
 	return h
+}
+
+// CheckRecord reports what cannot be true of a dataset read from key.
+func (d *Dataset) CheckRecord(key string) error {
+	if !jobs.ValidID(jobs.DatasetPrefix, d.ID) || !strings.Contains(key, d.ID) {
+		return fmt.Errorf("it is the record of the dataset %q", d.ID)
+	}
+	if d.Hash == "" {
+		return errors.New("it does not say the hash of its table")
+	}
+	return nil
 }

@@ -195,7 +195,8 @@ func (l *Library) known(ctx context.Context, key string) (*Dataset, error) {
 		return nil, fmt.Errorf("find dataset: %w", err)
 	}
 	d, err := l.Get(ctx, string(id))
-	if jobs.ErrorCode(err) == jobs.NotFound { // deleted halfway
+	switch jobs.ErrorCode(err) {
+	case jobs.NotFound, jobs.Damaged: // deleted halfway, or no longer of use: the entry is to name another
 		return nil, l.bucket.Delete(ctx, key)
 	}
 	return d, err
@@ -214,21 +215,32 @@ func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, noDataset(id)
 	}
+	var damaged *record.DamagedError
+	if errors.As(err, &damaged) {
+		return nil, &jobs.Error{Code: jobs.Damaged, Detail: damaged.Error(), Err: err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", id, err)
 	}
 	return e.Record, nil
 }
 
+// Page is a part of the list of datasets.
+type Page struct {
+	Datasets []*Dataset
+	More     bool // there are older ones
+	Damaged  int  // datasets in between whose records cannot be read
+}
+
 // List lists datasets newest first, after the one named, the shipped ones last.
-func (l *Library) List(ctx context.Context, after string, limit int) (page []*Dataset, more bool, err error) {
+func (l *Library) List(ctx context.Context, after string, limit int) (page Page, err error) {
 	if limit <= 0 {
 		limit = perPage
 	}
 	var ids []string
 	for e, err := range l.bucket.List(ctx, prefix) {
 		if err != nil {
-			return nil, false, fmt.Errorf("list datasets: %w", err)
+			return Page{}, fmt.Errorf("list datasets: %w", err)
 		}
 		if id, ok := strings.CutSuffix(strings.TrimPrefix(e.Key, prefix), "/meta.json"); ok {
 			ids = append(ids, id)
@@ -246,18 +258,23 @@ func (l *Library) List(ctx context.Context, after string, limit int) (page []*Da
 	}
 	for _, id := range ids {
 		d, err := l.Get(ctx, id)
-		if jobs.ErrorCode(err) == jobs.NotFound {
-			continue // deleted meanwhile
+		switch jobs.ErrorCode(err) {
+		case jobs.NotFound: // deleted meanwhile
+			continue
+		case jobs.Damaged:
+			page.Damaged++
+			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return Page{}, err
 		}
-		if len(page) == limit {
-			return page, true, nil
+		if len(page.Datasets) == limit {
+			page.More = true
+			return page, nil
 		}
-		page = append(page, d)
+		page.Datasets = append(page.Datasets, d)
 	}
-	return page, false, nil
+	return page, nil
 }
 
 // Delete removes an uploaded dataset. Jobs that were made of it have a copy.

@@ -249,14 +249,14 @@ func TestList(t *testing.T) {
 	want = append(want, "stereopolymer_input_nopush", "polymers_seven_properties")
 	var have []string
 	for after := ""; ; after = have[len(have)-1] {
-		page, more, err := l.List(t.Context(), after, 2)
-		if err != nil || len(page) > 2 {
-			t.Fatalf("%d datasets, %v", len(page), err)
+		page, err := l.List(t.Context(), after, 2)
+		if err != nil || len(page.Datasets) > 2 {
+			t.Fatalf("%d datasets, %v", len(page.Datasets), err)
 		}
-		for _, d := range page {
+		for _, d := range page.Datasets {
 			have = append(have, d.ID)
 		}
-		if !more {
+		if !page.More {
 			break
 		}
 	}

@@ -60,11 +60,13 @@ func (a *Datasets) routes(s *Server) {
 		if err := a.checkAfter(in.After); err != nil {
 			return nil, err
 		}
-		found, more, err := a.Library.List(ctx, in.After, in.Limit)
+		page, err := a.Library.List(ctx, in.After, in.Limit)
 		if err != nil {
 			return nil, err
 		}
-		return &listedDatasets{newList(found, more, func(d *datasets.Dataset) string { return d.ID })}, nil
+		l := newList(page.Datasets, page.More, func(d *datasets.Dataset) string { return d.ID })
+		l.Damaged = page.Damaged
+		return &listedDatasets{l}, nil
 	})
 	route(s, huma.Operation{
 		OperationID: "get-dataset", Method: http.MethodGet, Path: "/v1/datasets/{id}", Tags: tags,

@@ -15,6 +15,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/hub"
+	"polyid-trainer/storage/record"
 )
 
 // Codes of problems that are HTTP's own; the others are those of jobs.Error.
@@ -44,6 +45,7 @@ var statusOf = map[jobs.Code]int{
 	RateLimited:         http.StatusTooManyRequests,
 	jobs.Unavailable:    http.StatusServiceUnavailable,
 	jobs.ModelNotLoaded: http.StatusServiceUnavailable,
+	jobs.Damaged:        http.StatusInternalServerError,
 	Internal:            http.StatusInternalServerError,
 }
 
@@ -88,7 +90,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	var known *jobs.Error
 	var echoed *echo.HTTPError
 	var tooLarge *http.MaxBytesError
-	var syntax *json.SyntaxError
+	var damaged *record.DamagedError
 	switch {
 	case errors.As(err, &known) && statusOf[known.Code] != 0:
 		p = newProblem(statusOf[known.Code], known.Code, known.Detail)
@@ -101,8 +103,8 @@ func problemOf(ctx context.Context, err error) *Problem {
 		return newProblem(echoed.Code, codeOf(echoed.Code), http.StatusText(echoed.Code))
 	case errors.As(err, &tooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, jobs.TooLarge, "the body is too large")
-	case errors.As(err, &syntax):
-		return newProblem(http.StatusBadRequest, Malformed, "the body is no JSON: "+syntax.Error())
+	case errors.As(err, &damaged): // it is logged where it was found
+		return newProblem(http.StatusInternalServerError, jobs.Damaged, damaged.Error())
 	case errors.Is(err, storage.ErrUnavailable):
 		logOf(ctx).Warn("unavailable", "error", err)
 		return newProblem(http.StatusServiceUnavailable, jobs.Unavailable, "object storage is away: try again")

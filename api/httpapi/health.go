@@ -15,7 +15,7 @@ const readyWithin = 3 * time.Second
 // Health is the answer of /livez and /readyz.
 type Health struct {
 	Status string            `json:"status" enum:"ok,unavailable"`
-	Checks map[string]string `json:"checks" doc:"Of each thing the server depends on: ok, or that it is away."`
+	Checks map[string]string `json:"checks" doc:"Of each thing the server depends on: ok, or what is wrong with it. Damaged records are named under records; the server goes on without them."`
 }
 
 type healthAnswer struct {
@@ -54,11 +54,17 @@ func (s *Server) ready(ctx context.Context) *healthAnswer {
 			a.Body.Checks[name] = "ok"
 			if err != nil {
 				logOf(ctx).Warn("not ready", "check", name, "error", err)
-				a.Body.Checks[name] = "away"
+				a.Body.Checks[name] = "away: " + err.Error()
 				a.Status, a.Body.Status = http.StatusServiceUnavailable, "unavailable"
 			}
 		})
 	}
 	wg.Wait()
+	if s.Records != nil {
+		a.Body.Checks["records"] = "ok"
+		if err := s.Records(ctx); err != nil {
+			a.Body.Checks["records"] = err.Error()
+		}
+	}
 	return a
 }

@@ -125,8 +125,12 @@ func (a *TrainingJobs) read(ctx context.Context, key string, into any) error {
 		return fmt.Errorf("read %s: %w", key, err)
 	}
 	defer o.Close()
-	if err := json.NewDecoder(io.LimitReader(o, maxArtifact)).Decode(into); err != nil {
+	body, err := io.ReadAll(io.LimitReader(o, maxArtifact))
+	if err != nil {
 		return fmt.Errorf("read %s: %w", key, err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return &jobs.Error{Code: jobs.Damaged, Detail: fmt.Sprintf("%s is damaged: %v", key, err), Err: err}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 // jobsPage is what /jobs shows: one page of jobs, and what a month of them used.
 type jobsPage struct {
 	Jobs  []jobLine
+	Lost  int        // jobs between these whose records cannot be read
 	State jobs.State // the filter; "" is all
 	Query string     // the search; "" is none
 	Next  string     // of the next page; "" where there is none
@@ -77,6 +78,7 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.Lost += found.Body.Damaged
 		for _, v := range found.Body.Data {
 			if matches(v, p.Query) {
 				p.Jobs = append(p.Jobs, lineOfJob(v))
@@ -98,10 +100,12 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 			return nil, newProblem(http.StatusNotFound, jobs.NotFound, "a month is written like 2026-01")
 		}
 		charges, err := a.Usage.Usage(ctx, at.Format("2006-01"))
-		if err != nil {
+		switch {
+		case err == nil:
+			p.Usage = report(at.Format("2006-01"), charges)
+		case jobs.ErrorCode(err) != jobs.Damaged: // without it the jobs are shown all the same
 			return nil, err
 		}
-		p.Usage = report(at.Format("2006-01"), charges)
 		p.Month = month{at.Format("January 2006"), at.AddDate(0, -1, 0).Format("2006-01"), ""}
 		if next := at.AddDate(0, 1, 0); !next.After(now) {
 			p.Month.After = next.Format("2006-01")

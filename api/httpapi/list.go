@@ -13,6 +13,7 @@ type List[T any] struct {
 	Data      []T     `json:"data" nullable:"false"`
 	HasMore   bool    `json:"has_more"`
 	NextAfter *string `json:"next_after" doc:"What to ask for after= to go on; null at the end."`
+	Damaged   int     `json:"damaged" doc:"Things between these whose records cannot be read; they are left out."`
 }
 
 // newList makes a page of data, whose last item has the id last.

@@ -68,12 +68,12 @@ func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, 
 		v := jobs.NewView(a.now(), j, nil, nil, a.CostPerHour)
 		p.From = &v
 	}
-	list, more, err := a.Library.List(ctx, "", datasetsShown)
+	list, err := a.Library.List(ctx, "", datasetsShown)
 	if err != nil {
 		return nil, err
 	}
-	p.Datasets = list
-	if more {
+	p.Datasets = list.Datasets
+	if list.More {
 		for _, shipped := range data.AllShipped() {
 			d, err := a.Library.Get(ctx, shipped.Name)
 			if err != nil {
@@ -88,12 +88,12 @@ func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, 
 
 // active lists the jobs that are at work or wait for it.
 func (a *TrainingJobs) active(ctx context.Context) ([]activeJob, error) {
-	found, _, err := a.Store.Jobs(ctx, jobs.Filter{Limit: datasetsShown, States: []jobs.State{jobs.Queued, jobs.Preparing, jobs.Training}})
+	page, err := a.Store.Jobs(ctx, jobs.Filter{Limit: datasetsShown, States: []jobs.State{jobs.Queued, jobs.Preparing, jobs.Training}})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]activeJob, 0, len(found))
-	for _, j := range slices.Backward(found) {
+	list := make([]activeJob, 0, len(page.Jobs))
+	for _, j := range slices.Backward(page.Jobs) {
 		list = append(list, activeJob{ID: j.ID, Status: j.State})
 	}
 	return list, nil

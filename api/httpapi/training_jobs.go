@@ -174,23 +174,38 @@ func (a *TrainingJobs) list(ctx context.Context, in *jobList) (*listedJobs, erro
 	if err := checkAfter(jobs.TrainingJobPrefix, in.After); err != nil {
 		return nil, err
 	}
-	found, more, err := a.Store.Jobs(ctx, jobs.Filter{Limit: in.Limit, After: in.After, States: in.Status})
+	page, err := a.Store.Jobs(ctx, jobs.Filter{Limit: in.Limit, After: in.After, States: in.Status})
 	if err != nil {
 		return nil, err
 	}
-	views := make([]jobs.View, len(found))
+	views := make([]*jobs.View, len(page.Jobs)) // nil is one whose folds are damaged
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(readsAtOnce)
-	for i, j := range found {
-		g.Go(func() (err error) {
-			views[i], err = a.view(each, j)
+	for i, j := range page.Jobs {
+		g.Go(func() error {
+			v, err := a.view(each, j)
+			if jobs.ErrorCode(err) == jobs.Damaged {
+				return nil
+			}
+			views[i] = &v
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return &listedJobs{newList(views, more, func(v jobs.View) string { return v.ID })}, nil
+	shown := make([]jobs.View, 0, len(views))
+	for _, v := range views {
+		if v != nil {
+			shown = append(shown, *v)
+		}
+	}
+	l := newList(shown, page.More, func(v jobs.View) string { return v.ID })
+	if page.More { // also where the last of them is left out
+		l.NextAfter = &page.Jobs[len(page.Jobs)-1].ID
+	}
+	l.Damaged = page.Damaged + len(views) - len(shown)
+	return &listedJobs{l}, nil
 }
 
 // body reads the whole body, which is JSON or at least does not say otherwise.

@@ -476,9 +476,9 @@ func TestIdempotencyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	page, _, err := b.store.Jobs(t.Context(), jobs.Filter{})
-	if err != nil || len(page) != 1 || len(answers) != 1 {
-		t.Errorf("%d jobs, %d answers, %v", len(page), len(answers), err)
+	page, err := b.store.Jobs(t.Context(), jobs.Filter{})
+	if err != nil || len(page.Jobs) != 1 || len(answers) != 1 {
+		t.Errorf("%d jobs, %d answers, %v", len(page.Jobs), len(answers), err)
 	}
 	if tasks := b.queue.all(); len(tasks) != 1 {
 		t.Errorf("tasks %v", tasks)
@@ -510,9 +510,9 @@ func TestIdempotencyOverCrashes(t *testing.T) {
 			return // all were tried
 		}
 		resp, answer := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").send(t, b.url)
-		page, _, err := b.store.Jobs(t.Context(), jobs.Filter{})
-		if resp.StatusCode != http.StatusAccepted || err != nil || len(page) != 1 || page[0].ID != decode[jobs.View](t, answer).ID {
-			t.Errorf("write %d lost: first %s, then %d %s; %d jobs, %v", dies, first, resp.StatusCode, answer, len(page), err)
+		page, err := b.store.Jobs(t.Context(), jobs.Filter{})
+		if resp.StatusCode != http.StatusAccepted || err != nil || len(page.Jobs) != 1 || page.Jobs[0].ID != decode[jobs.View](t, answer).ID {
+			t.Errorf("write %d lost: first %s, then %d %s; %d jobs, %v", dies, first, resp.StatusCode, answer, len(page.Jobs), err)
 		}
 	}
 }

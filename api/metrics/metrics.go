@@ -72,6 +72,13 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, Registry: m.registry})
 }
 
+// Damaged shows how many records are known to be damaged.
+func (m *Metrics) Damaged(count func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "polyid_damaged_records", Help: "Records that were met and cannot be read: see api doctor.",
+	}, func() float64 { return float64(count()) }))
+}
+
 // Webhook counts one attempt to deliver a webhook.
 func (m *Metrics) Webhook(outcome string) { m.webhooks.WithLabelValues(outcome).Inc() }
 

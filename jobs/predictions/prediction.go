@@ -16,6 +16,7 @@ package predictions
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"polyid-trainer/jobs"
@@ -91,6 +92,18 @@ func New(now time.Time, owner string, m Model, f Format, total int) *Prediction 
 		ID: jobs.NewID(jobs.PredictionPrefix), Owner: owner, Model: m, Request: f, Status: Queued, Counts: Counts{Total: total},
 		CreatedAt: now.UTC(), ExpiresAt: now.UTC().Add(Kept),
 	}
+}
+
+// CheckRecord reports what cannot be true of a prediction read from key.
+func (p *Prediction) CheckRecord(key string) error {
+	if !jobs.ValidID(jobs.PredictionPrefix, p.ID) || !strings.Contains(key, p.ID) {
+		return fmt.Errorf("it is the record of the prediction %q", p.ID)
+	}
+	switch p.Status {
+	case Queued, Running, Succeeded, Failed:
+		return nil
+	}
+	return fmt.Errorf("its status is %q, which no prediction has", p.Status)
 }
 
 // Take gives the prediction to a worker under a fencing token. It is a conflict

@@ -148,7 +148,8 @@ func (s *Store) putResults(ctx context.Context, id string, attempt int, results 
 	return nil
 }
 
-// Reconcile enqueues whatever predictions still need: after a crash between
+// Reconcile enqueues whatever predictions still need, those with damaged records
+// aside: after a crash between
 // record and queue, with an emptied Redis, when a worker died. Enqueuing what is
 // there already does nothing. It forgets the marks of those at an end.
 func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, now time.Time) error {
@@ -161,6 +162,8 @@ func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, now time.Time) erro
 		switch {
 		case jobs.ErrorCode(err) == jobs.NotFound:
 			// Being created now, or never quite: Expire takes the mark in time.
+			continue
+		case jobs.ErrorCode(err) == jobs.Damaged: // until Expire
 			continue
 		case err != nil:
 		case p.Status.Ended():
@@ -230,7 +233,8 @@ func (s *Store) expireMarks(ctx context.Context, before time.Time) error {
 // delete removes a prediction unless a worker holds it.
 func (s *Store) delete(ctx context.Context, id string, now time.Time) (bool, error) {
 	p, err := s.Prediction(ctx, id)
-	if err != nil && jobs.ErrorCode(err) != jobs.NotFound {
+	code := jobs.ErrorCode(err)
+	if err != nil && code != jobs.NotFound && code != jobs.Damaged {
 		return false, err
 	}
 	if p != nil && p.Claim.Held(now) {
@@ -268,6 +272,10 @@ func madeAt(id string) (time.Time, bool) {
 func missing(err error, id string) error {
 	if errors.Is(err, storage.ErrNotExist) {
 		return &jobs.Error{Code: jobs.NotFound, Detail: fmt.Sprintf("there is no prediction %q: they are kept for %d days", id, int(Kept.Hours()/24))}
+	}
+	var d *record.DamagedError
+	if errors.As(err, &d) {
+		return &jobs.Error{Code: jobs.Damaged, Detail: d.Error(), Err: err}
 	}
 	return fmt.Errorf("prediction %s: %w", id, err)
 }

@@ -120,7 +120,7 @@ func (s *Store) sweep(ctx context.Context, id string) error {
 		}
 		return s.removeEntries(ctx, id)
 	case err != nil:
-		return fmt.Errorf("sweep deleted job %s: %w", id, err)
+		return fmt.Errorf("sweep deleted job %s: %w", id, damaged(err))
 	case e.Record.DeletedAt.IsZero():
 		return nil // refused after all, another's move came between
 	}

@@ -140,13 +140,13 @@ func TestDeleteCutShort(t *testing.T) {
 			t.Errorf("at call %d: the job's usage is %v, %v", at, used, err)
 		}
 		left := of(t, b, j.ID)
-		page, _, err := s.Jobs(t.Context(), jobs.Filter{States: []jobs.State{jobs.Failed}})
+		page, err := s.Jobs(t.Context(), jobs.Filter{States: []jobs.State{jobs.Failed}})
 		switch whole := findErr == nil; {
 		case err != nil:
 			t.Fatal(err)
-		case whole && (len(left) < 9 || len(page) != 1):
+		case whole && (len(left) < 9 || len(page.Jobs) != 1):
 			t.Errorf("at call %d: the job is there, but only %v", at, left)
-		case !whole && (jobs.ErrorCode(findErr) != jobs.NotFound || len(left) > 0 || len(page) > 0):
+		case !whole && (jobs.ErrorCode(findErr) != jobs.NotFound || len(left) > 0 || len(page.Jobs) > 0):
 			t.Errorf("at call %d: the job is gone (%v), but %v", at, findErr, left)
 		}
 	}
@@ -188,14 +188,14 @@ func TestJobsByState(t *testing.T) {
 			}
 			f := jobs.Filter{Limit: 2, States: want}
 			for {
-				page, more, err := s.Jobs(t.Context(), f)
-				if err != nil || len(page) > 2 || more && len(page) < 2 {
-					t.Fatalf("%d jobs, more %v, %v", len(page), more, err)
+				page, err := s.Jobs(t.Context(), f)
+				if err != nil || len(page.Jobs) > 2 || page.More && len(page.Jobs) < 2 {
+					t.Fatalf("%d jobs, more %v, %v", len(page.Jobs), page.More, err)
 				}
-				for _, j := range page {
+				for _, j := range page.Jobs {
 					have = append(have, j.ID)
 				}
-				if !more {
+				if !page.More {
 					break
 				}
 				f.After = have[len(have)-1]
@@ -219,9 +219,9 @@ func TestJobsByStateAfterResume(t *testing.T) {
 		states []jobs.State
 		want   int
 	}{{[]jobs.State{jobs.Failed}, 0}, {[]jobs.State{jobs.Queued}, 1}, {[]jobs.State{jobs.Failed, jobs.Queued}, 1}} {
-		page, more, err := s.Jobs(t.Context(), jobs.Filter{Limit: 1, States: c.states})
-		if err != nil || more || len(page) != c.want {
-			t.Errorf("%v: %d jobs, more %v, %v", c.states, len(page), more, err)
+		page, err := s.Jobs(t.Context(), jobs.Filter{Limit: 1, States: c.states})
+		if err != nil || page.More || len(page.Jobs) != c.want {
+			t.Errorf("%v: %d jobs, more %v, %v", c.states, len(page.Jobs), page.More, err)
 		}
 	}
 }

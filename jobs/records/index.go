@@ -40,45 +40,55 @@ func (s *Store) index(ctx context.Context, was jobs.State, j *jobs.Job) error {
 	return nil
 }
 
-// Jobs implements jobs.Store. It costs one read per job listed, whatever the
+// Jobs implements jobs.Store. Jobs with damaged records are counted among all
+// jobs and, where states are asked for, among the active ones and those that the
+// index has in these states. It costs one read per job listed, whatever the
 // states asked for, and one listing of the names of all jobs in them.
-func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page []*jobs.Job, more bool, err error) {
+func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page jobs.Page, err error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = perPage
 	}
+	last := "" // the job counted or listed last
 	for e, err := range s.candidates(ctx, f.States) {
 		if err != nil {
-			return nil, false, fmt.Errorf("list jobs: %w", err)
+			return jobs.Page{}, fmt.Errorf("list jobs: %w", err)
 		}
 		if f.After != "" && inverted(e.id) <= inverted(f.After) {
 			continue
 		}
-		if n := len(page); n > 0 && page[n-1].ID == e.id {
+		if e.id == last {
 			continue // it has an entry of its last state too
 		}
 		j, err := s.Job(ctx, e.id)
-		if jobs.ErrorCode(err) == jobs.NotFound {
-			continue // deleted, or never quite created
+		switch jobs.ErrorCode(err) {
+		case jobs.NotFound: // deleted, or never quite created
+			continue
+		case jobs.Damaged:
+			last = e.id
+			page.Damaged++
+			continue
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("list jobs: %w", err)
+			return jobs.Page{}, fmt.Errorf("list jobs: %w", err)
 		}
 		if e.state != "" && e.state != j.State {
 			if err := s.forget(ctx, e.Entry); err != nil {
-				return nil, false, fmt.Errorf("list jobs: %w", err)
+				return jobs.Page{}, fmt.Errorf("list jobs: %w", err)
 			}
 			continue
 		}
 		if len(f.States) > 0 && !slices.Contains(f.States, j.State) {
 			continue
 		}
-		if len(page) == limit {
-			return page, true, nil
+		if len(page.Jobs) == limit {
+			page.More = true
+			return page, nil
 		}
-		page = append(page, j)
+		last = e.id
+		page.Jobs = append(page.Jobs, j)
 	}
-	return page, false, nil
+	return page, nil
 }
 
 // candidate is an entry that names a job, perhaps one in the given state.
@@ -233,7 +243,8 @@ func (s *Store) CountEnded(ctx context.Context) (map[jobs.State]int, error) {
 	for id, st := range state {
 		if unsure[id] {
 			j, err := s.Job(ctx, id)
-			if jobs.ErrorCode(err) == jobs.NotFound || err == nil && !j.State.Ended() {
+			code := jobs.ErrorCode(err)
+			if code == jobs.NotFound || code == jobs.Damaged || err == nil && !j.State.Ended() {
 				continue
 			}
 			if err != nil {

@@ -26,6 +26,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
+	"polyid-trainer/storage/record"
 )
 
 // Store implements jobs.Store.
@@ -108,7 +109,8 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 }
 
 // Active implements jobs.Store and forgets the marks of jobs that have ended,
-// once their usage is in the ledger.
+// once their usage is in the ledger. A job or ledger that is damaged keeps no
+// other from being listed: its mark stays until it is repaired.
 func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 	var found []*jobs.Job
 	for e, err := range s.bucket.List(ctx, active) {
@@ -120,12 +122,13 @@ func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 		case jobs.ErrorCode(err) == jobs.NotFound:
 			// Perhaps being created now: the next round but one would miss it if
 			// its mark went, so only deleting a job takes it away.
+		case jobs.ErrorCode(err) == jobs.Damaged:
 		case err != nil:
 			return nil, fmt.Errorf("list active jobs: %w", err)
 		case !j.State.Ended() || j.Owes():
 			found = append(found, j)
 		default:
-			if err := s.rest(ctx, j); err != nil {
+			if err := s.rest(ctx, j); err != nil && jobs.ErrorCode(err) != jobs.Damaged {
 				return nil, fmt.Errorf("list active jobs: %w", err)
 			}
 		}
@@ -182,7 +185,7 @@ func (s *Store) Folds(ctx context.Context, job string) ([]*jobs.Fold, error) {
 			return folds, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("folds of %s: %w", job, err)
+			return nil, fmt.Errorf("folds of %s: %w", job, damaged(err))
 		}
 		folds = append(folds, e.Record)
 	}
@@ -192,7 +195,7 @@ func (s *Store) Folds(ctx context.Context, job string) ([]*jobs.Fold, error) {
 func (s *Store) UpdateFold(ctx context.Context, job string, index int, change func(*jobs.Fold) error) (*jobs.Fold, error) {
 	f, err := update(ctx, s.bucket, foldKey(job, index), change)
 	if err != nil {
-		return nil, fmt.Errorf("fold %d of %s: %w", index, job, err)
+		return nil, fmt.Errorf("fold %d of %s: %w", index, job, damaged(err))
 	}
 	return f, nil
 }
@@ -205,5 +208,14 @@ func missing(err error, id string) error {
 	if errors.Is(err, storage.ErrNotExist) {
 		return noJob(id)
 	}
-	return fmt.Errorf("job %s: %w", id, err)
+	return fmt.Errorf("job %s: %w", id, damaged(err))
+}
+
+// damaged gives the error of a damaged record its code; others stay as they are.
+func damaged(err error) error {
+	var d *record.DamagedError
+	if errors.As(err, &d) && jobs.ErrorCode(err) != jobs.Damaged {
+		return &jobs.Error{Code: jobs.Damaged, Detail: d.Error(), Err: err}
+	}
+	return err
 }

@@ -95,14 +95,14 @@ func TestJobsNewestFirst(t *testing.T) {
 	var have []string
 	filter := jobs.Filter{Limit: 3}
 	for {
-		page, more, err := s.Jobs(t.Context(), filter)
-		if err != nil || len(page) > 3 {
-			t.Fatalf("%d jobs, %v", len(page), err)
+		page, err := s.Jobs(t.Context(), filter)
+		if err != nil || len(page.Jobs) > 3 {
+			t.Fatalf("%d jobs, %v", len(page.Jobs), err)
 		}
-		for _, j := range page {
+		for _, j := range page.Jobs {
 			have = append(have, j.ID)
 		}
-		if !more {
+		if !page.More {
 			break
 		}
 		filter.After = have[len(have)-1]
@@ -110,9 +110,9 @@ func TestJobsNewestFirst(t *testing.T) {
 	if !slices.Equal(have, ids) {
 		t.Errorf("listed %v, want %v", have, ids)
 	}
-	page, more, err := s.Jobs(t.Context(), jobs.Filter{States: []jobs.State{jobs.Cancelled}})
-	if err != nil || more || len(page) != 1 || page[0].ID != ids[3] {
-		t.Errorf("cancelled jobs: %v, more %v, %v", page, more, err)
+	page, err := s.Jobs(t.Context(), jobs.Filter{States: []jobs.State{jobs.Cancelled}})
+	if err != nil || page.More || len(page.Jobs) != 1 || page.Jobs[0].ID != ids[3] {
+		t.Errorf("cancelled jobs: %v, more %v, %v", page.Jobs, page.More, err)
 	}
 }
 

@@ -55,7 +55,8 @@ func ledgerKey(month string) string { return "usage/" + month + ".json" }
 var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
 
 // Usage lists what all jobs used in a month ("2026-01", UTC), deleted ones too,
-// by job, newest first, and worker. It costs one read for all jobs that have
+// by job, newest first, and worker. Active jobs whose records are damaged are
+// left out until they are repaired. It costs one read for all jobs that have
 // ended, and those of every active job's records.
 func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 	if !monthForm.MatchString(month) {
@@ -68,7 +69,7 @@ func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 	}
 	e, _, err := load[ledger](ctx, s.bucket, ledgerKey(month))
 	if err != nil && !errors.Is(err, storage.ErrNotExist) {
-		return nil, fmt.Errorf("usage of %s: %w", month, err)
+		return nil, fmt.Errorf("usage of %s: %w", month, damaged(err))
 	}
 	if err == nil {
 		for id, a := range e.Record.Jobs {
@@ -94,13 +95,17 @@ func (s *Store) activeAccounts(ctx context.Context, month string) (map[string]ac
 			return nil, err
 		}
 		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, active))
-		if jobs.ErrorCode(err) == jobs.NotFound || err == nil && j.State == jobs.Queued {
+		code := jobs.ErrorCode(err)
+		if code == jobs.NotFound || code == jobs.Damaged || err == nil && j.State == jobs.Queued {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		folds, err := s.Folds(ctx, j.ID)
+		if jobs.ErrorCode(err) == jobs.Damaged {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +144,7 @@ func accountsOf(j *jobs.Job, folds []*jobs.Fold) map[string]account {
 func (s *Store) settle(ctx context.Context, j *jobs.Job, folds []*jobs.Fold) error {
 	for month, a := range accountsOf(j, folds) {
 		if err := s.enter(ctx, month, j.ID, a); err != nil {
-			return fmt.Errorf("usage of job %s: %w", j.ID, err)
+			return fmt.Errorf("usage of job %s: %w", j.ID, damaged(err))
 		}
 	}
 	return nil

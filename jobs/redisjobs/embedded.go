@@ -18,7 +18,7 @@ import (
 // Embedded is a Redis of this process' own, which keeps the queue in a
 // directory so that it is there again after a crash: a valkey-server or
 // redis-server found on PATH, or else a miniredis that is written to disk every
-// second. Both may lose the last second.
+// second. Both may lose the last second. Data that is damaged is set aside.
 type Embedded struct {
 	url   string
 	lock  *flock.Flock
@@ -50,10 +50,21 @@ func startEmbedded(ctx context.Context, dir, program string, log *slog.Logger) (
 			err = fmt.Errorf("embedded Redis: %w", errors.Join(err, e.Close()))
 		}
 	}()
-	if program != "" {
-		e.url, e.close, err = startServer(ctx, program, dir, log)
-	} else {
-		e.url, e.close, err = startMini(ctx, dir, log)
+	run := func() (string, func() error, error) {
+		if program != "" {
+			return startServer(ctx, program, dir, log)
+		}
+		return startMini(ctx, dir, log)
+	}
+	e.url, e.close, err = run()
+	var damaged *damagedError
+	if errors.As(err, &damaged) {
+		if err := setAside(damaged.path); err != nil {
+			return e, err
+		}
+		log.Error("the embedded Redis cannot read its data and starts empty: the queue is filled again from the records",
+			"set_aside", damaged.path+asideSuffix, "error", damaged.err)
+		e.url, e.close, err = run()
 	}
 	if err != nil {
 		return e, err
@@ -64,6 +75,26 @@ func startEmbedded(ctx context.Context, dir, program string, log *slog.Logger) (
 	}
 	defer r.Close()
 	return e, releaseLeases(ctx, r, time.Now())
+}
+
+// damagedError means that what a former process left at path cannot be read.
+type damagedError struct {
+	path string
+	err  error
+}
+
+func (e *damagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.path, e.err) }
+func (e *damagedError) Unwrap() error { return e.err }
+
+// asideSuffix is of data that was damaged.
+const asideSuffix = ".damaged"
+
+// setAside renames a file or directory, in place of the one set aside before it.
+func setAside(path string) error {
+	if err := os.RemoveAll(path + asideSuffix); err != nil {
+		return err
+	}
+	return os.Rename(path, path+asideSuffix)
 }
 
 // URL is the address for Connect, good for this user on this machine.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -26,6 +27,13 @@ const (
 	restartWait = 500 * time.Millisecond // between a server's death and the next
 	maxSocket   = 100                    // bytes of a socket's path, on every system
 	socketFile  = "socket"               // in the data directory: the socket's path
+)
+
+// What a server prints that cannot make sense of its file, and what it prints
+// when the file is not at fault.
+var (
+	complaint = regexp.MustCompile(`(?i)(append only file|aof)[^\n]*(error|bad|corrupt|unexpected|unrecognized|invalid|reading)|(error|bad|unexpected|reading)[^\n]*(append only file|aof)`)
+	excuse    = regexp.MustCompile(`(?i)permission denied|no space left|read-only file system|input/output error`)
 )
 
 // server is a Redis server that runs as a child of this process, on a socket
@@ -60,7 +68,11 @@ func startServer(ctx context.Context, program, dir string, log *slog.Logger) (ad
 		return removeSocket(dir, s.socket)
 	}
 	if err := s.ready(ctx, failed); err != nil {
-		return "", nil, errors.Join(err, end())
+		err = errors.Join(err, end())
+		if text := err.Error(); complaint.MatchString(text) && !excuse.MatchString(text) {
+			return "", nil, &damagedError{filepath.Join(dir, "appendonlydir"), err}
+		}
+		return "", nil, err
 	}
 	return (&url.URL{Scheme: "unix", Path: s.socket}).String(), end, nil
 }

@@ -72,6 +72,54 @@ func dial(t *testing.T, url string) redis.UniversalClient {
 	return r
 }
 
+// Data that cannot be read is set aside, and the queue starts empty.
+func TestDamagedData(t *testing.T) {
+	onEveryEmbedded(t, func(t *testing.T, program string) {
+		dir := t.TempDir()
+		e, r := start(t, dir, program)
+		fill(t, r)
+		r.Close()
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		written := "snapshot"
+		if program != "" {
+			written = "appendonlydir"
+		}
+		for name, content := range map[string]string{
+			"empty": "", "cut": `[{"Key":"YQ==","Typ`, "of another kind": `[{"Key":"YQ==","Type":"stream","Values":["YQ=="]}]`, "garbage": "\x00\xff garbage that no Redis ever wrote\n",
+		} {
+			damage(t, filepath.Join(dir, written), content)
+			e, r := start(t, dir, program)
+			if err := r.Ping(t.Context()).Err(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			fill(t, r)
+			r.Close()
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(dir, written+asideSuffix)); err != nil {
+			t.Errorf("nothing was set aside: %v", err)
+		}
+	})
+}
+
+// damage gives a file, or all in a directory, another content.
+func damage(t *testing.T, path, content string) {
+	t.Helper()
+	err := filepath.WalkDir(path, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.WriteFile(path, []byte(content), 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // fill enqueues two tasks and leaves the first to a worker that is dead.
 func fill(t *testing.T, r redis.UniversalClient) {
 	t.Helper()

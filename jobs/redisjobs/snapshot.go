@@ -71,7 +71,7 @@ func (f *snapshotFile) save(ctx context.Context, now time.Time) error {
 }
 
 // restore puts back what the file holds, if there is one, except what has
-// expired.
+// expired. A file that cannot be read is a *damagedError.
 func (f *snapshotFile) restore(ctx context.Context, now time.Time) error {
 	raw, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +82,7 @@ func (f *snapshotFile) restore(ctx context.Context, now time.Time) error {
 	}
 	var entries []entry
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return fmt.Errorf("restore snapshot %s: %w", f.path, err)
+		return &damagedError{f.path, err}
 	}
 	_, err = f.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, e := range entries {
@@ -95,8 +95,11 @@ func (f *snapshotFile) restore(ctx context.Context, now time.Time) error {
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() == nil { // what is in it, since the Redis is in this process
+		return &damagedError{f.path, err}
+	}
 	if err != nil {
-		return fmt.Errorf("restore snapshot %s: %w", f.path, err)
+		return fmt.Errorf("restore snapshot: %w", err)
 	}
 	f.last = raw
 	return nil

@@ -46,7 +46,7 @@ func (p Policy) WithDefaults() Policy {
 
 // Store is what retention needs of the records of jobs.
 type Store interface {
-	Jobs(ctx context.Context, f jobs.Filter) (page []*jobs.Job, more bool, err error)
+	Jobs(ctx context.Context, f jobs.Filter) (jobs.Page, error)
 	DeleteJob(ctx context.Context, id string) error
 	// Sweep finishes deletions that were cut short.
 	Sweep(ctx context.Context, now time.Time) error
@@ -125,11 +125,11 @@ func (s *Service) sweepJobs(ctx context.Context, now time.Time, p Policy) error 
 	var errs []error
 	f := jobs.Filter{Limit: 100, States: []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled}}
 	for {
-		page, more, err := s.Jobs.Jobs(ctx, f)
+		page, err := s.Jobs.Jobs(ctx, f)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		for _, j := range page {
+		for _, j := range page.Jobs {
 			f.After = j.ID
 			var err error
 			switch {
@@ -142,7 +142,7 @@ func (s *Service) sweepJobs(ctx context.Context, now time.Time, p Policy) error 
 				errs = append(errs, fmt.Errorf("retention of %s: %w", j.ID, err))
 			}
 		}
-		if !more {
+		if !page.More {
 			return errors.Join(errs...)
 		}
 	}
@@ -154,6 +154,8 @@ func (s *Service) deleteJob(ctx context.Context, j *jobs.Job) error {
 	err := s.Jobs.DeleteJob(ctx, j.ID)
 	switch jobs.ErrorCode(err) {
 	case jobs.Conflict, jobs.NotFound:
+		return nil
+	case jobs.Damaged: // it stays until it is repaired
 		return nil
 	}
 	if err == nil {

@@ -193,8 +193,8 @@ func TestOthers(t *testing.T) {
 // unlisted is a store without jobs.
 type unlisted struct{ retention.Store }
 
-func (unlisted) Jobs(context.Context, jobs.Filter) ([]*jobs.Job, bool, error) { return nil, false, nil }
-func (unlisted) Sweep(context.Context, time.Time) error                       { return nil }
+func (unlisted) Jobs(context.Context, jobs.Filter) (jobs.Page, error) { return jobs.Page{}, nil }
+func (unlisted) Sweep(context.Context, time.Time) error               { return nil }
 
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,10 @@
-// Package record keeps JSON records in a bucket that change by compare-and-set: the
-// form of everything in object storage that is not written once.
+// Package record stores JSON records in a bucket and changes them by
+// compare-and-set: the form of everything in object storage that is not written
+// once.
+//
+// A record that is there and cannot be read is a *DamagedError, never a missing
+// one. Read through a Register, it is logged once and remembered until it can be
+// read again.
 package record
 
 import (
@@ -38,8 +43,24 @@ func Create[T any](ctx context.Context, b storage.Bucket, key string, record *T)
 	return put(ctx, b, key, &Envelope[T]{Version: 1, Record: record}, storage.IfAbsent())
 }
 
-// Load reads a record and its version.
+// checker is a record that can tell whether what was decoded makes sense, so that
+// no reader trips over it.
+type checker interface {
+	// CheckRecord says what cannot be of a record that was read from key.
+	CheckRecord(key string) error
+}
+
+// Load reads a record and its version. A record that cannot be read is a
+// *DamagedError.
 func Load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T], storage.Version, error) {
+	e, version, err := load[T](ctx, b, key)
+	if r, ok := b.(*Register); ok {
+		r.note(key, err)
+	}
+	return e, version, err
+}
+
+func load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T], storage.Version, error) {
 	o, err := b.Get(ctx, key)
 	if err != nil {
 		return nil, "", err
@@ -49,27 +70,52 @@ func Load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w", key, err)
 	}
-	if len(body) > Max {
-		return nil, "", fmt.Errorf("read %s: the record is larger than %d bytes", key, Max)
+	e, reason := decode[T](key, body)
+	if reason != "" {
+		return nil, "", &DamagedError{Key: key, Reason: reason}
+	}
+	return e, o.Version, nil
+}
+
+// decode reads a stored record, or says why it cannot be read.
+func decode[T any](key string, body []byte) (e *Envelope[T], reason string) {
+	defer func() { // a record's own methods may not expect what a damaged one holds
+		if p := recover(); p != nil {
+			e, reason = nil, fmt.Sprintf("reading it failed: %v", p)
+		}
+	}()
+	switch {
+	case len(body) == 0:
+		return nil, "it is empty"
+	case len(body) > Max:
+		return nil, fmt.Sprintf("it is larger than %d bytes", Max)
 	}
 	// The schema first: what a later one holds need not parse as this one.
 	var head struct {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(body, &head); err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", key, err)
+		return nil, "it is not JSON: " + err.Error()
 	}
-	if head.Schema < 1 || head.Schema > schema {
-		return nil, "", fmt.Errorf("read %s: it has schema %d, this program knows up to %d: run a newer one", key, head.Schema, schema)
+	if head.Schema > schema {
+		return nil, fmt.Sprintf("it has schema %d and this program knows up to %d: run a newer program", head.Schema, schema)
 	}
-	var e Envelope[T]
-	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", key, err)
+	if head.Schema < 1 {
+		return nil, "it names no schema"
+	}
+	e = new(Envelope[T])
+	if err := json.Unmarshal(body, e); err != nil {
+		return nil, "its JSON does not fit: " + err.Error()
 	}
 	if e.Record == nil {
-		return nil, "", fmt.Errorf("read %s: it holds no record", key)
+		return nil, "it holds no record"
 	}
-	return &e, o.Version, nil
+	if c, ok := any(e.Record).(checker); ok {
+		if err := c.CheckRecord(key); err != nil {
+			return nil, err.Error()
+		}
+	}
+	return e, ""
 }
 
 // Update changes a record by compare-and-set until no other writer comes
@@ -105,6 +151,9 @@ func put[T any](ctx context.Context, b storage.Bucket, key string, e *Envelope[T
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", key, err)
+	}
+	if len(body) > Max { // it could never be read back
+		return fmt.Errorf("write %s: the record would have %d bytes, more than the %d that can be read back", key, len(body), Max)
 	}
 	_, err = b.Put(ctx, key, bytes.NewReader(body), int64(len(body)), cond)
 	if !errors.Is(err, storage.ErrConflict) {

@@ -20,6 +20,7 @@ import (
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
+	"polyid-trainer/storage/record"
 	"polyid-trainer/worker/pipeline"
 )
 
@@ -52,7 +53,10 @@ var errIdle = errors.New("idle")
 func (r *Runner) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	bucket := &storage.Retry{Bucket: r.Bucket}
+	bucket, ok := r.Bucket.(*record.Register) // of a process that this worker is a part of
+	if !ok {
+		bucket = &record.Register{Bucket: &storage.Retry{Bucket: r.Bucket}, Log: r.Log}
+	}
 	store, queue := records.New(bucket), redisjobs.NewQueue(r.Redis)
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
