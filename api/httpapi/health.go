@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"polyid-trainer/jobs"
 )
 
 // readyWithin is how long a dependency may take to say that it is there.
@@ -40,6 +43,16 @@ func (s *Server) health() {
 	}, func(ctx context.Context, _ *struct{}) (*healthAnswer, error) { return s.ready(ctx), nil })
 }
 
+// causeOf is what anybody may know of why something is away: addresses are for
+// the log.
+func causeOf(err error) string {
+	var known *jobs.Error
+	if errors.As(err, &known) {
+		return "away: " + known.Detail
+	}
+	return "away"
+}
+
 func (s *Server) ready(ctx context.Context) *healthAnswer {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -54,7 +67,7 @@ func (s *Server) ready(ctx context.Context) *healthAnswer {
 			a.Body.Checks[name] = "ok"
 			if err != nil {
 				logOf(ctx).Warn("not ready", "check", name, "error", err)
-				a.Body.Checks[name] = "away: " + err.Error()
+				a.Body.Checks[name] = causeOf(err)
 				a.Status, a.Body.Status = http.StatusServiceUnavailable, "unavailable"
 			}
 		})
