@@ -27,6 +27,11 @@ var allowed = map[string][]string{
 
 	"featurize/structure": {"data", "featurize/mol", "featurize/smiles", "featurize/polymer"},
 
+	"featurize/descriptor": {"featurize/mol"},
+
+	"nn/sparse": {},
+	"nn/trees":  {"nn/sparse"},
+
 	"nn/plan": {"featurize"},
 	"nn":      {"featurize", "nn/plan"},
 
