@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 
 	"nn/sparse": {},
 	"nn/trees":  {"nn/sparse"},
+	"nn/stack":  {"nn/sparse", "nn/trees", "featurize", "featurize/descriptor", "featurize/mol"},
 
 	"nn/plan": {"featurize"},
 	"nn":      {"featurize", "nn/plan"},

@@ -158,15 +158,25 @@ func (g *grower) release(l *leaf) {
 }
 
 // search finds the best split of l. Of equal ones the lowest column and bin wins,
-// whatever the order in which columns were met.
+// whatever the order in which columns were met. Where no column that is drawn can
+// split l, the others may.
 func (g *grower) search(l *leaf) {
 	if l.hist == nil || len(l.rows) < 2*g.minRows {
 		g.release(l)
 		return
 	}
+	g.searchColumns(l, true)
+	if l.best.gain <= 0 && g.columns < 1 {
+		g.searchColumns(l, false)
+	}
+}
+
+// searchColumns finds the best split of l by the columns that are drawn for it, or
+// by the others.
+func (g *grower) searchColumns(l *leaf, drawn bool) {
 	whole := l.total.score(g.lambda)
 	for _, c := range l.hist.columns {
-		if !g.drawn(c, l.node) {
+		if g.drawn(c, l.node) != drawn {
 			continue
 		}
 		s := g.searchColumn(l, int(c), whole)
