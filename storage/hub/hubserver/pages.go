@@ -117,9 +117,7 @@ func (s *Server) cardPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		meta, body := cutFrontMatter(b)
 		data.Facts = facts(meta)
-		if data.Card, err = s.markdown.render(body, v.Link("blob", ""), v.Link("resolve", "")); err != nil {
-			return err
-		}
+		data.Card = s.markdown.render(body, v.Link("blob", ""), v.Link("resolve", ""))
 	} else if !errors.Is(err, errNoEntry) {
 		return err
 	}
@@ -216,7 +214,7 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) error {
 		case ".md":
 			_, body := cutFrontMatter([]byte(text))
 			dir := strings.TrimSuffix(path.Dir(v.Path), ".")
-			data.Markdown, err = s.markdown.render(body, v.Link("blob", dir), v.Link("resolve", dir))
+			data.Markdown = s.markdown.render(body, v.Link("blob", dir), v.Link("resolve", dir))
 		case ".csv":
 			var more bool
 			if data.Head, data.Rows, more = table(text); more {
@@ -226,9 +224,6 @@ func (s *Server) filePage(w http.ResponseWriter, r *http.Request) error {
 		default:
 			data.Text = text
 		}
-	}
-	if err != nil {
-		return err
 	}
 	return s.show(w, r, http.StatusOK, "file", &data)
 }
