@@ -123,18 +123,4 @@ func (c *Client) URL(repo, revision string) string {
 	return c.base.String() + "/" + repo + "/tree/" + url.PathEscape(revision)
 }
 
-var repoName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
-
-// CheckRepo says whether repo is a repository's full name, "namespace/name".
-func CheckRepo(repo string) error {
-	namespace, name, ok := strings.Cut(repo, "/")
-	for _, s := range []string{namespace, name} {
-		if !ok || !repoName.MatchString(s) || strings.Contains(s, "..") || strings.Contains(s, "--") ||
-			strings.HasSuffix(s, ".") || strings.HasSuffix(s, ".git") {
-			return fmt.Errorf("hub: repository %q: want namespace/name of letters, digits, '.', '_' and '-'", repo)
-		}
-	}
-	return nil
-}
-
 var commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)

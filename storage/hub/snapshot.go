@@ -161,7 +161,11 @@ func (c *Client) recall(repo, commit string) (*Snapshot, error) {
 // place puts the content of e under its path in the snapshot, as a hard link
 // to the cached blob where the file system can.
 func (c *Client) place(ctx context.Context, repo string, s *Snapshot, e Entry, progress Progress) error {
-	name := filepath.Join(s.Dir, filepath.FromSlash(e.Path))
+	local := filepath.FromSlash(e.Path)
+	if !filepath.IsLocal(local) { // on this system, unlike on the Hub's
+		return fmt.Errorf("hub: %q cannot be the name of a file here", e.Path)
+	}
+	name := filepath.Join(s.Dir, local)
 	if cached(name, e.Size) {
 		return nil
 	}

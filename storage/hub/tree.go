@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -104,21 +103,6 @@ func (e Entry) check() error {
 	}
 	if e.Size < 0 || !commitID.MatchString(e.Blob) || e.SHA256 != "" && !sha256ID.MatchString(e.SHA256) {
 		return fmt.Errorf("hub: %q has no proper size and hash", e.Path)
-	}
-	return nil
-}
-
-// CheckPath says whether a path may stand in a revision: relative,
-// slash-separated, without "." or ".." elements, usable as a file name on every
-// system and never inside .git.
-func CheckPath(p string) error {
-	bad := !fs.ValidPath(p) || p == "." || len(p) > 1024 ||
-		strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`\:*?"<>|`, r) })
-	for s := range strings.SplitSeq(p, "/") {
-		bad = bad || strings.EqualFold(s, ".git") || len(s) > 255
-	}
-	if bad {
-		return fmt.Errorf("hub: %q is not a path that a revision may hold", p)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package hubserver
 
 import (
+	"iter"
 	"path"
 	"strconv"
 	"strings"
@@ -18,16 +19,37 @@ const attributes = `*.safetensors filter=lfs diff=lfs merge=lfs -text
 *.png filter=lfs diff=lfs merge=lfs -text
 `
 
-// lfsRules are the lines of a .gitattributes that set or unset the filter lfs.
-type lfsRules []lfsRule
+// Limits on a .gitattributes and on what is matched with it. Rules that name a
+// file or a suffix are looked up; each other one is compared with each file, at a
+// cost of its length times that of the name.
+const (
+	maxRules    = 50_000
+	maxMatching = 200_000_000 // bytes of such rules times bytes of names, in one commit
+)
 
-type lfsRule struct {
-	pattern string
-	lfs     bool
+// lfsRules are the lines of a .gitattributes that set or unset the filter lfs.
+type lfsRules struct {
+	paths, names, suffixes map[string]verdict // by a whole path, a last element, and an end of it that begins with a dot
+	general                []lfsRule
+	generalSize            int // bytes of their patterns
+	count                  int
 }
 
-func parseAttributes(text string) lfsRules {
-	var rules lfsRules
+// verdict is what a line says, and which line it is: the last one that knows a
+// file counts.
+type verdict struct {
+	line int
+	lfs  bool
+}
+
+// lfsRule is a line whose pattern has to be tried.
+type lfsRule struct {
+	pattern string
+	verdict
+}
+
+func parseAttributes(text string) *lfsRules {
+	r := &lfsRules{paths: map[string]verdict{}, names: map[string]verdict{}, suffixes: map[string]verdict{}}
 	for line := range strings.Lines(text) {
 		line = strings.Trim(line, " \t\r\n")
 		if line == "" || line[0] == '#' || line[0] == '!' || strings.HasPrefix(line, "[attr]") {
@@ -43,21 +65,90 @@ func parseAttributes(text string) lfsRules {
 		}
 		for _, a := range strings.Fields(rest) {
 			if name := strings.TrimLeft(a, "-!"); name == "filter" || strings.HasPrefix(name, "filter=") {
-				rules = append(rules, lfsRule{strings.ReplaceAll(pattern, "[[:space:]]", "?"), a == "filter=lfs"})
+				r.add(strings.ReplaceAll(pattern, "[[:space:]]", "?"), a == "filter=lfs")
 			}
 		}
 	}
-	return rules
+	return r
+}
+
+// add takes a rule up where it is found fastest.
+func (r *lfsRules) add(pattern string, lfs bool) {
+	r.count++
+	v := verdict{r.count, lfs}
+	text, literal := unescape(pattern)
+	switch suffix, isSuffix := strings.CutPrefix(pattern, "*."); {
+	case strings.HasSuffix(pattern, "/"): // a folder, which no file is
+	case literal && strings.Contains(pattern, "/"):
+		r.paths[strings.TrimPrefix(text, "/")] = v
+	case literal:
+		r.names[text] = v
+	case isSuffix && !strings.ContainsAny(suffix, `*?[\/`):
+		r.suffixes["."+suffix] = v
+	default:
+		r.general = append(r.general, lfsRule{pattern, v})
+		r.generalSize += len(pattern)
+	}
+}
+
+// unescape returns what a pattern without wildcards matches.
+func unescape(pattern string) (text string, literal bool) {
+	var b strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; c {
+		case '*', '?', '[':
+			return "", false
+		case '\\':
+			if i++; i == len(pattern) {
+				return "", false
+			}
+		}
+		b.WriteByte(pattern[i])
+	}
+	return b.String(), true
+}
+
+// affords says whether names may be matched: with many rules that have to be
+// tried it costs too much.
+func (r *lfsRules) affords(names iter.Seq[string]) error {
+	if r.count > maxRules {
+		return badRequest("%s has %d rules; at most %d are read", attributesFile, r.count, maxRules)
+	}
+	if r.generalSize == 0 {
+		return nil
+	}
+	cost := 0
+	for name := range names {
+		if cost += len(name) * r.generalSize; cost > maxMatching {
+			return badRequest("%s has %d rules with wildcards, too many for this number of files: name files or suffixes such as *.bin instead",
+				attributesFile, len(r.general))
+		}
+	}
+	return nil
 }
 
 // lfs reports whether the last rule that knows a file has git-lfs fetch it.
-func (r lfsRules) lfs(name string) bool {
-	for i := len(r) - 1; i >= 0; i-- {
-		if r[i].matches(name) {
-			return r[i].lfs
+func (r *lfsRules) lfs(name string) bool {
+	base := path.Base(name)
+	last := max(r.paths[name].line, r.names[base].line)
+	is := r.paths[name].lfs
+	if r.names[base].line == last {
+		is = r.names[base].lfs
+	}
+	for i := range base {
+		if base[i] != '.' {
+			continue
+		}
+		if v := r.suffixes[base[i:]]; v.line > last {
+			last, is = v.line, v.lfs
 		}
 	}
-	return false
+	for i := len(r.general) - 1; i >= 0 && r.general[i].line > last; i-- {
+		if r.general[i].matches(name) {
+			return r.general[i].lfs
+		}
+	}
+	return is && last > 0
 }
 
 func (r lfsRule) matches(name string) bool {
@@ -102,14 +193,14 @@ func lfsLine(name string) string {
 	var b strings.Builder
 	b.WriteByte('/')
 	for _, r := range name {
-		switch {
-		case r == ' ':
-			b.WriteByte('?')
-			continue
-		case r == '[' || r == ']':
+		if strings.ContainsRune(`*?[]\`, r) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
 	}
-	return b.String() + " filter=lfs diff=lfs merge=lfs -text\n"
+	pattern := b.String()
+	if strings.Contains(pattern, " ") { // in quotes, where backslashes are doubled
+		pattern = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(pattern) + `"`
+	}
+	return pattern + " filter=lfs diff=lfs merge=lfs -text\n"
 }

@@ -29,7 +29,7 @@ with[[:space:]]class.dat filter=lfs
 plots/*.png !filter
 folder/ filter=lfs
 / filter=lfs
-` + lfsLine("α [1] #x!.odd") + lfsLine("#hash") + lfsLine("!bang")
+` + lfsLine("α [1] #x!.odd") + lfsLine("#hash") + lfsLine("!bang") + lfsLine(`q"?*\\ x:<>|`) + lfsLine(`n"?*\\:<>|`) + "*.tar.gz filter=lfs\n*.gz -filter\nplain filter=lfs\nin/plain -filter\n"
 	if err := os.WriteFile(filepath.Join(dir, attributesFile), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ folder/ filter=lfs
 		"a.bin", "x/y/a.safetensors", "a.json", "comment.txt", "data/a", "data/x/y", "data/raw/a.csv", "data/raw/b.txt", "data",
 		"top.dat", "x/top.dat", "a/z.dat", "a/b/z.dat", "a/b/c/z.dat", "a/b/c/y.dat", "b/a/z.dat", "deep.x", "q/deep.x", "q/r/deep.x",
 		"with space.dat", "with class.dat", "with_space.dat", "a.other", "plots/a.png", "plots/x/a.png", "folder/x", "folder",
-		"α [1] #x!.odd", "x/α [1] #x!.odd", "#hash", "!bang", "a.bin/b",
+		"α [1] #x!.odd", "x/α [1] #x!.odd", "#hash", "!bang", "a.bin/b", `q"?*\\ x:<>|`, `n"?*\\:<>|`, `q"yz\\ x:<>|`, "a.tar.gz", "a.gz", "plain", "in/plain", "b/in/plain",
 	} {
 		cmd := exec.Command(git, "-C", dir, "check-attr", "-z", "filter", name)
 		out, err := cmd.Output()

@@ -67,22 +67,31 @@ func (s *Server) Collect(ctx context.Context, age time.Duration) (Collected, err
 	s.names.Lock()
 	defer s.names.Unlock()
 	c := collector{s: s, ctx: ctx, before: time.Now().Add(-age), oids: map[string]bool{}}
-	names, err := filepath.Glob(filepath.Join(s.reposDir(), "*", "*.git", settingsFile))
+	ids, err := s.all()
 	if err != nil {
 		return c.done, fmt.Errorf("hubserver: collect: %w", err)
 	}
-	for _, name := range names {
-		// Whatever cannot be read stops the collection: its content is not to
-		// be taken for content that nothing leads to.
-		if err := c.repo(filepath.Dir(name)); err != nil {
+	var damaged error
+	for _, id := range ids {
+		switch err := c.repo(id); {
+		case errors.Is(err, errLeftOut):
+			// What it leads to cannot be told from what nothing leads to.
+			damaged = errors.Join(damaged, fmt.Errorf("hubserver: collect: %s: %w", id, err))
+		case err != nil:
 			return c.done, fmt.Errorf("hubserver: collect: %w", err)
 		}
+	}
+	if damaged != nil {
+		return c.done, damaged
 	}
 	if err := c.blobs(); err != nil {
 		return c.done, fmt.Errorf("hubserver: collect: %w", err)
 	}
 	return c.done, nil
 }
+
+// errLeftOut means that nothing of a repository is collected, nor any LFS object.
+var errLeftOut = errors.New("it is damaged: nothing of it is removed, and no LFS object")
 
 type collector struct {
 	s      *Server
@@ -102,14 +111,21 @@ func (c *collector) remove(name string) error {
 }
 
 // repo collects the git objects of a repository and notes its LFS objects.
-func (c *collector) repo(dir string) error {
-	id := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(dir), ".git")
+func (c *collector) repo(id string) error {
+	dir := c.s.repoDir(id)
 	l := c.s.lock(id)
 	l.Lock()
 	defer l.Unlock()
 	p, err := c.s.load(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Deleted meanwhile, or never made whole; used before, it lost its settings.
+		if used, err := c.s.openGit(id).logged("refs/heads/main"); err != nil || len(used) > 1 {
+			return errLeftOut
+		}
+		return nil
+	}
 	if err != nil {
-		return ignoreMissing(err) // deleted meanwhile
+		return errLeftOut
 	}
 	loose, err := filepath.Glob(filepath.Join(dir, "objects", "??", strings.Repeat("?", 38)))
 	if err != nil {
@@ -143,9 +159,16 @@ func looseHash(name string) plumbing.Hash {
 
 // mark returns the objects that the references and the young commits lead to.
 func (c *collector) mark(g *gitRepo, loose []string) (map[plumbing.Hash]bool, error) {
-	refs, err := g.list("refs/")
+	refs, err := g.refs("refs/")
 	if err != nil {
 		return nil, err
+	}
+	targets, err := g.targets()
+	if err != nil {
+		return nil, err
+	}
+	if len(targets) != len(refs) {
+		return nil, errLeftOut
 	}
 	used := map[plumbing.Hash]bool{}
 	var tips []plumbing.Hash

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -23,8 +24,8 @@ const (
 	// maxBlob is how large a file git itself stores, in bytes; a larger one is
 	// stored by LFS.
 	maxBlob       = 1 << 20
-	maxOperations = 100_000 // of one commit
-	maxFiles      = 256     // of one preupload call
+	maxOperations = maxEntries // of one commit
+	maxFiles      = 256        // of one preupload call
 )
 
 // preupload asks for every file inline; the package comment says why. The
@@ -47,16 +48,14 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 	if len(in.Files) > maxFiles {
 		return badRequest("at most %d files", maxFiles)
 	}
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	have, err := p.git.tree(c)
+	have, err := p.git.list(c)
 	if err != nil {
-		done()
 		return err
 	}
-	done() // objects do not change
 	skips := !strings.Contains(r.UserAgent(), "hf_hub/0.")
 	out := []map[string]any{}
 	for _, f := range in.Files {
@@ -67,7 +66,7 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 			return errorf(http.StatusRequestEntityTooLarge, "", "%s: at most %d bytes a file", f.Path, s.config.MaxFile)
 		}
 		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": false}
-		if old, ok := have[f.Path]; ok && skips && old.size == f.Size {
+		if old, ok := have.files[f.Path]; ok && skips && old.size == f.Size {
 			oid, err := s.blobHash(r.Context(), old)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is lost had better come again
 				return err
@@ -110,91 +109,144 @@ type change struct {
 }
 
 // commit reads the whole commit first, with contents going to where they are
-// stored, and only then locks the repository to move the branch. Contents of a
-// commit that fails stay, unreferenced.
+// stored. What becomes of the branch is worked out without a lock, and anew if
+// another commit came first. Contents of a commit that fails stay, unreferenced.
 func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("create_pr") == "1" {
-		return badRequest("This Hub has no pull requests")
+		return badRequest("This Hub has no pull requests: commit to a branch instead")
 	}
 	who, err := s.writer(r)
 	if err != nil {
 		return err
 	}
-	p, _, done, err := s.at(r)
+	p, _, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	done()
 	header, changes, err := s.receive(p.git, r.Body)
 	if err != nil {
 		return err
 	}
-	if p, done, err = s.open(r, true); err != nil {
-		return err
+	for r.Context().Err() == nil {
+		commit, moved, err := s.commitOnto(r, p, who, header, changes)
+		if err != nil {
+			return err
+		}
+		if moved {
+			return answer(w, map[string]any{
+				"success": true, "commitOid": commit, "hookOutput": "",
+				"commitUrl": s.repoURL(r, p.id) + "/commit/" + commit,
+			})
+		}
 	}
-	defer done()
+	return context.Cause(r.Context())
+}
+
+// commitOnto makes a commit on top of what the branch is at and moves the branch
+// there, unless it was moved meanwhile.
+func (s *Server) commitOnto(r *http.Request, p *repo, who string, header *operation, changes []change) (commit string, moved bool, err error) {
 	branch := "refs/heads/" + r.PathValue("rev")
 	c, err := p.git.resolve(branch)
 	if err != nil {
-		return err
+		return "", false, err
 	}
 	head := c.Hash.String()
 	if want := header.Value.ParentCommit; want != "" && want != head {
-		return errStale
+		return "", false, errStale
 	}
-	files, err := p.git.tree(c)
+	was, err := p.git.list(c)
 	if err != nil {
-		return err
+		return "", false, err
 	}
-	for _, ch := range changes {
-		if err := ch.apply(files); err != nil {
-			return err
-		}
+	files := maps.Clone(was.files)
+	if err := applyAll(changes, files); err != nil {
+		return "", false, err
+	}
+	if err := checkEntries(files); err != nil {
+		return "", false, err
 	}
 	if err := s.attribute(p.git, files, changes); err != nil {
-		return err
+		return "", false, err
 	}
 	message := header.Value.Summary
 	if d := header.Value.Description; d != "" {
 		message += "\n\n" + d
 	}
-	commit, err := p.git.commit(files, head, who, message)
-	if err != nil {
-		return err
+	if commit, err = p.git.commit(files, head, who, message); err != nil || commit == head {
+		return commit, true, err
 	}
-	if commit != head {
-		if err := p.git.setRef(branch, commit); err != nil {
+	err = s.change(r, func(p *repo, who string) error {
+		now, err := p.git.resolve(branch)
+		if err != nil {
 			return err
 		}
-	}
-	return answer(w, map[string]any{
-		"success": true, "commitOid": commit, "hookOutput": "",
-		"commitUrl": s.repoURL(r, p.id) + "/commit/" + commit,
+		if moved = now.Hash == c.Hash; !moved {
+			return nil
+		}
+		return p.git.setRef(branch, commit, who, "commit: "+header.Value.Summary)
 	})
+	return commit, moved, err
 }
 
-func (ch change) apply(files map[string]file) error {
-	switch {
-	case !ch.remove:
-		files[ch.path] = ch.file
-		return nil
-	case !ch.folder:
-		if _, ok := files[ch.path]; !ok {
-			return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
+// checkEntries says whether a revision may hold so many files and folders.
+func checkEntries(files map[string]file) error {
+	folders := map[string]bool{}
+	for name := range files {
+		for dir := path.Dir(name); dir != "." && !folders[dir]; dir = path.Dir(dir) {
+			folders[dir] = true
 		}
-		delete(files, ch.path)
-		return nil
-	}
-	n := len(files)
-	for p := range files {
-		if strings.HasPrefix(p, ch.path+"/") {
-			delete(files, p)
+		if len(files)+len(folders) > maxEntries {
+			return badRequest("the revision would have more than %d files and folders", maxEntries)
 		}
-	}
-	if len(files) == n {
-		return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
 	}
 	return nil
+}
+
+// applyAll applies changes in their order; folders that are deleted are looked
+// for once, not each among all files.
+func applyAll(changes []change, files map[string]file) error {
+	var inside map[string]int // files by each folder they are in, made when it is needed
+	for _, ch := range changes {
+		switch {
+		case !ch.remove:
+			if _, had := files[ch.path]; !had && inside != nil {
+				count(inside, ch.path, 1)
+			}
+			files[ch.path] = ch.file
+		case !ch.folder:
+			if _, ok := files[ch.path]; !ok {
+				return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
+			}
+			if inside != nil {
+				count(inside, ch.path, -1)
+			}
+			delete(files, ch.path)
+		default:
+			if inside == nil {
+				inside = map[string]int{}
+				for name := range files {
+					count(inside, name, 1)
+				}
+			}
+			if inside[ch.path] == 0 {
+				return errorf(http.StatusNotFound, "EntryNotFound", "%s is not there to be deleted", ch.path)
+			}
+			for name := range files { // at least one of them goes
+				if strings.HasPrefix(name, ch.path+"/") {
+					count(inside, name, -1)
+					delete(files, name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// count adds n to each folder that a file is in.
+func count(inside map[string]int, name string, n int) {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		inside[dir] += n
+	}
 }
 
 // attribute makes files and .gitattributes agree on what LFS stores: git-lfs
@@ -212,6 +264,9 @@ func (s *Server) attribute(g *gitRepo, files map[string]file, changes []change) 
 		}
 	}
 	rules := parseAttributes(string(text))
+	if err := rules.affords(maps.Keys(files)); err != nil {
+		return err
+	}
 	for _, ch := range changes {
 		f, ok := files[ch.path]
 		if !ok || f.lfs != nil || f.size == 0 || ch.path == attributesFile || !rules.lfs(ch.path) {

@@ -33,6 +33,7 @@ var (
 	errNothing    = &httpError{http.StatusNotFound, "", "Not Found"}
 	errNoRevision = &httpError{http.StatusNotFound, "RevisionNotFound", "Invalid rev id"}
 	errNoEntry    = &httpError{http.StatusNotFound, "EntryNotFound", "Entry not found"}
+	errModelsOnly = &httpError{http.StatusBadRequest, "", "This Hub holds repositories of type model only; leave the type away or say model"}
 	errStale      = &httpError{http.StatusPreconditionFailed, "", "A commit has happened since. Please refresh and try again."}
 )
 

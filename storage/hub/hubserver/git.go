@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -19,14 +17,16 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // gitRepo reads and writes the objects and references of a bare repository.
 type gitRepo struct {
-	dir     string
-	storage *filesystem.Storage
-	sweep   *sweep
+	dir      string
+	storage  *filesystem.Storage
+	sweep    *sweep
+	listings *listings
+	reaches  *reaches
+	note     func(ref, problem string) // that a reference is damaged, or sound
 }
 
 // file is a file of a tree: a blob, which is a pointer if lfs is set.
@@ -36,15 +36,20 @@ type file struct {
 	lfs  *pointer
 }
 
-func openGit(dir string, s *sweep) *gitRepo {
-	return &gitRepo{dir, filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte)), s}
+// openGit opens a repository of the Hub.
+func (s *Server) openGit(id string) *gitRepo {
+	dir := s.repoDir(id)
+	storage := filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte))
+	return &gitRepo{dir: dir, storage: storage, sweep: &s.sweep, listings: s.listings, reaches: s.reaches,
+		note: func(ref, problem string) { s.damages.note(id, ref, problem) }}
 }
 
-func initGit(dir string, s *sweep) (*gitRepo, error) {
-	g := openGit(dir, s)
+func (s *Server) initGit(id string) (*gitRepo, error) {
+	g := s.openGit(id)
 	if err := g.storage.Init(); err != nil {
 		return nil, err
 	}
+	dir := g.dir
 	for _, sub := range []string{"refs/heads", "refs/tags"} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(sub)), 0o755); err != nil {
 			return nil, err
@@ -55,111 +60,6 @@ func initGit(dir string, s *sweep) (*gitRepo, error) {
 		return nil, err
 	}
 	return g, replaceFile(dir, filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/main\n"))
-}
-
-// resolve finds the commit that a branch, tag, full reference or commit names.
-func (g *gitRepo) resolve(rev string) (*object.Commit, error) {
-	for _, prefix := range []string{"refs/heads/", "refs/tags/", ""} {
-		name := plumbing.ReferenceName(prefix + rev)
-		if !strings.HasPrefix(string(name), "refs/") || name.Validate() != nil {
-			continue
-		}
-		ref, err := g.storage.Reference(name)
-		if errors.Is(err, plumbing.ErrReferenceNotFound) || err != nil && isNoFile(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("hubserver: %s: %w", name, err)
-		}
-		return g.peel(ref.Hash())
-	}
-	if commitPattern.MatchString(rev) {
-		c, err := object.GetCommit(g.storage, plumbing.NewHash(rev))
-		if err == nil {
-			return c, nil
-		}
-		if !errors.Is(err, plumbing.ErrObjectNotFound) {
-			return nil, fmt.Errorf("hubserver: %w", err)
-		}
-	}
-	return nil, errNoRevision
-}
-
-// isNoFile holds where a reference's name is a folder of references, or below
-// a reference.
-func isNoFile(err error) bool {
-	return errors.Is(err, dotgit.ErrIsDir) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// peel returns the commit behind an annotated tag, or the commit itself.
-func (g *gitRepo) peel(h plumbing.Hash) (*object.Commit, error) {
-	if t, err := object.GetTag(g.storage, h); err == nil {
-		return t.Commit()
-	}
-	c, err := object.GetCommit(g.storage, h)
-	if err != nil {
-		return nil, fmt.Errorf("hubserver: commit %s: %w", h, err)
-	}
-	return c, nil
-}
-
-// tree returns the files of a commit by path.
-func (g *gitRepo) tree(c *object.Commit) (map[string]file, error) {
-	t, err := c.Tree()
-	if err != nil {
-		return nil, fmt.Errorf("hubserver: %w", err)
-	}
-	files := map[string]file{}
-	walk := object.NewTreeWalker(t, true, nil)
-	defer walk.Close()
-	for {
-		name, e, err := walk.Next()
-		if errors.Is(err, io.EOF) {
-			return files, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("hubserver: %w", err)
-		}
-		if !e.Mode.IsFile() {
-			continue
-		}
-		if files[name], err = g.stat(e.Hash); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// find describes a file of a commit.
-func (g *gitRepo) find(c *object.Commit, name string) (file, error) {
-	tree, err := c.Tree()
-	if err != nil {
-		return file{}, fmt.Errorf("hubserver: %w", err)
-	}
-	entry, err := tree.FindEntry(name)
-	if err != nil || !entry.Mode.IsFile() {
-		return file{}, errNoEntry
-	}
-	return g.stat(entry.Hash)
-}
-
-// stat describes a blob.
-func (g *gitRepo) stat(h plumbing.Hash) (file, error) {
-	o, err := g.storage.EncodedObject(plumbing.BlobObject, h)
-	if err != nil {
-		return file{}, fmt.Errorf("hubserver: blob %s: %w", h, err)
-	}
-	f := file{hash: h, size: o.Size()}
-	if o.Size() > maxPointer {
-		return f, nil
-	}
-	b, err := readObject(o)
-	if err != nil {
-		return file{}, err
-	}
-	if p, ok := parsePointer(b); ok {
-		f.lfs, f.size = &p, p.size
-	}
-	return f, nil
 }
 
 func (g *gitRepo) read(h plumbing.Hash) ([]byte, error) {
@@ -319,28 +219,6 @@ func (g *gitRepo) annotate(c *object.Commit, tag, user, message string) (string,
 	}
 	h, err := g.put(o)
 	return h.String(), err
-}
-
-// setRef points a reference at an object, atomically even if the process dies.
-func (g *gitRepo) setRef(name, hash string) error {
-	file := filepath.Join(g.dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("hubserver: %w", err)
-	}
-	return replaceFile(g.dir, file, []byte(hash+"\n"))
-}
-
-func (g *gitRepo) deleteRef(name string) error {
-	if err := os.Remove(filepath.Join(g.dir, filepath.FromSlash(name))); err != nil {
-		return fmt.Errorf("hubserver: %w", err)
-	}
-	// A folder that is empty now would be in the way of a branch of its name.
-	for d := path.Dir(name); strings.Count(d, "/") > 1; d = path.Dir(d) {
-		if os.Remove(filepath.Join(g.dir, filepath.FromSlash(d))) != nil {
-			break
-		}
-	}
-	return nil
 }
 
 // replaceFile writes a small file so that it has its old content or the new; it

@@ -1,6 +1,7 @@
 package hubserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 )
@@ -47,37 +49,31 @@ func entryOf(path string, f file) treeEntry {
 }
 
 // at opens the revision r names, main if it names none, for reading.
-func (s *Server) at(r *http.Request) (*repo, *object.Commit, func(), error) {
-	p, done, err := s.open(r, false)
+func (s *Server) at(r *http.Request) (*repo, *object.Commit, error) {
+	p, err := s.open(r)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	rev := r.PathValue("rev")
-	if rev == "" {
-		rev = "main"
-	}
-	c, err := p.git.resolve(rev)
+	c, err := p.git.resolveFor(cmp.Or(r.PathValue("rev"), "main"), s.access(r) == full)
 	if err != nil {
-		done()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return p, c, done, nil
+	return p, c, nil
 }
 
 func (s *Server) modelInfo(w http.ResponseWriter, r *http.Request) error {
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	defer done()
-	files, err := p.git.tree(c)
+	l, err := p.git.list(c)
 	if err != nil {
 		return err
 	}
 	blobs := r.URL.Query().Get("blobs")
 	siblings := []map[string]any{}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		f, sibling := files[path], map[string]any{"rfilename": path}
+	for _, path := range slices.Sorted(maps.Keys(l.files)) {
+		f, sibling := l.files[path], map[string]any{"rfilename": path}
 		if strings.EqualFold(blobs, "true") || blobs == "1" {
 			sibling["size"], sibling["blobId"] = f.size, f.hash.String()
 			if f.lfs != nil {
@@ -99,15 +95,11 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
 		limit = maxPaths
 	}
 	out := []map[string]any{}
-	err = s.each(r, func(p *repo) error {
+	err = s.each(r, func(p *repo, c *object.Commit) error {
 		namespace, _, _ := strings.Cut(p.id, "/")
 		if author := q.Get("author"); len(out) == limit || author != "" && author != namespace ||
 			!strings.Contains(strings.ToLower(p.id), strings.ToLower(q.Get("search"))) {
 			return nil
-		}
-		c, err := p.git.resolve("refs/heads/main")
-		if err != nil {
-			return err
 		}
 		out = append(out, p.describe(c))
 		return nil
@@ -125,20 +117,16 @@ func (s *Server) listStorage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := []map[string]any{}
-	err := s.each(r, func(p *repo) error {
+	err := s.each(r, func(p *repo, c *object.Commit) error {
 		if namespace, _, _ := strings.Cut(p.id, "/"); r.PathValue("ns") != "" && r.PathValue("ns") != namespace {
 			return nil
 		}
-		c, err := p.git.resolve("refs/heads/main")
-		if err != nil {
-			return err
-		}
-		files, err := p.git.tree(c)
+		l, err := p.git.list(c)
 		if err != nil {
 			return err
 		}
 		var size int64
-		for _, f := range files {
+		for _, f := range l.files {
 			size += f.size
 		}
 		visibility := "public"
@@ -169,17 +157,16 @@ func (p *repo) describe(c *object.Commit) map[string]any {
 
 // tree lists the files and folders under a path, directly or at any depth.
 func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	defer done()
-	files, err := p.git.tree(c)
+	l, err := p.git.list(c)
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
-	all := list(files, strings.Trim(r.PathValue("path"), "/"), strings.EqualFold(q.Get("recursive"), "true") || q.Get("recursive") == "1")
+	all := l.below(strings.Trim(r.PathValue("path"), "/"), strings.EqualFold(q.Get("recursive"), "true") || q.Get("recursive") == "1")
 	if len(all) == 0 && r.PathValue("path") != "" {
 		return errNoEntry
 	}
@@ -202,26 +189,32 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, page)
 }
 
-func list(files map[string]file, dir string, recursive bool) []treeEntry {
+// below lists the files and folders of a folder, directly or at any depth, by path.
+func (l *listing) below(dir string, recursive bool) []treeEntry {
 	if dir != "" {
 		dir += "/"
 	}
-	all, folders := []treeEntry{}, map[string]bool{}
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		rest, ok := strings.CutPrefix(path, dir)
-		if !ok {
-			continue
-		}
-		if name, _, deeper := strings.Cut(rest, "/"); deeper && !recursive {
-			if !folders[name] {
-				folders[name] = true
-				all = append(all, treeEntry{Type: "directory", OID: strings.Repeat("0", 40), Path: dir + name})
-			}
-			continue
-		}
-		all = append(all, entryOf(path, files[path]))
+	all := []treeEntry{}
+	in := func(name string) bool {
+		rest, ok := strings.CutPrefix(name, dir)
+		return ok && (recursive || !strings.Contains(rest, "/"))
 	}
+	for name, hash := range l.folders {
+		if in(name) {
+			all = append(all, folderEntry(name, hash))
+		}
+	}
+	for name, f := range l.files {
+		if in(name) {
+			all = append(all, entryOf(name, f))
+		}
+	}
+	slices.SortFunc(all, func(a, b treeEntry) int { return strings.Compare(a.Path, b.Path) })
 	return all
+}
+
+func folderEntry(name string, hash plumbing.Hash) treeEntry {
+	return treeEntry{Type: "directory", OID: hash.String(), Path: name}
 }
 
 func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
@@ -235,25 +228,25 @@ func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
 	} else if err := r.ParseForm(); err != nil {
 		return badRequest("the body is not a form")
 	}
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	paths := r.PostForm["paths"]
 	if len(paths) > maxPaths {
 		return badRequest("at most %d paths", maxPaths)
 	}
-	files, err := p.git.tree(c)
+	l, err := p.git.list(c)
 	if err != nil {
 		return err
 	}
 	out := []treeEntry{}
 	for _, path := range paths {
-		if f, ok := files[path]; ok {
+		dir := strings.TrimSuffix(path, "/")
+		if f, ok := l.files[path]; ok {
 			out = append(out, entryOf(path, f))
-		} else if dir := strings.TrimSuffix(path, "/"); len(list(files, dir, true)) > 0 {
-			out = append(out, treeEntry{Type: "directory", OID: strings.Repeat("0", 40), Path: dir})
+		} else if hash, ok := l.folders[dir]; ok {
+			out = append(out, folderEntry(dir, hash))
 		}
 	}
 	return answer(w, out)
@@ -261,11 +254,10 @@ func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
 
 // commits lists the last commits of a revision, the newest first.
 func (s *Server) commits(w http.ResponseWriter, r *http.Request) error {
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	page, _ := strconv.Atoi(r.URL.Query().Get("p")) // none is the first
 	found, more, err := commitsFrom(c, max(page, 0)*commitsPage, commitsPage)
 	if err != nil {

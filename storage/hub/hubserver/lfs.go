@@ -44,11 +44,15 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	if len(in.Objects) > maxLFSObject {
 		return badRequest("at most %d objects", maxLFSObject)
 	}
-	p, done, err := s.open(r, in.Operation == "upload")
+	if in.Operation == "upload" {
+		if err := s.mayWrite(r); err != nil {
+			return err
+		}
+	}
+	p, err := s.open(r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	// What is large goes in parts where the client can.
 	transfer, parts := "basic", slices.Contains(in.Transfers, "multipart")
 	objects := []map[string]any{}

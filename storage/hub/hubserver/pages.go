@@ -27,10 +27,10 @@ const (
 )
 
 // openPage opens the revision that r names and fills in what its pages show.
-func (s *Server) openPage(r *http.Request, tab, kind string) (*repo, *object.Commit, *page, func(), error) {
-	p, c, done, err := s.at(r)
+func (s *Server) openPage(r *http.Request, tab, kind string) (*repo, *object.Commit, *page, error) {
+	p, c, err := s.at(r)
 	if err != nil {
-		return nil, nil, nil, nil, err
+		return nil, nil, nil, err
 	}
 	rev := cmp.Or(r.PathValue("rev"), "main")
 	_, name, _ := strings.Cut(p.id, "/")
@@ -42,23 +42,21 @@ func (s *Server) openPage(r *http.Request, tab, kind string) (*repo, *object.Com
 		prefix string
 		lines  *[]refLine
 	}{{"refs/heads/", &v.Branches}, {"refs/tags/", &v.Tags}} {
-		refs, err := p.git.list(list.prefix)
+		refs, err := p.git.refs(list.prefix)
 		if err != nil {
-			done()
-			return nil, nil, nil, nil, err
+			return nil, nil, nil, err
 		}
 		for _, ref := range refs {
 			c, err := object.GetCommit(p.git.storage, plumbing.NewHash(ref.TargetCommit))
 			if err != nil {
-				done()
-				return nil, nil, nil, nil, fmt.Errorf("hubserver: %w", err)
+				return nil, nil, nil, fmt.Errorf("hubserver: %w", err)
 			}
 			*list.lines = append(*list.lines, refLine{ref.Name, lineOf(c)})
 			v.Named = v.Named || ref.Name == rev
 		}
 	}
 	slices.Reverse(v.Tags) // the newest versions first
-	return p, c, v, done, nil
+	return p, c, v, nil
 }
 
 func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) error {
@@ -72,12 +70,8 @@ func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) error {
 		Repos     []line
 		Anonymous bool
 	}{page: s.newPage(r, "Hub"), Anonymous: s.access(r) != full}
-	err := s.each(r, func(p *repo) error {
-		c, err := p.git.resolve("refs/heads/main")
-		if err != nil {
-			return err
-		}
-		tags, err := p.git.list("refs/tags/")
+	err := s.each(r, func(p *repo, c *object.Commit) error {
+		tags, err := p.git.refs("refs/tags/")
 		if err != nil {
 			return err
 		}
@@ -99,11 +93,10 @@ func (s *Server) cardPage(w http.ResponseWriter, r *http.Request) error {
 	if rev := r.URL.Query().Get("revision"); rev != "" {
 		r.SetPathValue("rev", rev)
 	}
-	p, c, v, done, err := s.openPage(r, "card", "")
+	p, c, v, err := s.openPage(r, "card", "")
 	if err != nil {
 		return err
 	}
-	defer done()
 	data := struct {
 		*page
 		Facts []fact
@@ -132,17 +125,17 @@ type entry struct {
 }
 
 func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
-	p, c, v, done, err := s.openPage(r, "files", "tree")
+	p, c, v, err := s.openPage(r, "files", "tree")
 	if err != nil {
 		return err
 	}
-	defer done()
-	files, err := p.git.tree(c)
+	l, err := p.git.list(c)
 	if err != nil {
 		return err
 	}
 	v.Path = strings.Trim(v.Path, "/")
-	listed := list(files, v.Path, false)
+	listed := l.below(v.Path, false)
+	sizes := l.sizes()
 	if len(listed) == 0 && v.Path != "" {
 		return errNoEntry
 	}
@@ -151,12 +144,7 @@ func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range listed {
 		name := path.Base(e.Path)
 		if e.Type == "directory" {
-			var size int64
-			for p, f := range files {
-				if strings.HasPrefix(p, e.Path+"/") {
-					size += f.size
-				}
-			}
+			size := sizes[e.Path]
 			total += size
 			folders = append(folders, entry{Name: name, Folder: true, Href: v.Link("tree", e.Path), Size: sizeText(size), Bytes: size})
 			continue
@@ -176,11 +164,10 @@ func (s *Server) filesPage(w http.ResponseWriter, r *http.Request) error {
 
 // filePage shows a file: an image, Markdown, a table or text where it is one.
 func (s *Server) filePage(w http.ResponseWriter, r *http.Request) error {
-	p, c, v, done, err := s.openPage(r, "files", "blob")
+	p, c, v, err := s.openPage(r, "files", "blob")
 	if err != nil {
 		return err
 	}
-	defer done()
 	f, err := p.git.find(c, v.Path)
 	if err != nil {
 		return err
@@ -279,11 +266,10 @@ func table(text string) (head []string, rows [][]string, more bool) {
 }
 
 func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) error {
-	_, c, v, done, err := s.openPage(r, "history", "commits")
+	_, c, v, err := s.openPage(r, "history", "commits")
 	if err != nil {
 		return err
 	}
-	defer done()
 	number, _ := strconv.Atoi(r.URL.Query().Get("p")) // none is the first
 	number = max(number, 0)
 	commits, more, err := commitsFrom(c, number*commitsPage, commitsPage)
@@ -315,11 +301,10 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) error {
 
 // commitPage shows what a commit changed.
 func (s *Server) commitPage(w http.ResponseWriter, r *http.Request) error {
-	p, c, v, done, err := s.openPage(r, "history", "commits")
+	p, c, v, err := s.openPage(r, "history", "commits")
 	if err != nil {
 		return err
 	}
-	defer done()
 	data := struct {
 		*page
 		Change  commitLine
@@ -327,20 +312,22 @@ func (s *Server) commitPage(w http.ResponseWriter, r *http.Request) error {
 		Entries []entry
 	}{page: v, Change: lineOf(c)}
 	v.Title = data.Change.Title + " · " + v.ID
-	after, err := p.git.tree(c)
+	now, err := p.git.list(c)
 	if err != nil {
 		return err
 	}
-	before := map[string]file{}
+	after, before := now.files, map[string]file{}
 	if len(c.ParentHashes) > 0 {
 		data.Parent = c.ParentHashes[0].String()
 		parent, err := object.GetCommit(p.git.storage, c.ParentHashes[0])
 		if err != nil {
 			return fmt.Errorf("hubserver: %w", err)
 		}
-		if before, err = p.git.tree(parent); err != nil {
+		was, err := p.git.list(parent)
+		if err != nil {
 			return err
 		}
+		before = was.files
 	}
 	all := maps.Clone(before)
 	maps.Copy(all, after)
@@ -362,11 +349,10 @@ func (s *Server) commitPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) refsPage(w http.ResponseWriter, r *http.Request) error {
-	_, _, v, done, err := s.openPage(r, "refs", "")
+	_, _, v, err := s.openPage(r, "refs", "")
 	if err != nil {
 		return err
 	}
-	defer done()
 	return s.show(w, r, http.StatusOK, "refs", v)
 }
 

@@ -1,75 +1,48 @@
 package hubserver
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"polyid-trainer/storage/hub"
 )
 
-type refEntry struct {
-	Name         string `json:"name"`
-	Ref          string `json:"ref"`
-	TargetCommit string `json:"targetCommit"`
-	object       string // TargetCommit or an annotated tag of it
-}
-
-// list returns the references under prefix, by name.
-func (g *gitRepo) list(prefix string) ([]refEntry, error) {
-	iter, err := g.storage.IterReferences()
-	if err != nil {
-		return nil, fmt.Errorf("hubserver: %w", err)
-	}
-	defer iter.Close()
-	out := []refEntry{}
-	err = iter.ForEach(func(r *plumbing.Reference) error {
-		name, ok := strings.CutPrefix(r.Name().String(), prefix)
-		if !ok || r.Type() != plumbing.HashReference {
-			return nil
-		}
-		c, err := g.peel(r.Hash())
-		if err != nil {
-			return err
-		}
-		out = append(out, refEntry{name, r.Name().String(), c.Hash.String(), r.Hash().String()})
-		return nil
-	})
-	slices.SortFunc(out, func(a, b refEntry) int { return strings.Compare(a.Name, b.Name) })
-	return out, err
-}
-
 func (s *Server) refs(w http.ResponseWriter, r *http.Request) error {
-	p, done, err := s.open(r, false)
+	p, err := s.open(r)
 	if err != nil {
 		return err
 	}
-	defer done()
-	branches, err := p.git.list("refs/heads/")
+	branches, err := p.git.refs("refs/heads/")
 	if err != nil {
 		return err
 	}
-	tags, err := p.git.list("refs/tags/")
+	tags, err := p.git.refs("refs/tags/")
 	if err != nil {
 		return err
 	}
 	return answer(w, map[string]any{"branches": branches, "tags": tags, "converts": []any{}, "pullRequests": []any{}})
 }
 
-// free fails unless a branch or tag of that name can be made.
+// free fails unless a branch or tag of that name can be made. A damaged one of
+// the name is in the way too.
 func (g *gitRepo) free(prefix, name, kind string) error {
-	full := plumbing.ReferenceName(prefix + name)
-	if name == "" || len(name) > 200 || commitPattern.MatchString(name) || strings.HasPrefix(name, "refs/") || full.Validate() != nil {
-		return badRequest("Invalid %s name", kind)
+	check := hub.CheckTag
+	if prefix == "refs/heads/" {
+		check = hub.CheckBranch
 	}
-	taken, err := g.list(prefix)
+	if err := check(name); err != nil {
+		return badRequest("%v", err)
+	}
+	taken, err := g.targets()
 	if err != nil {
 		return err
 	}
-	for _, t := range taken {
+	for ref := range taken {
 		// A name that is a folder of another cannot be a file beside it.
-		if t.Name == name || strings.HasPrefix(t.Name, name+"/") || strings.HasPrefix(name, t.Name+"/") {
+		if t, ok := strings.CutPrefix(ref, prefix); ok && (t == name || strings.HasPrefix(t, name+"/") || strings.HasPrefix(name, t+"/")) {
 			return errorf(http.StatusConflict, "", "%s reference exists already", strings.ToUpper(kind[:1])+kind[1:])
 		}
 	}
@@ -81,50 +54,64 @@ func (s *Server) createTag(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	p, done, err := s.open(r, true)
-	if err != nil {
-		return err
-	}
-	defer done()
-	c, err := p.git.resolve(r.PathValue("rev"))
-	if err != nil {
-		return err
-	}
-	if err := p.git.free("refs/tags/", in.Tag, "tag"); err != nil {
-		return err
-	}
-	target := c.Hash.String()
-	if in.Message != "" {
-		_, who := s.caller(r)
-		if target, err = p.git.annotate(c, in.Tag, who, in.Message); err != nil {
+	err := s.change(r, func(p *repo, who string) error {
+		c, err := p.git.resolveFor(r.PathValue("rev"), true)
+		if err != nil {
 			return err
 		}
-	}
-	if err := p.git.setRef("refs/tags/"+in.Tag, target); err != nil {
+		if err := p.git.free("refs/tags/", in.Tag, "tag"); err != nil {
+			return err
+		}
+		target := c.Hash.String()
+		if in.Message != "" {
+			if target, err = p.git.annotate(c, in.Tag, who, in.Message); err != nil {
+				return err
+			}
+		}
+		return p.git.setRef("refs/tags/"+in.Tag, target, who, "tag")
+	})
+	if err != nil {
 		return err
 	}
 	return answer(w, map[string]any{})
 }
 
+// createBranch starts a branch at a revision or, where it is to be empty, at a
+// commit without a file. With overwrite a branch of that name is moved there.
 func (s *Server) createBranch(w http.ResponseWriter, r *http.Request) error {
-	in := struct{ StartingPoint string }{"main"}
+	in := struct {
+		StartingPoint          string
+		EmptyBranch, Overwrite bool
+	}{StartingPoint: "main"}
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	p, done, err := s.open(r, true)
-	if err != nil {
-		return err
-	}
-	defer done()
-	c, err := p.git.resolve(in.StartingPoint)
-	if err != nil {
-		return err
-	}
 	branch := r.PathValue("rev")
-	if err := p.git.free("refs/heads/", branch, "branch"); err != nil {
-		return err
-	}
-	if err := p.git.setRef("refs/heads/"+branch, c.Hash.String()); err != nil {
+	err := s.change(r, func(p *repo, who string) error {
+		err := p.git.free("refs/heads/", branch, "branch")
+		if e := new(httpError); in.Overwrite && errors.As(err, &e) && e.status == http.StatusConflict {
+			if _, ok, _ := p.git.reference("refs/heads/" + branch); ok { // a damaged one is replaced too
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		var target string
+		if in.EmptyBranch {
+			target, err = p.git.commit(nil, "", who, "initial commit")
+		} else {
+			var c *object.Commit
+			if c, err = p.git.resolveFor(in.StartingPoint, true); err == nil {
+				target = c.Hash.String()
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return p.git.setRef("refs/heads/"+branch, target, who, "branch: from "+in.StartingPoint)
+	})
+	if err != nil {
 		return err
 	}
 	return answer(w, map[string]any{})
@@ -135,27 +122,29 @@ func (s *Server) deleteTag(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) deleteBranch(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayWrite(r); err != nil {
+		return err
+	}
 	if r.PathValue("rev") == "main" {
 		return errorf(http.StatusForbidden, "", "The main branch stays")
 	}
 	return s.deleteRef(w, r, "refs/heads/")
 }
 
+// deleteRef removes a branch or tag, a damaged one too.
 func (s *Server) deleteRef(w http.ResponseWriter, r *http.Request, prefix string) error {
-	p, done, err := s.open(r, true)
+	err := s.change(r, func(p *repo, _ string) error {
+		have, err := p.git.targets()
+		if err != nil {
+			return err
+		}
+		ref := prefix + r.PathValue("rev")
+		if _, ok := have[ref]; !ok {
+			return errNoRevision
+		}
+		return p.git.deleteRef(ref)
+	})
 	if err != nil {
-		return err
-	}
-	defer done()
-	have, err := p.git.list(prefix)
-	if err != nil {
-		return err
-	}
-	name := r.PathValue("rev")
-	if !slices.ContainsFunc(have, func(e refEntry) bool { return e.Name == name }) {
-		return errNoRevision
-	}
-	if err := p.git.deleteRef(prefix + name); err != nil {
 		return err
 	}
 	return answer(w, map[string]any{})

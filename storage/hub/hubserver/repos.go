@@ -9,10 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"polyid-trainer/storage/hub"
 )
@@ -27,7 +28,7 @@ type settings struct {
 
 const settingsFile = "settings.json"
 
-// repo is a repository opened for one request, under its lock.
+// repo is a repository opened for one request.
 type repo struct {
 	id  string // namespace/name
 	dir string
@@ -41,7 +42,7 @@ func (s *Server) repoDir(id string) string {
 	return filepath.Join(s.reposDir(), filepath.FromSlash(id)+".git")
 }
 
-func (s *Server) lock(id string) *sync.RWMutex { return &s.locks[s.stripe(id)] }
+func (s *Server) lock(id string) *sync.Mutex { return &s.locks[s.stripe(id)] }
 
 func (s *Server) stripe(id string) int {
 	return int(maphash.String(s.seed, id) % uint64(len(s.locks)))
@@ -63,37 +64,47 @@ func (s *Server) lockBoth(a, b string) (unlock func()) {
 	}
 }
 
-// open returns the repository r names for reading or, if write is set and the
-// token allows it, for changing. The caller calls done.
-func (s *Server) open(r *http.Request, write bool) (p *repo, done func(), err error) {
+// open returns the repository r names for reading. It is not locked: objects do
+// not change, references and settings are replaced whole, and a slow client keeps
+// nobody waiting.
+func (s *Server) open(r *http.Request) (*repo, error) {
 	id := r.PathValue("ns") + "/" + strings.TrimSuffix(r.PathValue("name"), ".git")
-	if write {
-		if err := s.mayWrite(r); err != nil {
-			return nil, nil, err
-		}
-	}
 	if hub.CheckRepo(id) != nil {
-		return nil, nil, s.noRepo(r)
+		return nil, s.noRepo(r)
 	}
-	l := s.lock(id)
-	if write {
-		l.Lock()
-		done = l.Unlock
-	} else {
-		l.RLock()
-		done = l.RUnlock
-	}
-	if p, err = s.load(id); errors.Is(err, fs.ErrNotExist) {
-		err = s.noRepo(r)
-	}
-	if err == nil && p.Private && s.access(r) != full {
-		err = s.noRepo(r)
+	p, err := s.load(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, s.noRepo(r)
 	}
 	if err != nil {
-		done()
-		return nil, nil, err
+		return nil, err
 	}
-	return p, done, nil
+	if p.Private && s.access(r) != full {
+		return nil, s.noRepo(r)
+	}
+	return p, nil
+}
+
+// change lets f change the repository r names, if the token allows it, in the
+// name of who. The repository is locked meanwhile: f neither reads a request nor
+// writes an answer, and does nothing that takes long.
+func (s *Server) change(r *http.Request, f func(p *repo, who string) error) error {
+	who, err := s.writer(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("ns") + "/" + strings.TrimSuffix(r.PathValue("name"), ".git")
+	if hub.CheckRepo(id) != nil {
+		return s.noRepo(r)
+	}
+	l := s.lock(id)
+	l.Lock()
+	defer l.Unlock()
+	p, err := s.open(r)
+	if err != nil {
+		return err
+	}
+	return f(p, who)
 }
 
 // noRepo answers for repositories that are not there and for those that may
@@ -106,6 +117,8 @@ func (s *Server) noRepo(r *http.Request) error {
 	return errorf(status, "RepoNotFound", "Repository not found")
 }
 
+// load opens a repository; fs.ErrNotExist if there is none. Settings that cannot
+// be read are noted as damage.
 func (s *Server) load(id string) (*repo, error) {
 	p := &repo{id: id, dir: s.repoDir(id)}
 	b, err := os.ReadFile(filepath.Join(p.dir, settingsFile))
@@ -113,11 +126,17 @@ func (s *Server) load(id string) (*repo, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &p.settings); err != nil {
-		return nil, fmt.Errorf("hubserver: %s: settings: %w", id, err)
+		s.damages.note(id, settingsFile, err.Error())
+		return nil, errSettings
 	}
-	p.git = openGit(p.dir, &s.sweep)
+	s.damages.note(id, settingsFile, "")
+	p.git = s.openGit(id)
 	return p, nil
 }
+
+// errSettings answers for a repository whose settings cannot be read, among them
+// whether it is private.
+var errSettings = &httpError{http.StatusInternalServerError, "", "The settings of this repository are damaged on the server; `api doctor --repair` mends what can be mended"}
 
 func (p *repo) saveSettings() error {
 	b, err := json.Marshal(p.settings)
@@ -127,34 +146,39 @@ func (p *repo) saveSettings() error {
 	return replaceFile(p.dir, filepath.Join(p.dir, settingsFile), b)
 }
 
-// each calls visit with every repository that r may see, by name, under its lock.
-func (s *Server) each(r *http.Request, visit func(*repo) error) error {
-	names, err := filepath.Glob(filepath.Join(s.reposDir(), "*", "*.git", settingsFile))
+// all lists the names of the repositories, damaged ones too.
+func (s *Server) all() ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(s.reposDir(), "*", "*.git"))
 	if err != nil {
-		return fmt.Errorf("hubserver: %w", err)
+		return nil, fmt.Errorf("hubserver: %w", err)
 	}
-	for _, name := range names { // sorted
-		dir := filepath.Dir(name)
-		id := filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(dir), ".git")
-		if err := s.one(r, id, visit); err != nil {
-			return err
+	for i, dir := range names { // sorted
+		names[i] = filepath.Base(filepath.Dir(dir)) + "/" + strings.TrimSuffix(filepath.Base(dir), ".git")
+	}
+	return names, nil
+}
+
+// each calls visit with every repository that r may see, by name, and its main
+// branch. One that is damaged is left out.
+func (s *Server) each(r *http.Request, visit func(p *repo, main *object.Commit) error) error {
+	ids, err := s.all()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		p, err := s.load(id)
+		if err != nil || p.Private && s.access(r) != full {
+			continue // deleted meanwhile, damaged or not to be seen
+		}
+		c, err := p.git.resolve("refs/heads/main")
+		if err == nil {
+			err = visit(p, c)
+		}
+		if known := new(httpError); err != nil && !errors.As(err, &known) {
+			s.config.Log.ErrorContext(r.Context(), "the Hub leaves a repository out of a list", "repo", id, "error", err)
 		}
 	}
 	return nil
-}
-
-func (s *Server) one(r *http.Request, id string, visit func(*repo) error) error {
-	l := s.lock(id)
-	l.RLock()
-	defer l.RUnlock()
-	p, err := s.load(id)
-	if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
-		return nil
-	}
-	if err != nil || p.Private && s.access(r) != full {
-		return err
-	}
-	return visit(p)
 }
 
 type repoRequest struct {
@@ -171,7 +195,7 @@ func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoReques
 		return in, "", err
 	}
 	if in.Type != "" && in.Type != "model" {
-		return in, "", badRequest("This Hub holds models only")
+		return in, "", errModelsOnly
 	}
 	id = in.Name
 	if in.Organization != "" {
@@ -182,16 +206,10 @@ func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoReques
 	return in, id, checkName(id)
 }
 
-// reserved namespaces have another meaning in an address, here or to a client.
-var reserved = []string{"api", "models", "datasets", "spaces", "kernels", "buckets"}
-
+// checkName refuses what is no repository's name.
 func checkName(id string) error {
-	namespace, _, _ := strings.Cut(id, "/")
 	if err := hub.CheckRepo(id); err != nil {
 		return badRequest("%v", err)
-	}
-	if slices.Contains(reserved, strings.ToLower(namespace)) {
-		return badRequest("The namespace %q is reserved", namespace)
 	}
 	return nil
 }
@@ -205,43 +223,55 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := s.lock(id)
-	l.Lock()
-	defer l.Unlock()
+	_, who := s.caller(r)
 	out := map[string]any{"id": id, "name": id, "url": s.repoURL(r, id)}
-	_, err = s.load(id)
-	switch {
-	case err == nil:
+	switch err := s.create(id, who, in.private()); {
+	case errors.Is(err, fs.ErrExist):
 		out["error"] = "You already created this model repo"
 		w.Header().Set("X-Error-Message", "You already created this model repo")
 		return answerStatus(w, http.StatusConflict, "application/json", out)
+	case err != nil:
+		return err
+	}
+	return answer(w, out)
+}
+
+// create makes a repository; fs.ErrExist if there is one of that name.
+func (s *Server) create(id, who string, private bool) error {
+	l := s.lock(id)
+	l.Lock()
+	defer l.Unlock()
+	switch _, err := s.load(id); {
+	case err == nil:
+		return fs.ErrExist
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	p := &repo{id: id, dir: s.repoDir(id)}
+	p := &repo{id: id, dir: s.repoDir(id), git: s.openGit(id)}
+	if used, err := p.git.logged("refs/heads/main"); err != nil || len(used) > 1 {
+		s.damages.note(id, settingsFile, "it is missing")
+		return errors.Join(err, errSettings)
+	}
 	if err := os.RemoveAll(p.dir); err != nil { // what a creation that was killed left
 		return fmt.Errorf("hubserver: %w", err)
 	}
-	if p.git, err = initGit(p.dir, &s.sweep); err != nil {
+	var err error
+	if p.git, err = s.initGit(id); err != nil {
 		return fmt.Errorf("hubserver: create %s: %w", id, err)
 	}
 	initial := map[string]file{}
 	if initial[attributesFile], err = p.git.addBlob([]byte(attributes)); err != nil {
 		return err
 	}
-	_, who := s.caller(r)
 	commit, err := p.git.commit(initial, "", who, "initial commit")
 	if err != nil {
 		return err
 	}
-	if err := p.git.setRef("refs/heads/main", commit); err != nil {
+	if err := p.git.setRef("refs/heads/main", commit, who, "initial commit"); err != nil {
 		return err
 	}
-	p.settings = settings{Schema: 1, Private: in.private(), Created: time.Now().UTC()}
-	if err := p.saveSettings(); err != nil {
-		return err
-	}
-	return answer(w, out)
+	p.settings = settings{Schema: 1, Private: private, Created: time.Now().UTC()}
+	return p.saveSettings()
 }
 
 func (s *Server) deleteRepo(w http.ResponseWriter, r *http.Request) error {
@@ -249,24 +279,25 @@ func (s *Server) deleteRepo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := s.lock(id)
-	l.Lock()
-	defer l.Unlock()
-	p, err := s.load(id)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err := s.remove(id); errors.Is(err, fs.ErrNotExist) {
 		return s.noRepo(r)
-	}
-	if err != nil {
-		return err
-	}
-	// Without its settings it is gone, whatever of the rest stays.
-	if err := os.Remove(filepath.Join(p.dir, settingsFile)); err != nil {
-		return fmt.Errorf("hubserver: %w", err)
-	}
-	if err := os.RemoveAll(p.dir); err != nil {
+	} else if err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
 	return answer(w, map[string]any{})
+}
+
+// remove removes a repository, a damaged one too; fs.ErrNotExist if there is none.
+func (s *Server) remove(id string) error {
+	l := s.lock(id)
+	l.Lock()
+	defer l.Unlock()
+	// Without its settings it is gone, whatever of the rest stays.
+	if err := os.Remove(filepath.Join(s.repoDir(id), settingsFile)); err != nil {
+		return err
+	}
+	s.damages.forget(id)
+	return os.RemoveAll(s.repoDir(id))
 }
 
 // moveRepo gives a repository another name; the old one is free again.
@@ -279,37 +310,49 @@ func (s *Server) moveRepo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if in.Type != "" && in.Type != "model" {
-		return badRequest("This Hub holds models only")
+		return errModelsOnly
 	}
 	if err := errors.Join(checkName(in.FromRepo), checkName(in.ToRepo)); err != nil {
 		return err
 	}
+	switch err := s.rename(in.FromRepo, in.ToRepo); {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.noRepo(r)
+	case errors.Is(err, fs.ErrExist):
+		return errorf(http.StatusConflict, "", "%s exists already", in.ToRepo)
+	case err != nil:
+		return err
+	}
+	return answer(w, map[string]any{"url": s.repoURL(r, in.ToRepo)})
+}
+
+// rename moves a repository; fs.ErrNotExist if there is none, fs.ErrExist if the
+// new name is taken.
+func (s *Server) rename(from, to string) error {
 	s.names.RLock()
 	defer s.names.RUnlock()
-	defer s.lockBoth(in.FromRepo, in.ToRepo)()
-	p, err := s.load(in.FromRepo)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.noRepo(r)
-	}
+	defer s.lockBoth(from, to)()
+	p, err := s.load(from)
 	if err != nil {
 		return err
 	}
-	switch _, err := s.load(in.ToRepo); {
+	switch _, err := s.load(to); {
 	case err == nil:
-		return errorf(http.StatusConflict, "", "%s exists already", in.ToRepo)
+		return fs.ErrExist
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	to := s.repoDir(in.ToRepo)
-	err = os.RemoveAll(to) // what a creation that was killed left
-	err = errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755))
+	dir := s.repoDir(to)
+	err = os.RemoveAll(dir) // what a creation that was killed left
+	err = errors.Join(err, os.MkdirAll(filepath.Dir(dir), 0o755))
 	if err == nil {
-		err = os.Rename(p.dir, to)
+		err = os.Rename(p.dir, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("hubserver: move %s: %w", in.FromRepo, err)
+		return fmt.Errorf("hubserver: move %s: %w", from, err)
 	}
-	return answer(w, map[string]any{"url": s.repoURL(r, in.ToRepo)})
+	s.damages.forget(from)
+	return nil
 }
 
 func (s *Server) updateSettings(w http.ResponseWriter, r *http.Request) error {
@@ -317,16 +360,19 @@ func (s *Server) updateSettings(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	p, done, err := s.open(r, true)
+	var private bool
+	err := s.change(r, func(p *repo, _ string) error {
+		if in.Visibility != "" || in.Private != nil {
+			p.Private = in.private()
+			if err := p.saveSettings(); err != nil {
+				return err
+			}
+		}
+		private = p.Private
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	defer done()
-	if in.Visibility != "" || in.Private != nil {
-		p.Private = in.private()
-		if err := p.saveSettings(); err != nil {
-			return err
-		}
-	}
-	return answer(w, map[string]any{"private": p.Private})
+	return answer(w, map[string]any{"private": private})
 }

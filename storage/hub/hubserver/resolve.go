@@ -31,17 +31,10 @@ func kindOf(name string) string {
 // from here too: after a redirect to the same host clients would lose the
 // headers of this answer.
 func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
-	p, c, done, err := s.at(r)
+	p, c, err := s.at(r)
 	if err != nil {
 		return err
 	}
-	// The lock is for finding the file; its content cannot change, and a slow
-	// client must not hold up a commit.
-	defer func() {
-		if done != nil {
-			done()
-		}
-	}()
 	h := w.Header()
 	h.Set("X-Repo-Commit", c.Hash.String())
 	f, err := p.git.find(c, r.PathValue("path"))
@@ -70,8 +63,6 @@ func (s *Server) resolveFile(w http.ResponseWriter, r *http.Request) error {
 		h.Set("X-Linked-Etag", `"`+f.lfs.oid+`"`)
 		h.Set("X-Linked-Size", fmt.Sprint(f.lfs.size))
 	}
-	done()
-	done = nil
 	h.Set("Content-Type", kindOf(r.PathValue("path")))
 	h.Set("Cache-Control", "private, no-cache") // its hash says whether it is still the same
 	if r.URL.Query().Get("download") != "" {

@@ -77,11 +77,15 @@ type Server struct {
 	markdown            markdown
 	api, objects, files *http.ServeMux
 
-	// locks guard the repositories, each by the one its name hashes to.
-	locks [64]sync.RWMutex
+	// locks guard the change of repositories, each by the one its name hashes to.
+	locks [64]sync.Mutex
 	seed  maphash.Seed
 	names sync.RWMutex // held for writing, no repository gets another name
 	sweep sweep
+
+	listings *listings
+	reaches  *reaches
+	damages  damages
 }
 
 // New opens the Hub in c.Dir.
@@ -103,7 +107,8 @@ func New(c Config) (*Server, error) {
 	}
 	c.Prefix = strings.TrimRight(c.Prefix, "/")
 	c.URL = strings.TrimRight(c.URL, "/")
-	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed(), markdown: newMarkdown()}
+	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed(), markdown: newMarkdown(),
+		listings: newListings(), reaches: newReaches(), damages: damages{now: map[[2]string]Damage{}, log: c.Log}}
 	rand.Read(s.key) // never fails
 	s.blobs = blobs{filepath.Join(c.Dir, "lfs"), &s.sweep}
 	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
@@ -114,8 +119,30 @@ func New(c Config) (*Server, error) {
 	if err := s.blobs.clean(); err != nil {
 		return nil, err
 	}
+	if err := s.look(); err != nil {
+		return nil, err
+	}
 	s.routes()
 	return s, nil
+}
+
+// look reads the settings and references of all repositories, so that damage is
+// known from the start.
+func (s *Server) look() error {
+	ids, err := s.all()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		p, err := s.load(id)
+		if err != nil {
+			continue // it is noted, or gone
+		}
+		if _, err := p.git.refs("refs/"); err != nil {
+			s.damages.note(id, "refs", err.Error())
+		}
+	}
+	return nil
 }
 
 // routes has three muxes because a repository may be named like an API call, and

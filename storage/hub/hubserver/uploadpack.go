@@ -33,12 +33,11 @@ func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("service") != "git-upload-pack" {
 		return errorf(http.StatusForbidden, "", "This Hub is read-only to git; commit through its API")
 	}
-	p, done, err := s.open(r, false)
+	p, err := s.open(r)
 	if err != nil {
 		return err
 	}
-	defer done()
-	refs, err := p.git.list("refs/")
+	refs, err := p.git.refs("refs/")
 	if err != nil {
 		return err
 	}
@@ -84,28 +83,24 @@ type wants struct {
 // uploadPack answers one request of a negotiation, the last of which gets the
 // pack.
 func (s *Server) uploadPack(w http.ResponseWriter, r *http.Request) error {
-	p, done, err := s.open(r, false)
+	p, err := s.open(r)
 	if err != nil {
 		return err
 	}
-	// Objects do not change: the lock is not for as long as a client is slow.
-	want, objects, shallow, err := func() (*wants, []plumbing.Hash, shallows, error) {
-		defer done()
-		body := io.Reader(http.MaxBytesReader(w, r.Body, maxBody))
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			z, err := gzip.NewReader(body)
-			if err != nil {
-				return nil, nil, shallows{}, badRequest("the body is not gzip")
-			}
-			body = io.LimitReader(z, maxBody)
-		}
-		want, err := p.git.readWants(body)
+	body := io.Reader(http.MaxBytesReader(w, r.Body, maxBody))
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, nil, shallows{}, err
+			return badRequest("the body is not gzip")
 		}
-		objects, shallow, err := p.git.missing(want)
-		return want, objects, shallow, err
-	}()
+		body = io.LimitReader(z, maxBody)
+	}
+	var objects []plumbing.Hash
+	var shallow shallows
+	want, err := p.git.readWants(body, s.access(r) == full)
+	if err == nil {
+		objects, shallow, err = p.git.missing(want)
+	}
 	var refusal *httpError
 	if err != nil && !errors.As(err, &refusal) {
 		return err
@@ -151,8 +146,14 @@ func (s *Server) uploadPack(w http.ResponseWriter, r *http.Request) error {
 }
 
 // readWants parses a request: wants, what limits them, then haves.
-func (g *gitRepo) readWants(r io.Reader) (*wants, error) {
+func (g *gitRepo) readWants(r io.Reader, writer bool) (*wants, error) {
 	w := &wants{shallow: map[plumbing.Hash]bool{}}
+	reachable, err := g.reachable()
+	if err != nil {
+		return nil, err
+	}
+	// What no branch or tag leads to is there for writers alone.
+	visible := func(h plumbing.Hash) bool { return writer || reachable[h] }
 	sections := 0
 	lines := pktline.NewScanner(r)
 	for lines.Scan() {
@@ -171,6 +172,9 @@ func (g *gitRepo) readWants(r io.Reader) (*wants, error) {
 			sections++
 			w.asks = w.asks || sections > 1
 		case "want":
+			if !visible(hash) {
+				return nil, badRequest("upload-pack: not our ref %s", hash)
+			}
 			if err := g.want(w, hash); err != nil {
 				return nil, err
 			}
@@ -183,7 +187,7 @@ func (g *gitRepo) readWants(r io.Reader) (*wants, error) {
 				return nil, badRequest("not a depth")
 			}
 		case "have":
-			if _, err := object.GetCommit(g.storage, hash); err == nil {
+			if _, err := object.GetCommit(g.storage, hash); err == nil && visible(hash) {
 				w.haves = append(w.haves, hash)
 			}
 		case "done":
