@@ -56,6 +56,8 @@ var allowed = map[string][]string{
 
 	"jobs/lease":       {},
 	"jobs":             {"data", "featurize", "featurize/structure", "nn", "nn/train"},
+	"jobs/keys":        {},
+	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
 	"jobs/records":     {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs":   {"jobs"},
 	"jobs/localqueue":  {"jobs"},
@@ -66,7 +68,7 @@ var allowed = map[string][]string{
 	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"api/httpapi", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app":     {"api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 	"api/backup":  {"storage"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},
@@ -75,8 +77,9 @@ var allowed = map[string][]string{
 
 	"api/datasets":    {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/estimate":    {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
+	"api/training":    {"api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
 	"api/httpapi/web": {},
-	"api/httpapi":     {"featurize", "nn/keras", "api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
+	"api/httpapi":     {"api/training", "jobs/idempotency", "featurize", "nn/keras", "api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 
 	"nn/revision/internal/plot": {},
 	"nn/keras/internal/hdf5":    {},

@@ -41,6 +41,7 @@ const (
 	DefaultFolds = 5
 	MinFolds     = 2
 	MaxFolds     = 20
+	MaxBudget    = 1e9 // of MaxUSD
 	maxDatasets  = 16
 	maxMetadata  = 32  // entries
 	maxValue     = 512 // bytes of a metadata key, or of a value as JSON
@@ -177,13 +178,13 @@ func (s Spec) Problems() []Problem {
 		ps.add("/init_from/repo", "%q is not of the form owner/name", r.Repo)
 	}
 	if s.Publish != nil {
-		s.Publish.problems(&ps)
+		ps = append(ps, s.Publish.Problems("/publish")...)
 	}
 	if s.Webhook != nil {
 		s.Webhook.problems(&ps)
 	}
-	if !(s.MaxUSD >= 0) {
-		ps.add("/max_cost_usd", "%v is below 0", s.MaxUSD)
+	if !(s.MaxUSD >= 0 && s.MaxUSD <= MaxBudget) {
+		ps.add("/max_cost_usd", "%v is not between 0 and %v", s.MaxUSD, float64(MaxBudget))
 	}
 	if len(s.Metadata) > maxMetadata {
 		ps.add("/metadata", "has %d entries, more than %d", len(s.Metadata), maxMetadata)
@@ -203,19 +204,23 @@ var (
 	refName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$`)
 )
 
-func (p *Destination) problems(ps *problems) {
-	if p.Repo != "" && !repoName.MatchString(p.Repo) {
-		ps.add("/publish/repo", "%q is not of the form owner/name", p.Repo)
+// Problems lists every value of d, with its defaults, that cannot be, with
+// pointers below at.
+func (d *Destination) Problems(at string) []Problem {
+	var ps problems
+	if d.Repo != "" && !repoName.MatchString(d.Repo) {
+		ps.add(at+"/repo", "%q is not of the form owner/name", d.Repo)
 	}
-	if !refName.MatchString(p.Branch) || strings.Contains(p.Branch, "..") || strings.HasSuffix(p.Branch, ".lock") {
-		ps.add("/publish/branch", "%q is no branch name", p.Branch)
+	if !refName.MatchString(d.Branch) || strings.Contains(d.Branch, "..") || strings.HasSuffix(d.Branch, ".lock") {
+		ps.add(at+"/branch", "%q is not a valid branch name", d.Branch)
 	}
-	if p.Tag != "" && !tagName.MatchString(p.Tag) {
-		ps.add("/publish/tag", "%q is not of the form v1.2.0", p.Tag)
+	if d.Tag != "" && !tagName.MatchString(d.Tag) {
+		ps.add(at+"/tag", "%q is not of the form v1.2.0", d.Tag)
 	}
-	if !slices.Contains([]Promote{PromoteAlways, PromoteIfBetter, PromoteNever}, p.Promote) {
-		ps.add("/publish/promote", "%q is none of always, if_better, never", p.Promote)
+	if !slices.Contains([]Promote{PromoteAlways, PromoteIfBetter, PromoteNever}, d.Promote) {
+		ps.add(at+"/promote", "%q is none of always, if_better, never", d.Promote)
 	}
+	return ps
 }
 
 func (w *Webhook) problems(ps *problems) {

@@ -12,8 +12,10 @@ import (
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/metrics"
 	"polyid-trainer/api/publish"
+	"polyid-trainer/api/training"
 	"polyid-trainer/api/webhook"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/localqueue"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
@@ -51,7 +53,7 @@ type parts struct {
 	metrics *metrics.Metrics
 
 	results   *predictions.Store
-	keys      *httpapi.Keys
+	keys      *idempotency.Keys
 	models    *predict.Models // nil with RoleJobs, as what follows
 	predictor *predict.Predictor
 }
@@ -59,7 +61,7 @@ type parts struct {
 // assemble makes the services that the role calls for, and the areas of the
 // HTTP interface that show them.
 func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
-	p := &parts{results: predictions.NewStore(a.patient), keys: httpapi.NewKeys(a.patient, time.Now)}
+	p := &parts{results: predictions.NewStore(a.patient), keys: idempotency.New(a.patient, time.Now)}
 	var shared *metrics.Sources
 	if a.redis != nil {
 		p.store, p.queue, p.live = records.New(a.patient), redisjobs.NewQueue(a.redis), redisjobs.Live{Redis: a.redis}
@@ -173,11 +175,11 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
 	return []httpapi.Area{
 		&httpapi.Datasets{Library: library},
-		&httpapi.TrainingJobs{
+		&httpapi.TrainingJobs{Charges: p.store, Service: &training.Service{
 			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: p.keys,
 			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
-			Usage: p.store, HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour,
-		},
+			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
+		}},
 		&httpapi.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 		&httpapi.Usage{Store: p.store},
 	}, nil

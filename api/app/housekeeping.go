@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/jobs/retention"
 )
@@ -21,7 +21,7 @@ func (a *App) housekeeping(p *parts) {
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
-		Others: []retention.Kept{{Name: "idempotency keys", For: httpapi.KeyLasts, Store: p.keys}},
+		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}},
 	}
 	a.serve("retention", a.every(retention.Every, "retention", a.inTurn, sweeper.Sweep))
 }

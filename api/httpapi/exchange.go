@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -44,4 +46,22 @@ func (x *Exchange) wants(kind string) bool {
 func (x *Exchange) limit(n int64) {
 	r := x.echo.Request()
 	r.Body = http.MaxBytesReader(x.echo.Response(), r.Body, n)
+}
+
+// body reads the whole body, which is JSON or at least does not say otherwise.
+// An empty one is of no type.
+func (x *Exchange) body(limit int64) ([]byte, error) {
+	if x.echo.Request().ContentLength == 0 {
+		return nil, nil
+	}
+	if kind := x.mediaType(); kind != "" && kind != "application/json" {
+		return nil, newProblem(http.StatusUnsupportedMediaType, MediaType, "the body must be application/json")
+	}
+	x.limit(limit)
+	body, err := io.ReadAll(x.echo.Request().Body)
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return nil, newProblem(http.StatusBadRequest, Malformed, "the connection broke before the whole body had arrived")
+	}
+	return body, err
 }

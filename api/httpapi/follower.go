@@ -121,7 +121,7 @@ func (f *follower) read(ctx context.Context) error {
 
 // snapshot sends the whole job. It has no id: the events it covers are sent too.
 func (f *follower) snapshot(ctx context.Context) error {
-	v, err := f.view(ctx, f.job)
+	v, err := f.View(ctx, f.job)
 	if err != nil {
 		return err
 	}

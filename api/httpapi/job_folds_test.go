@@ -12,9 +12,11 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
@@ -99,7 +101,7 @@ func TestHistory(t *testing.T) {
 	b.put(fmt.Sprintf("jobs/%s/folds/2/history.json", id), string(done))
 
 	_, body := request{path: path(0)}.send(t, b.url)
-	if h := decode[History](t, body); h.Data == nil || len(h.Data) != 0 || len(h.Targets) != 2 {
+	if h := decode[training.History](t, body); h.Data == nil || len(h.Data) != 0 || len(h.Targets) != 2 {
 		t.Errorf("before the first checkpoint: %s", body)
 	}
 	_, body = request{path: path(1)}.send(t, b.url)
@@ -158,7 +160,7 @@ func TestHistoryOfReplacedCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, body := request{path: "/v1/training-jobs/" + id + "/folds/0/history"}.send(t, b.url)
-	if h := decode[History](t, body); len(h.Data) != 2 {
+	if h := decode[training.History](t, body); len(h.Data) != 2 {
 		t.Errorf("history %s", body)
 	}
 }
@@ -167,7 +169,7 @@ func TestHistoryOfReplacedCheckpoint(t *testing.T) {
 func TestStorageAway(t *testing.T) {
 	b := newBench(t, func(a *TrainingJobs, _ *Config) {
 		away := &storagetest.Faulty{Bucket: a.Bucket, Fail: func(int, string, string) storagetest.Fault { return storagetest.Refused }}
-		a.Keys = NewKeys(&storage.Retry{Bucket: away, Tries: 1}, nil)
+		a.Keys = idempotency.New(&storage.Retry{Bucket: away, Tries: 1}, nil)
 	})
 	b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`, "Idempotency-Key", "k").
 		problem(t, b.url, http.StatusServiceUnavailable, "unavailable")
@@ -177,7 +179,7 @@ func TestStorageAway(t *testing.T) {
 func TestStartFrom(t *testing.T) {
 	files := fstest.MapFS{}
 	for i := range 2 {
-		files[modelPath(i)] = &fstest.MapFile{Data: model(t, nil)}
+		files[fmt.Sprintf("model_fold_%d/model.safetensors", i)] = &fstest.MapFile{Data: model(t, nil)}
 	}
 	b := newBench(t, func(a *TrainingJobs, _ *Config) {
 		a.Weights = func(_ context.Context, from jobs.Revision) (fs.FS, error) {
@@ -193,7 +195,7 @@ func TestStartFrom(t *testing.T) {
 	}
 	id := b.create(body("a/b", "16")).ID
 	for i := range 2 {
-		if all := b.keys("jobs/" + id + "/init/" + modelPath(i)); len(all) != 1 {
+		if all := b.keys("jobs/" + id + "/init/" + fmt.Sprintf("model_fold_%d/model.safetensors", i)); len(all) != 1 {
 			t.Errorf("model %d is not beside the job", i)
 		}
 	}

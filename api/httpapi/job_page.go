@@ -39,7 +39,7 @@ func (a *TrainingJobs) jobPage(ctx context.Context, id string) (*jobPage, error)
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.view(ctx, j)
+	v, err := a.View(ctx, j)
 	if err != nil {
 		return nil, err
 	}

@@ -93,13 +93,13 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 			break
 		}
 	}
-	if a.Usage != nil {
+	if a.Charges != nil {
 		now := a.now().UTC()
 		at, err := time.Parse("2006-01", cmp.Or(c.QueryParam("month"), now.Format("2006-01")))
 		if err != nil {
 			return nil, newProblem(http.StatusNotFound, jobs.NotFound, "a month is written like 2026-01")
 		}
-		charges, err := a.Usage.Usage(ctx, at.Format("2006-01"))
+		charges, err := a.Charges.Usage(ctx, at.Format("2006-01"))
 		switch {
 		case err == nil:
 			p.Usage = report(at.Format("2006-01"), charges)

@@ -30,7 +30,7 @@ func has(t *testing.T, page string, texts ...string) {
 
 func TestJobsPage(t *testing.T) {
 	b := newBench(t, func(a *TrainingJobs, _ *Config) {
-		a.Usage = ledger{noon.Format("2006-01"): {{Job: "tj_9", Owner: "ann", Worker: "a:1", Seconds: 7200, USD: 1.5}}}
+		a.Charges = ledger{noon.Format("2006-01"): {{Job: "tj_9", Owner: "ann", Worker: "a:1", Seconds: 7200, USD: 1.5}}}
 	})
 	has(t, html(t, b.url, "/jobs", 200), "Nothing has been trained here yet", "2.00 worker hours", "$1.50")
 	one := b.create(`{"dataset": "stereopolymer_input_nopush", "metadata": {"who": "<script>x</script>"}, ` + small + `}`).ID

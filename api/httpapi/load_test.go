@@ -22,9 +22,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"polyid-trainer/api/datasets"
+	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
@@ -81,8 +83,8 @@ func newPlant(t testing.TB) *plant {
 	standard := jobs.Revision{Repo: testRepo, Revision: "main"}
 	server := New(Config{Limits: Limits{Rate: 1e6, Burst: 1e6}},
 		&Predictions{Models: loaded{}, Default: standard, Store: p.results, Queue: p.queue, TempDir: dir},
-		&TrainingJobs{Store: p.records, Queue: p.queue, Live: p.live, Bucket: bucket, HubRepo: testRepo,
-			Library: datasets.New(bucket, datasets.Limits{}, nil), Keys: NewKeys(bucket, nil)},
+		&TrainingJobs{Service: &training.Service{Store: p.records, Queue: p.queue, Live: p.live, Bucket: bucket, HubRepo: testRepo,
+			Library: datasets.New(bucket, datasets.Limits{}, nil), Keys: idempotency.New(bucket, nil)}},
 	)
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)

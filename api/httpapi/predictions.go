@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/storage"
 	"polyid-trainer/worker/predict"
@@ -52,8 +53,8 @@ type Predictions struct {
 	Default   jobs.Revision // what predicts unless a request says otherwise
 	Store     *predictions.Store
 	Queue     Queue
-	Keys      *Keys  // nil: an Idempotency-Key changes nothing
-	TempDir   string // for tables while they are received; "" is the system's
+	Keys      *idempotency.Keys // nil ignores idempotency keys
+	TempDir   string            // for tables while they are received; "" is the system's
 
 	Poll func(time.Duration) <-chan time.Time // nil is time.After
 }
@@ -185,31 +186,29 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 	return a.show(ctx, p, format, http.StatusOK, headers...)
 }
 
-// make has a new prediction made, at once while held lasts or for the queue, and
-// gives it as it then stands: with an idempotency key, what was made of the first
-// request that came with it.
+// make makes a new prediction, at once while held lasts or for the queue, and
+// returns it as it then stands: with an idempotency key, what the first request
+// with that key made.
 func (a *Predictions) make(ctx, held context.Context, key string, p *predictions.Prediction, o *order) (*predictions.Prediction, error) {
-	if key == "" || a.Keys == nil {
-		return a.begin(ctx, held, p, o)
-	}
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	name := scope(p.Owner, "POST /v1/predictions", key)
-	made, err := kept[predictions.Prediction](ctx, a.Keys, name, o.hash)
-	if made == nil && err == nil {
-		made, err = makePromise(ctx, a.Keys, name, o.hash, *p)
-	}
+	made, repeated, err := idempotency.Once(ctx, a.Keys, idempotency.Request{Owner: p.Owner, Route: "POST /v1/predictions", Key: key, Body: o.hash},
+		func() (predictions.Prediction, error) { return *p, nil },
+		func(made *predictions.Prediction) error {
+			now, err := a.begin(ctx, held, made, o)
+			if err == nil {
+				*made = *now
+			}
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	if made.Done {
-		return a.Store.Prediction(ctx, made.Made.ID)
+	if repeated {
+		return a.Store.Prediction(ctx, made.ID)
 	}
-	if p, err = a.begin(ctx, held, &made.Made, o); err != nil {
-		return nil, err
-	}
-	return p, keep[predictions.Prediction](ctx, a.Keys, name)
+	return made, nil
 }
 
 // begin predicts at once while held lasts, or else stores the prediction for the

@@ -22,8 +22,12 @@ func registry() huma.Registry {
 	return r
 }
 
-// schemaName names a type in the document: by its own name if it is this
-// package's, with the package's before it otherwise, and as the API calls it
+// plainNames are the packages whose types stand in the document under their own
+// names: this one and the services that it shows.
+var plainNames = []string{"httpapi", "training"}
+
+// schemaName names a type in the document: by its own name if it is of
+// plainNames, with the package's before it otherwise, and as the API calls it
 // where that has a word of its own.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
@@ -39,7 +43,7 @@ func schemaName(t reflect.Type, hint string) string {
 		return "Prediction"
 	case t == reflect.TypeFor[predict.Request]():
 		return "PredictionRequest"
-	case pkg == "." || pkg == "httpapi":
+	case pkg == "." || slices.Contains(plainNames, pkg):
 		return name
 	default:
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + name

@@ -16,17 +16,16 @@ import (
 	"polyid-trainer/jobs"
 )
 
-// readSpec reads a training job and lists every value that cannot be, as far as
-// that can be told without the dataset: what jobs.ReadSpec stops at first is one
-// of them. An error is a body that is no JSON.
+// readSpec reads a training job and lists every field that cannot be read, where
+// jobs.ReadSpec would stop at the first. The error is a body that is not JSON.
 func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return jobs.Spec{}, []jobs.Problem{{Detail: "the body is JSON, but no object"}}, nil
+			return jobs.Spec{}, []jobs.Problem{{Detail: "the body is JSON, but not an object"}}, nil
 		}
-		return jobs.Spec{}, nil, newProblem(http.StatusBadRequest, Malformed, "the body is no JSON: "+err.Error())
+		return jobs.Spec{}, nil, newProblem(http.StatusBadRequest, Malformed, "the body is not valid JSON: "+err.Error())
 	}
 	problems := readFields("", fields, reflect.TypeFor[jobs.Spec]())
 	problems = append(problems, zeros("", fields, "kfolds", "epochs", "batch_size", "learning_rate")...)
@@ -39,23 +38,14 @@ func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 		problems = append(problems, zeros("/chains", chains, "dp", "max_heavy_atoms", "replicates")...)
 	}
 	if isZero(fields["max_cost_usd"]) {
-		problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: "0 lets the job do nothing; leave it out for no limit"})
+		problems = append(problems, jobs.Problem{Pointer: "/max_cost_usd", Detail: "A budget of 0 lets the job do nothing. Leave it out for no limit"})
 	}
 	rest, err := json.Marshal(fields)
 	if err != nil {
 		return jobs.Spec{}, nil, err
 	}
 	spec, err := jobs.ReadSpec(bytes.NewReader(rest))
-	if err != nil {
-		return jobs.Spec{}, nil, err // every field was read before
-	}
-	for _, p := range spec.Problems() {
-		// One problem a field: a dataset that could not be read is not missing.
-		if !slices.ContainsFunc(problems, func(q jobs.Problem) bool { return q.Pointer == p.Pointer }) {
-			problems = append(problems, p)
-		}
-	}
-	return spec, problems, nil
+	return spec, problems, err // every field was read before
 }
 
 // zeros lists the fields that say 0, which a Spec takes for nothing said.
@@ -63,7 +53,7 @@ func zeros(at string, fields map[string]json.RawMessage, names ...string) []jobs
 	var problems []jobs.Problem
 	for _, name := range names {
 		if isZero(fields[name]) {
-			problems = append(problems, jobs.Problem{Pointer: at + "/" + name, Detail: "0 is too few; leave it out for the default"})
+			problems = append(problems, jobs.Problem{Pointer: at + "/" + name, Detail: "Enter at least 1, or leave it out for the default"})
 		}
 	}
 	return problems
@@ -87,7 +77,7 @@ func readFields(at string, object map[string]json.RawMessage, t reflect.Type) (p
 		here := at + "/" + escapePointer(name)
 		field, ok := fieldNamed(t, name)
 		if !ok {
-			problems = append(problems, jobs.Problem{Pointer: here, Detail: "is no field of a training job" + similar(name, fieldNames(t))})
+			problems = append(problems, jobs.Problem{Pointer: here, Detail: "is not a field of a training job" + similar(name, fieldNames(t))})
 			delete(object, name)
 			continue
 		}
@@ -123,7 +113,7 @@ func readValue(at string, value json.RawMessage, t reflect.Type) (json.RawMessag
 		if wrong.Field != "" {
 			at += "/" + strings.ReplaceAll(wrong.Field, ".", "/")
 		}
-		return nil, []jobs.Problem{{Pointer: at, Detail: fmt.Sprintf("is a %s; %s belongs here", wrong.Value, kindName(wrong.Type))}}
+		return nil, []jobs.Problem{{Pointer: at, Detail: fmt.Sprintf("is a %s; it must be %s", wrong.Value, kindName(wrong.Type))}}
 	}
 	return nil, []jobs.Problem{{Pointer: at, Detail: err.Error()}}
 }
@@ -188,7 +178,7 @@ func similar(name string, known []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("; is it %s?", best)
+	return fmt.Sprintf("; did you mean %s?", best)
 }
 
 // kindName is a type as a user of JSON would say it.

@@ -19,8 +19,10 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/estimate"
+	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/storagetest"
@@ -163,10 +165,10 @@ func newBench(t *testing.T, change func(*TrainingJobs, *Config)) *bench {
 	b := &bench{T: t, bucket: newBucket(t), queue: &queue{}, live: &live{}}
 	b.store = records.New(b.bucket)
 	now := func() time.Time { return noon }
-	b.area = &TrainingJobs{
+	b.area = &TrainingJobs{Service: &training.Service{
 		Store: b.store, Queue: b.queue, Live: b.live, Bucket: b.bucket, Library: datasets.New(b.bucket, datasets.Limits{}, now),
-		Keys: NewKeys(b.bucket, now), HubRepo: "polyid/polyid-models",
-	}
+		Keys: idempotency.New(b.bucket, now), HubRepo: "polyid/polyid-models", Now: now,
+	}}
 	c := Config{Now: now, Limits: Limits{Burst: 100_000}}
 	if change != nil {
 		change(b.area, &c)
@@ -342,12 +344,12 @@ func TestJobProblems(t *testing.T) {
 		says string
 	}{
 		"nothing":            {`{}`, "/dataset", "required"},
-		"no object":          {`[1]`, "", "no object"},
-		"all at once":        {`{"dataset": "nope", "kfolds": 1, "epochs": 0, "model": {"num_messages": -1}, "epocs": 3}`, "/dataset /epochs /epocs /kfolds /model/num_messages", "is it epochs?"},
-		"unknown field":      {`{` + shipped + `, "learningrate": 1}`, "/learningrate", "is it learning_rate?"},
-		"unknown below":      {`{` + shipped + `, "model": {"atomfeatures": 1}}`, "/model/atomfeatures", "is it atom_features?"},
+		"no object":          {`[1]`, "", "not an object"},
+		"all at once":        {`{"dataset": "nope", "kfolds": 1, "epochs": 0, "model": {"num_messages": -1}, "epocs": 3}`, "/dataset /epochs /epocs /kfolds /model/num_messages", "did you mean epochs?"},
+		"unknown field":      {`{` + shipped + `, "learningrate": 1}`, "/learningrate", "did you mean learning_rate?"},
+		"unknown below":      {`{` + shipped + `, "model": {"atomfeatures": 1}}`, "/model/atomfeatures", "did you mean atom_features?"},
 		"types":              {`{"dataset": 3, "epochs": "many", "seed": -1, "model": {"dropout": "x"}, "split": 5}`, "/dataset /epochs /model/dropout /seed /split", ""},
-		"several below":      {`{` + shipped + `, "model": {"atomfeatures": 1, "dropout": 2, "num_messages": "x"}, "holdout": {"fraction": 3, "x": 1}, "publish": {"repo": "bad", "tagg": "v1"}}`, "/holdout/fraction /holdout/x /model/atomfeatures /model/dropout /model/num_messages /publish/repo /publish/tagg", "is it tag?"},
+		"several below":      {`{` + shipped + `, "model": {"atomfeatures": 1, "dropout": 2, "num_messages": "x"}, "holdout": {"fraction": 3, "x": 1}, "publish": {"repo": "bad", "tagg": "v1"}}`, "/holdout/fraction /holdout/x /model/atomfeatures /model/dropout /model/num_messages /publish/repo /publish/tagg", "did you mean tag?"},
 		"no budget":          {`{` + shipped + `, "max_cost_usd": 0}`, "/max_cost_usd", "leave it out"},
 		"unknown column":     {`{` + shipped + `, "prediction_columns": ["Tg", "Tmm"]}`, "/prediction_columns/1", "is it Tm?"},
 		"no property":        {`{` + shipped + `, "prediction_columns": ["pm"]}`, "/prediction_columns/0", "no property"},
@@ -499,7 +501,7 @@ func TestIdempotencyOverCrashes(t *testing.T) {
 				}
 				return storagetest.None
 			}}
-			a.Bucket, a.Store, a.Keys = faulty, records.New(faulty), NewKeys(faulty, func() time.Time { return noon })
+			a.Bucket, a.Store, a.Keys = faulty, records.New(faulty), idempotency.New(faulty, func() time.Time { return noon })
 		})
 		const body = `{"dataset": "stereopolymer_input_nopush", ` + small + `}`
 		resp, first := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").send(t, b.url)
@@ -514,29 +516,6 @@ func TestIdempotencyOverCrashes(t *testing.T) {
 		if resp.StatusCode != http.StatusAccepted || err != nil || len(page.Jobs) != 1 || page.Jobs[0].ID != decode[jobs.View](t, answer).ID {
 			t.Errorf("write %d lost: first %s, then %d %s; %d jobs, %v", dies, first, resp.StatusCode, answer, len(page.Jobs), err)
 		}
-	}
-}
-
-func TestKeysExpire(t *testing.T) {
-	now := noon
-	b := newBucket(t)
-	k := NewKeys(b, func() time.Time { return now })
-	key := scope("ann", "r", "k")
-	if _, err := makePromise(t.Context(), k, key, "body", 1); err != nil {
-		t.Fatal(err)
-	}
-	if p, err := makePromise(t.Context(), k, key, "body", 2); err != nil || p.Made != 1 {
-		t.Errorf("a second promise: %+v, %v", p, err)
-	}
-	now = now.Add(KeyLasts)
-	if p, err := kept[int](t.Context(), k, key, "other"); p != nil || err != nil {
-		t.Errorf("an old promise is kept: %+v, %v", p, err)
-	}
-	if p, err := makePromise(t.Context(), k, key, "other", 3); err != nil || p.Made != 3 {
-		t.Errorf("after it expired: %+v, %v", p, err)
-	}
-	if n, err := k.Expire(t.Context(), time.Now().Add(time.Hour)); n != 1 || err != nil {
-		t.Errorf("%d expired, %v", n, err)
 	}
 }
 
@@ -726,14 +705,14 @@ func TestEstimate(t *testing.T) {
 	})
 	_, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "early_stopping": {"patience": 20}, "max_cost_usd": 0.1}`).send(t, b.url)
 	goldenJSON(t, "estimate", body)
-	e := decode[Estimate](t, body)
+	e := decode[training.Estimate](t, body)
 	// Three rounds of two, two and one fold.
 	epoch := float64(e.Folds[0].Train)*0.010 + float64(e.Folds[0].Validate)*0.004
 	if hours := 3 * 500 * epoch / 3600; e.Hours == nil || *e.Hours < 0.95*hours || *e.Hours > 1.05*hours {
 		t.Errorf("%v hours, want about %v", e.Hours, hours)
 	}
 	resp, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "kfolds": 1}`).send(t, b.url)
-	if e := decode[Estimate](t, body); resp.StatusCode != http.StatusOK || len(e.Problems) != 1 || e.Problems[0].Pointer != "/kfolds" || e.Hours != nil || e.Rows != 229 {
+	if e := decode[training.Estimate](t, body); resp.StatusCode != http.StatusOK || len(e.Problems) != 1 || e.Problems[0].Pointer != "/kfolds" || e.Hours != nil || e.Rows != 229 {
 		t.Errorf("an impossible job: %d %s", resp.StatusCode, body)
 	}
 	b.post("/v1/training-jobs/estimate", `{`).problem(t, b.url, http.StatusBadRequest, "malformed")

@@ -1,4 +1,4 @@
-package httpapi
+package training
 
 import (
 	"context"
@@ -6,16 +6,8 @@ import (
 	"time"
 
 	"polyid-trainer/api/estimate"
-	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 )
-
-// Estimator measures how fast a job will train.
-type Estimator interface {
-	Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (estimate.Pace, error)
-}
-
-var _ Estimator = (*estimate.Estimator)(nil)
 
 // Estimate is what a training job would take.
 type Estimate struct {
@@ -34,52 +26,47 @@ type Estimate struct {
 	Spec     *jobs.Spec     `json:"spec" doc:"The job in full, with every default; null if there are problems."`
 }
 
-type (
-	estimateJob struct{ Exchange }
-	estimated   struct{ Body Estimate }
-)
-
-// estimate looks at a job as its creation would, and measures it.
-func (a *TrainingJobs) estimate(ctx context.Context, body []byte) (*estimated, error) {
-	spec, problems, err := readSpec(body)
+// Estimate checks a job as Submit would, and measures a few of its steps if
+// there are no problems. Nothing is stored.
+func (s *Service) Estimate(ctx context.Context, r Request) (*Estimate, error) {
+	p, err := s.check(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.preflight(ctx, spec, problems)
-	if err != nil {
-		return nil, err
-	}
-	e := Estimate{Object: "estimate", Targets: []jobs.Target{}, Folds: []jobs.Size{}, Warnings: p.warnings, Problems: p.problems}
-	if len(p.problems) == 0 {
-		e.Spec = &p.spec
-	}
-	if e.Warnings == nil {
-		e.Warnings = []jobs.Warning{}
-	}
-	if e.Problems == nil {
-		e.Problems = []jobs.Problem{}
+	e := &Estimate{
+		Object: "estimate", Targets: []jobs.Target{}, Folds: []jobs.Size{},
+		Warnings: append([]jobs.Warning{}, p.warnings...), Problems: append([]jobs.Problem{}, p.problems...),
 	}
 	if p.spec.EarlyStopping != nil {
 		e.Warnings = append(e.Warnings, jobs.Warning{Code: "upper_bound", Detail: "Folds that stop early take less than this."})
 	}
 	if p.table == nil {
-		return &estimated{e}, nil
+		return e, nil
 	}
-	e.count(p)
-	if len(p.problems) > 0 || a.Estimator == nil {
-		return &estimated{e}, nil
+	e.countTargets(p)
+	// A number that is out of range multiplies nothing.
+	if p.bad("/kfolds", "/split", "/holdout", "/epochs", "/batch_size") {
+		return e, nil
 	}
-	pace, err := a.Estimator.Pace(ctx, &p.spec, p.table.Table)
+	e.countSteps(p)
+	if len(p.problems) > 0 {
+		return e, nil
+	}
+	e.Spec = &p.spec
+	if s.Estimator == nil {
+		return e, nil
+	}
+	pace, err := s.Estimator.Pace(ctx, &p.spec, p.table.Table)
 	if err != nil {
 		return nil, err
 	}
 	e.Warnings = append(e.Warnings, pace.Warnings...)
-	e.reckon(p, pace, a.CostPerHour)
-	return &estimated{e}, nil
+	e.addTime(p, pace, s.CostPerHour)
+	return e, nil
 }
 
-// count fills in rows and steps.
-func (e *Estimate) count(p *plan) {
+// countTargets fills in the rows and the values of each target.
+func (e *Estimate) countTargets(p *plan) {
 	all := make([]int, p.table.Rows())
 	for r := range all {
 		all[r] = r
@@ -91,17 +78,21 @@ func (e *Estimate) count(p *plan) {
 		t := p.table.Targets[i]
 		e.Targets = append(e.Targets, jobs.Target{Name: t.Name, Units: t.Units, Values: n})
 	}
+}
+
+// countSteps fills in the folds' rows and the steps of all epochs.
+func (e *Estimate) countSteps(p *plan) {
 	for _, f := range p.folds {
 		e.Folds = append(e.Folds, jobs.Size{Train: len(f.Train), Validate: len(f.Validate)})
 	}
-	if p.folds == nil { // dealt when the job is prepared, as evenly as can be
+	if p.folds == nil { // the preparation deals the rows as evenly as it can
 		held := 0
 		if h := p.spec.Holdout; h != nil {
 			held = max(len(h.Rows), int(h.Fraction*float64(e.Rows)))
 		}
 		rows := max(0, e.Rows-held)
 		for range p.spec.KFolds {
-			validate := rows / max(1, p.spec.KFolds)
+			validate := rows / p.spec.KFolds
 			e.Folds = append(e.Folds, jobs.Size{Train: rows - validate, Validate: validate})
 		}
 	}
@@ -111,14 +102,11 @@ func (e *Estimate) count(p *plan) {
 }
 
 // steps of one epoch.
-func steps(f jobs.Size, batch int) int {
-	batch = max(1, batch)
-	return (f.Train + batch - 1) / batch
-}
+func steps(f jobs.Size, batch int) int { return (f.Train + batch - 1) / batch }
 
-// reckon fills in time and cost: folds train in rounds of as many as a worker
+// addTime fills in time and cost: folds train in rounds of as many as a worker
 // takes at once.
-func (e *Estimate) reckon(p *plan, pace estimate.Pace, perHour float64) {
+func (e *Estimate) addTime(p *plan, pace estimate.Pace, perHour float64) {
 	var longest time.Duration
 	for _, f := range e.Folds {
 		epoch := time.Duration(steps(f, p.spec.BatchSize))*pace.Step + time.Duration(f.Validate)*pace.Validate
@@ -131,6 +119,6 @@ func (e *Estimate) reckon(p *plan, pace estimate.Pace, perHour float64) {
 	hours, usd = math.Round(hours*1e4)/1e4, math.Round(usd*1e4)/1e4
 	e.MS, e.Hours, e.USD, e.Parallel, e.Kernel = &ms, &hours, &usd, &pace.Parallel, &pace.Path
 	if most := p.spec.MaxUSD; most > 0 && usd > most {
-		e.Warnings = append(e.Warnings, jobs.Warning{Code: "over_budget", Detail: "The estimate is above max_cost_usd: the job would pause on the way."})
+		e.Warnings = append(e.Warnings, jobs.Warning{Code: "over_budget", Detail: "The estimate is above max_cost_usd: the job would pause before its end."})
 	}
 }

@@ -1,0 +1,101 @@
+// Package training is the service of training jobs: it submits, checks,
+// estimates, pauses, resumes, cancels, publishes again and deletes them, and
+// shows what they have done. It knows nothing of HTTP.
+//
+// A job goes through it once, at the start:
+//
+//	Request → check (datasets, split, Hub, memory) → Submit: tables, record, task
+//
+// From there on workers carry it, and the service only changes its record.
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"polyid-trainer/api/datasets"
+	"polyid-trainer/api/estimate"
+	"polyid-trainer/data"
+	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/idempotency"
+	"polyid-trainer/storage"
+)
+
+// Service submits training jobs and acts on them. Its fields are set before use
+// and not changed; it may be used concurrently.
+type Service struct {
+	Store   Store
+	Queue   Queue
+	Live    Live
+	Bucket  storage.Bucket // of the records, for the objects beside them
+	Library *datasets.Library
+	Keys    *idempotency.Keys // nil ignores idempotency keys
+	// Hub is asked before a job begins; nil asks nothing.
+	Hub Hub
+	// Weights opens the files of a revision that a job starts from,
+	// model_fold_<i>/model.safetensors; nil refuses such jobs.
+	Weights func(ctx context.Context, from jobs.Revision) (fs.FS, error)
+	// Estimator measures how fast a job will train; nil estimates no time.
+	Estimator Estimator
+
+	HubRepo     string  // where jobs publish that name no repository
+	CostPerHour float64 // USD of a worker process
+
+	Now func() time.Time // nil is time.Now
+	Log *slog.Logger     // nil discards
+}
+
+// Store holds the records of training jobs.
+type Store interface {
+	jobs.Store
+	// DeleteJob removes a job that has ended, with all its objects.
+	DeleteJob(ctx context.Context, id string) error
+}
+
+// Queue takes tasks.
+type Queue interface {
+	jobs.Queue
+	// Ready returns why Enqueue would fail, or nil.
+	Ready(context.Context) error
+}
+
+// Live carries what running folds report and what they are told. All of it may
+// be lost: the records alone decide.
+type Live interface {
+	Progress(ctx context.Context, job string, folds int) ([]json.RawMessage, error)
+	Tell(ctx context.Context, job string, c jobs.Control) error
+	Subscribe(ctx context.Context, job string) <-chan jobs.Update
+}
+
+// Hub is asked before a job begins, so that what would fail after hours of
+// training fails at once.
+type Hub interface {
+	// Preflight lists what keeps a job from publishing to d, or from starting
+	// from a revision; either may be nil. Pointers are into the job. An error is
+	// jobs.Forbidden for a repository that is not allowed, or jobs.Unavailable.
+	Preflight(ctx context.Context, d *jobs.Destination, from *jobs.Revision) ([]jobs.Problem, error)
+}
+
+// Estimator measures how fast a job will train.
+type Estimator interface {
+	Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (estimate.Pace, error)
+}
+
+var _ Estimator = (*estimate.Estimator)(nil)
+
+func (s *Service) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *Service) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
