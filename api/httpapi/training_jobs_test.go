@@ -350,7 +350,7 @@ func TestJobProblems(t *testing.T) {
 		"unknown below":      {`{` + shipped + `, "model": {"atomfeatures": 1}}`, "/model/atomfeatures", "did you mean atom_features?"},
 		"types":              {`{"dataset": 3, "epochs": "many", "seed": -1, "model": {"dropout": "x"}, "split": 5}`, "/dataset /epochs /model/dropout /seed /split", ""},
 		"several below":      {`{` + shipped + `, "model": {"atomfeatures": 1, "dropout": 2, "num_messages": "x"}, "holdout": {"fraction": 3, "x": 1}, "publish": {"repo": "bad", "tagg": "v1"}}`, "/holdout/fraction /holdout/x /model/atomfeatures /model/dropout /model/num_messages /publish/repo /publish/tagg", "did you mean tag?"},
-		"no budget":          {`{` + shipped + `, "max_cost_usd": 0}`, "/max_cost_usd", "leave it out"},
+		"no budget":          {`{` + shipped + `, "max_cost_usd": 0}`, "/max_cost_usd", "Leave it out"},
 		"unknown column":     {`{` + shipped + `, "prediction_columns": ["Tg", "Tmm"]}`, "/prediction_columns/1", "is it Tm?"},
 		"no property":        {`{` + shipped + `, "prediction_columns": ["pm"]}`, "/prediction_columns/0", "no property"},
 		"three values":       {`{"dataset": "` + rare + `"}`, "/prediction_columns", "3 measured values of Rare"},

@@ -63,6 +63,9 @@ const dealtAtOnce = 20_000
 // rights.
 func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 	p := &plan{spec: r.Spec, problems: slices.Clone(r.Unread)}
+	if slices.ContainsFunc(r.Unread, func(q jobs.Problem) bool { return q.Pointer == "" }) {
+		return p, nil // nothing could be read
+	}
 	for _, q := range r.Spec.Problems() {
 		// One problem a field: a dataset that could not be read is not missing.
 		if !slices.ContainsFunc(p.problems, func(have jobs.Problem) bool { return have.Pointer == q.Pointer }) {
