@@ -29,9 +29,10 @@ var allowed = map[string][]string{
 
 	"featurize/descriptor": {"featurize/mol"},
 
-	"nn/sparse": {},
-	"nn/trees":  {"nn/sparse"},
-	"nn/stack":  {"nn/sparse", "nn/trees", "featurize", "featurize/descriptor", "featurize/mol"},
+	"nn/sparse":      {},
+	"nn/safetensors": {},
+	"nn/trees":       {"nn/sparse"},
+	"nn/stack":       {"nn/safetensors", "nn/sparse", "nn/trees", "featurize", "featurize/descriptor", "featurize/mol"},
 
 	"nn/plan": {"featurize"},
 	"nn":      {"featurize", "nn/plan"},
@@ -42,7 +43,7 @@ var allowed = map[string][]string{
 	"nn/cuda":               {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
 	"nn/train":              {"nn", "nn/plan"},
 	"nn/dataset":            {"nn", "nn/plan", "featurize", "data"},
-	"nn/checkpoint":         {"nn", "nn/train", "featurize", "data"},
+	"nn/checkpoint":         {"nn", "nn/train", "nn/safetensors", "featurize", "data"},
 	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
 	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},

@@ -19,6 +19,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn"
+	"polyid-trainer/nn/safetensors"
 	"polyid-trainer/nn/train"
 )
 
@@ -192,27 +193,27 @@ func TestDamageIsRefused(t *testing.T) {
 
 // TestForeignFiles names what is wrong with files that are something else.
 func TestForeignFiles(t *testing.T) {
-	own := func(change func(meta map[string]string, ts []tensor) []tensor) []byte {
+	own := func(change func(meta map[string]string, ts []safetensors.Tensor) []safetensors.Tensor) []byte {
 		m := example(t)
 		meta, err := m.metadata()
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ts []tensor
+		var ts []safetensors.Tensor
 		for _, s := range m.sets() {
 			for name, x := range s.params.Tensors() {
-				ts = append(ts, tensor{s.prefix + name, x.Shape, x.Data})
+				ts = append(ts, safetensors.Tensor{Name: s.prefix + name, Shape: x.Shape, Data: x.Data})
 			}
 		}
 		ts = change(meta, ts)
 		var b bytes.Buffer
-		if err := writeTensors(&b, meta, ts); err != nil {
+		if err := safetensors.Write(&b, meta, ts); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
 	}
-	edit := func(key, old, new string) func(map[string]string, []tensor) []tensor {
-		return func(meta map[string]string, ts []tensor) []tensor {
+	edit := func(key, old, new string) func(map[string]string, []safetensors.Tensor) []safetensors.Tensor {
+		return func(meta map[string]string, ts []safetensors.Tensor) []safetensors.Tensor {
 			if !strings.Contains(meta[key], old) {
 				t.Fatalf("metadata %s has no %s: %s", key, old, meta[key])
 			}
@@ -241,18 +242,21 @@ func TestForeignFiles(t *testing.T) {
 		{"other safetensors", raw(`{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`), "not one of this project's"},
 		{"newer schema", own(edit("schema_version", "1", "2")), "schema is version"},
 		{"unknown field", own(edit("model", `"targets"`, `"extra":1,"targets"`)), "extra"},
-		{"unknown metadata", own(func(m map[string]string, ts []tensor) []tensor { m["note"] = "x"; return ts }), "note"},
+		{"unknown metadata", own(func(m map[string]string, ts []safetensors.Tensor) []safetensors.Tensor { m["note"] = "x"; return ts }), "note"},
 		{"no vocabulary", own(edit("model", `"vocab":{`, `"vocab":null,"words":{`)), "words"},
 		{"another network", own(edit("model", "global100", "global200")), "global200"},
 		{"more features", own(edit("model", `"atom_features":4`, `"atom_features":5`)), "shape"},
 		{"more blocks", own(edit("model", `"num_messages":2`, `"num_messages":3`)), "tensor"},
 		{"a zero scale", own(edit("model", `"scale":[40`, `"scale":[0`)), "scale"},
 		{"a target more", own(edit("model", `{"name":"Tg"`, `{"name":"Tm","units":""},{"name":"Tg"`)), "scaler"},
-		{"a tensor less", own(func(_ map[string]string, ts []tensor) []tensor { return ts[:len(ts)-1] }), "lacks tensor adam_v."},
-		{"a tensor more", own(func(_ map[string]string, ts []tensor) []tensor {
-			return append(ts, tensor{"z", []int{1}, []float32{0}})
+		{"a tensor less", own(func(_ map[string]string, ts []safetensors.Tensor) []safetensors.Tensor { return ts[:len(ts)-1] }), "lacks tensor adam_v."},
+		{"a tensor more", own(func(_ map[string]string, ts []safetensors.Tensor) []safetensors.Tensor {
+			return append(ts, safetensors.Tensor{Name: "z", Shape: []int{1}, Data: []float32{0}})
 		}), `"z"`},
-		{"another order", own(func(_ map[string]string, ts []tensor) []tensor { ts[0], ts[1] = ts[1], ts[0]; return ts }), "want bond_embedding"},
+		{"another order", own(func(_ map[string]string, ts []safetensors.Tensor) []safetensors.Tensor {
+			ts[0], ts[1] = ts[1], ts[0]
+			return ts
+		}), "want bond_embedding"},
 	} {
 		_, err := Read(bytes.NewReader(x.b))
 		if err == nil || !strings.Contains(err.Error(), x.want) {
@@ -264,21 +268,21 @@ func TestForeignFiles(t *testing.T) {
 // TestLyingHeadersCostNothing reads headers that claim far more than follows.
 func TestLyingHeadersCostNothing(t *testing.T) {
 	b := encode(t, example(t))
-	longHeader := binary.LittleEndian.AppendUint64(nil, maxHeader)
+	longHeader := binary.LittleEndian.AppendUint64(nil, safetensors.MaxHeader)
 	m := example(t)
 	m.Config.AtomFeatures, m.Config.BondFeatures, m.Config.NumMessages = nn.MaxFeatures, nn.MaxFeatures, nn.MaxMessages
 	meta, err := m.metadata()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ts []tensor
+	var ts []safetensors.Tensor
 	for _, s := range m.sets() {
 		for _, spec := range nn.Layout(m.Config, m.Sizes()) {
-			ts = append(ts, tensor{name: s.prefix + spec.Name, shape: spec.Shape})
+			ts = append(ts, safetensors.Tensor{Name: s.prefix + spec.Name, Shape: spec.Shape})
 		}
 	}
-	h := layOut(meta, ts) // some 6 GB a set
-	head, err := h.encode("")
+	h := safetensors.LayOut(meta, ts) // some 6 GB a set
+	head, err := h.Encode("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn"
+	"polyid-trainer/nn/safetensors"
 	"polyid-trainer/nn/train"
 )
 
@@ -74,16 +75,16 @@ func Write(w io.Writer, m *Model) error {
 		return fmt.Errorf("writing a model: %w", err)
 	}
 	specs := nn.Layout(m.Config, m.Sizes())
-	var tensors []tensor
+	var tensors []safetensors.Tensor
 	for _, s := range m.sets() {
 		if s.params == nil || len(s.params.Slab) != specs[len(specs)-1].Off+specs[len(specs)-1].Size() {
 			return fmt.Errorf("writing a model: its tensors %q* are missing or not those of its configuration", s.prefix)
 		}
 		for _, spec := range specs {
-			tensors = append(tensors, tensor{s.prefix + spec.Name, spec.Shape, s.params.Slab[spec.Off:][:spec.Size()]})
+			tensors = append(tensors, safetensors.Tensor{Name: s.prefix + spec.Name, Shape: spec.Shape, Data: s.params.Slab[spec.Off:][:spec.Size()]})
 		}
 	}
-	if err := writeTensors(w, meta, tensors); err != nil {
+	if err := safetensors.Write(w, meta, tensors); err != nil {
 		return fmt.Errorf("writing a model: %w", err)
 	}
 	return nil
@@ -113,11 +114,11 @@ func Read(r io.Reader) (*Model, error) {
 }
 
 func read(r io.Reader) (*Model, error) {
-	h, err := readHeader(r)
+	h, err := safetensors.ReadHeader(r)
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseMetadata(h.meta)
+	m, err := parseMetadata(h.Meta)
 	if err != nil {
 		return nil, err
 	}
@@ -125,29 +126,29 @@ func read(r io.Reader) (*Model, error) {
 		return nil, err
 	}
 	specs := nn.Layout(m.Config, m.Sizes())
-	var want []tensor
+	var want []safetensors.Tensor
 	for _, s := range m.sets() {
 		for _, spec := range specs {
-			want = append(want, tensor{name: s.prefix + spec.Name, shape: spec.Shape})
+			want = append(want, safetensors.Tensor{Name: s.prefix + spec.Name, Shape: spec.Shape})
 		}
 	}
-	places := layOut(h.meta, want)
-	if err := h.equal(&places); err != nil {
+	places := safetensors.LayOut(h.Meta, want)
+	if err := h.Equal(&places); err != nil {
 		return nil, err
 	}
-	p, err := newPayload(r, &h)
+	p, err := safetensors.NewPayload(r, &h)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range m.sets() {
-		values, err := p.floats(elementsOf(specs), "the tensors "+s.prefix+"*")
+		values, err := p.Floats(elementsOf(specs), "the tensors "+s.prefix+"*")
 		if err != nil {
 			return nil, err
 		}
 		*s.params = *nn.NewParams(m.Config, m.Sizes())
 		copy(s.params.Slab, values)
 	}
-	return m, p.end(h.meta[sumKey])
+	return m, p.End(h.Meta[safetensors.SumKey])
 }
 
 func elementsOf(specs []nn.Spec) int {
@@ -163,7 +164,7 @@ func parseMetadata(meta map[string]string) (*Model, error) {
 	case meta["schema_version"] != schema:
 		return nil, fmt.Errorf("its schema is version %.20q; this program reads %s", meta["schema_version"], schema)
 	}
-	known := []string{"format", "schema_version", "model", "training", sumKey}
+	known := []string{"format", "schema_version", "model", "training", safetensors.SumKey}
 	for key := range meta {
 		if !slices.Contains(known, key) {
 			return nil, fmt.Errorf("unknown metadata %.80q", key)

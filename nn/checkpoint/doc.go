@@ -4,7 +4,7 @@
 //
 // # Format
 //
-// The file is safetensors: the header's length in 8 bytes, the header in JSON,
+// The file is safetensors (package safetensors): the header's length in 8 bytes, the header in JSON,
 // the tensors in little-endian float32. Python's safetensors library loads it.
 // Tensors have the names of nn.Layout; in a checkpoint those of the best
 // weights begin with "best.", of Adam's moments with "adam_m." and "adam_v.".
@@ -25,9 +25,4 @@
 // the configuration asks for in its place and no other, nothing after them, and
 // a checksum that matches. Memory grows with the bytes that arrive, not with
 // what a header claims.
-//
-// A small reader and writer of its own serves this better than a library:
-// github.com/nlpodyssey/safetensors, the only one in Go, is unreleased, takes
-// tensors as one buffer of bytes in memory and lets a header of any 100 MB
-// through.
 package checkpoint

@@ -1,4 +1,15 @@
-package checkpoint
+// Package safetensors writes and reads files of named float32 arrays in the
+// safetensors format, with a checksum of all that they hold.
+//
+// A file is the header's length in 8 bytes, the header in JSON, and the arrays in
+// little-endian float32. Python's safetensors library loads it. The bytes depend
+// on what is written alone.
+//
+// Reading runs no code, and its memory grows with the bytes that arrive, not with
+// what a header claims. A library would not serve: the one in Go,
+// github.com/nlpodyssey/safetensors, is unreleased, takes tensors as one buffer of
+// bytes in memory and lets a header of any 100 MB through.
+package safetensors
 
 import (
 	"bytes"
@@ -14,23 +25,23 @@ import (
 	"strings"
 )
 
-// maxHeader bounds the JSON header of a file, in bytes. A header holds the
+// MaxHeader bounds the JSON header of a file, in bytes. A header holds the
 // tensors' places (20 kB a set), the vocabulary and, in a checkpoint, the epoch
 // history (about 300 bytes an epoch): 64 MiB is a training of 200,000 epochs.
 // The safetensors library itself stops at 100 MB.
-const maxHeader = 64 << 20
+const MaxHeader = 64 << 20
 
-// sumKey is the metadata entry that holds the SHA-256 of the header, written
+// SumKey is the metadata entry that holds the SHA-256 of the header, written
 // with this entry empty, and the payload.
-const sumKey = "sha256"
+const SumKey = "sha256"
 
 const metadataKey = "__metadata__"
 
-// tensor is one named array of a file.
-type tensor struct {
-	name  string
-	shape []int
-	data  []float32
+// Tensor is one named array of a file.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32 // in C order
 }
 
 // entry is a tensor's place, as the header states it.
@@ -40,21 +51,21 @@ type entry struct {
 	Offsets [2]int64 `json:"data_offsets"` // bytes from the payload's start
 }
 
-// header is a file's header: the metadata, and the tensors in payload order.
-type header struct {
-	meta    map[string]string
+// Header is a file's header: the metadata, and the tensors in payload order.
+type Header struct {
+	Meta    map[string]string
 	names   []string
 	entries []entry
 }
 
-// layOut places tensors one after the other.
-func layOut(meta map[string]string, tensors []tensor) header {
-	h := header{meta: meta}
+// LayOut places tensors one after the other.
+func LayOut(meta map[string]string, tensors []Tensor) Header {
+	h := Header{Meta: meta}
 	var at int64
 	for _, t := range tensors {
-		end := at + 4*int64(elements(t.shape))
-		h.names = append(h.names, t.name)
-		h.entries = append(h.entries, entry{DType: "F32", Shape: t.shape, Offsets: [2]int64{at, end}})
+		end := at + 4*int64(elements(t.Shape))
+		h.names = append(h.names, t.Name)
+		h.entries = append(h.entries, entry{DType: "F32", Shape: t.Shape, Offsets: [2]int64{at, end}})
 		at = end
 	}
 	return h
@@ -68,14 +79,14 @@ func elements(shape []int) int {
 	return n
 }
 
-// encode writes the header with sum as its checksum: a JSON object, metadata
+// Encode writes the header with sum as its checksum: a JSON object, metadata
 // first with its keys sorted, then the tensors in order, padded with spaces so
 // that the payload begins at a multiple of 8 bytes. Equal headers give equal
 // bytes.
-func (h *header) encode(sum string) ([]byte, error) {
-	meta := map[string]string{sumKey: sum}
-	for k, v := range h.meta {
-		if k != sumKey {
+func (h *Header) Encode(sum string) ([]byte, error) {
+	meta := map[string]string{SumKey: sum}
+	for k, v := range h.Meta {
+		if k != SumKey {
 			meta[k] = v
 		}
 	}
@@ -108,16 +119,16 @@ func (h *header) encode(sum string) ([]byte, error) {
 	for b.Len()%8 != 0 {
 		b.WriteByte(' ')
 	}
-	if b.Len() > maxHeader {
-		return nil, fmt.Errorf("the header takes %d bytes, more than %d", b.Len(), maxHeader)
+	if b.Len() > MaxHeader {
+		return nil, fmt.Errorf("the header takes %d bytes, more than %d", b.Len(), MaxHeader)
 	}
 	return b.Bytes(), nil
 }
 
-// decodeHeader parses what encode wrote. Any valid safetensors header parses,
+// decodeHeader parses what Encode wrote. Any valid safetensors header parses,
 // so that a foreign file can be told apart from a damaged one.
-func decodeHeader(b []byte) (header, error) {
-	h := header{}
+func decodeHeader(b []byte) (Header, error) {
+	h := Header{}
 	d := json.NewDecoder(bytes.NewReader(b))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return h, fmt.Errorf("its header is not a JSON object")
@@ -134,7 +145,7 @@ func decodeHeader(b []byte) (header, error) {
 		}
 		seen[name] = true
 		if name == metadataKey {
-			err = d.Decode(&h.meta)
+			err = d.Decode(&h.Meta)
 		} else {
 			var e entry
 			err = d.Decode(&e)
@@ -153,8 +164,8 @@ func decodeHeader(b []byte) (header, error) {
 	return h, nil
 }
 
-// equal tells where two headers place different tensors, or nil.
-func (h *header) equal(want *header) error {
+// Equal tells where two headers place different tensors, or nil.
+func (h *Header) Equal(want *Header) error {
 	for i, name := range want.names {
 		if i >= len(h.names) {
 			return fmt.Errorf("it lacks tensor %s", name)
@@ -177,11 +188,11 @@ func (h *header) equal(want *header) error {
 	return nil
 }
 
-// writeTensors writes a safetensors file. The bytes depend on the arguments
+// Write writes a file; its metadata gets the checksum as SumKey. The bytes depend on the arguments
 // alone. The payload is read twice, once for the checksum.
-func writeTensors(w io.Writer, meta map[string]string, tensors []tensor) error {
-	h := layOut(meta, tensors)
-	plain, err := h.encode("")
+func Write(w io.Writer, meta map[string]string, tensors []Tensor) error {
+	h := LayOut(meta, tensors)
+	plain, err := h.Encode("")
 	if err != nil {
 		return err
 	}
@@ -190,7 +201,7 @@ func writeTensors(w io.Writer, meta map[string]string, tensors []tensor) error {
 	if err := writeFloats(sum, tensors); err != nil {
 		return err
 	}
-	full, err := h.encode(hex.EncodeToString(sum.Sum(nil)))
+	full, err := h.Encode(hex.EncodeToString(sum.Sum(nil)))
 	if err != nil {
 		return err
 	}
@@ -207,10 +218,10 @@ func writeTensors(w io.Writer, meta map[string]string, tensors []tensor) error {
 // chunk is how many floats are converted at a time.
 const chunk = 16 << 10
 
-func writeFloats(w io.Writer, tensors []tensor) error {
+func writeFloats(w io.Writer, tensors []Tensor) error {
 	buf := make([]byte, 0, 4*chunk)
 	for _, t := range tensors {
-		for part := range slices.Chunk(t.data, chunk) {
+		for part := range slices.Chunk(t.Data, chunk) {
 			buf = buf[:0]
 			for _, x := range part {
 				buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(x))
@@ -223,24 +234,76 @@ func writeFloats(w io.Writer, tensors []tensor) error {
 	return nil
 }
 
-// readHeader reads a file up to its payload.
-func readHeader(r io.Reader) (header, error) {
+// Read reads a file whose arrays hold no more than limit floats together. Arrays
+// must be float32 and lie one after the other.
+func Read(r io.Reader, limit int) (meta map[string]string, tensors map[string]Tensor, err error) {
+	h, err := ReadHeader(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := make([]Tensor, len(h.names))
+	left := limit
+	for i, name := range h.names {
+		for _, d := range h.entries[i].Shape {
+			if d < 0 || d > limit {
+				return nil, nil, fmt.Errorf("tensor %.80q has shape %v", name, h.entries[i].Shape)
+			}
+		}
+		want[i] = Tensor{Name: name, Shape: h.entries[i].Shape}
+		n, ok := elementsWithin(want[i].Shape, left)
+		if !ok {
+			return nil, nil, fmt.Errorf("its tensors hold more than %d values", limit)
+		}
+		left -= n
+	}
+	places := LayOut(h.Meta, want)
+	if err := h.Equal(&places); err != nil {
+		return nil, nil, err
+	}
+	p, err := NewPayload(r, &h)
+	if err != nil {
+		return nil, nil, err
+	}
+	tensors = make(map[string]Tensor, len(want))
+	for _, t := range want {
+		if t.Data, err = p.Floats(elements(t.Shape), "tensor "+t.Name); err != nil {
+			return nil, nil, err
+		}
+		tensors[t.Name] = t
+	}
+	return h.Meta, tensors, p.End(h.Meta[SumKey])
+}
+
+// elementsWithin is the number of values of a shape, if it is at most most.
+func elementsWithin(shape []int, most int) (n int, ok bool) {
+	n = 1
+	for _, d := range shape {
+		if d != 0 && n > most/d {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, n <= most
+}
+
+// ReadHeader reads a file up to its payload.
+func ReadHeader(r io.Reader) (Header, error) {
 	var size [8]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
-		return header{}, truncated("its header's length", err)
+		return Header{}, truncated("its header's length", err)
 	}
 	n := binary.LittleEndian.Uint64(size[:])
 	var err error
 	// The buffer grows with what arrives: a length that lies costs nothing.
 	var b bytes.Buffer
-	if n <= maxHeader {
+	if n <= MaxHeader {
 		_, err = io.CopyN(&b, r, int64(n))
 	}
-	if n > maxHeader || b.Len() > 0 && b.Bytes()[0] != '{' {
-		return header{}, fmt.Errorf("not a safetensors file: %s", kind(size, n))
+	if n > MaxHeader || b.Len() > 0 && b.Bytes()[0] != '{' {
+		return Header{}, fmt.Errorf("not a safetensors file: %s", kind(size, n))
 	}
 	if err != nil {
-		return header{}, truncated("its header", err)
+		return Header{}, truncated("its header", err)
 	}
 	return decodeHeader(b.Bytes())
 }
@@ -268,26 +331,26 @@ func truncated(what string, err error) error {
 	return err
 }
 
-// payload reads a file's tensors in order and sums them up.
-type payload struct {
+// Payload reads a file's tensors in order and sums them up.
+type Payload struct {
 	r   io.Reader
 	sum hash.Hash
 	buf []byte
 }
 
-// newPayload begins at the payload of a file with header h.
-func newPayload(r io.Reader, h *header) (*payload, error) {
-	plain, err := h.encode("")
+// NewPayload begins at the payload of a file with header h.
+func NewPayload(r io.Reader, h *Header) (*Payload, error) {
+	plain, err := h.Encode("")
 	if err != nil {
 		return nil, err
 	}
-	p := &payload{r: r, sum: sha256.New(), buf: make([]byte, 4*chunk)}
+	p := &Payload{r: r, sum: sha256.New(), buf: make([]byte, 4*chunk)}
 	p.sum.Write(plain)
 	return p, nil
 }
 
-// floats reads n values. The slice grows with what arrives.
-func (p *payload) floats(n int, what string) ([]float32, error) {
+// Floats reads n values. The slice grows with what arrives.
+func (p *Payload) Floats(n int, what string) ([]float32, error) {
 	out := make([]float32, 0, min(n, maxAhead))
 	for len(out) < n {
 		b := p.buf[:4*min(chunk, n-len(out))]
@@ -306,8 +369,8 @@ func (p *payload) floats(n int, what string) ([]float32, error) {
 // of the default network's parameters and a half more.
 const maxAhead = 6 << 20
 
-// end checks that the file ends here and that its checksum is want.
-func (p *payload) end(want string) error {
+// End checks that the file ends here and that its checksum is want.
+func (p *Payload) End(want string) error {
 	if n, err := io.ReadFull(p.r, p.buf[:1]); n > 0 {
 		return fmt.Errorf("the file goes on after its last tensor")
 	} else if err != io.EOF {
