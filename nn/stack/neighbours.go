@@ -50,8 +50,8 @@ func fitNeighbours(s *Space, x *sparse.Matrix, t *target) *neighbours {
 		}
 		n.counts.Append(moved, value[from:])
 		n.total = append(n.total, sum(value[from:]))
-		n.value = append(n.value, t.value[r])
-		n.weight = append(n.weight, t.weightOf(r))
+		n.value = append(n.value, float64(float32(t.value[r]))) // as files hold it
+		n.weight = append(n.weight, float64(float32(t.weightOf(r))))
 		n.fold = append(n.fold, t.fold[r])
 	}
 	n.setMeans(t.folds)

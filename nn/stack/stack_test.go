@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -32,7 +33,7 @@ func polymers(n int, seed uint64) []stack.Polymer {
 }
 
 // table makes a table of one target that value gives.
-func table(t *testing.T, ps []stack.Polymer, value func(stack.Polymer) float64) *stack.Table {
+func table(t testing.TB, ps []stack.Polymer, value func(stack.Polymer) float64) *stack.Table {
 	t.Helper()
 	tab := &stack.Table{Names: []string{"Tg"}, Values: make([][]float64, 1), Network: make([][]float64, 1), Seed: 3}
 	for i, p := range ps {
@@ -276,4 +277,64 @@ func ExampleDescribe() {
 	// heavy_atoms 2
 	// weight 28.054
 	// hydrogens 4
+}
+
+// fitted is a stack of all members and the polymers it learned from.
+func fitted(t testing.TB) (*stack.Stack, []stack.Polymer) {
+	t.Helper()
+	ps := polymers(60, 11)
+	tab := table(t, ps, linearly)
+	s, _, err := stack.Fit(t.Context(), tab, stack.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, ps
+}
+
+func TestFilesAreTheStack(t *testing.T) {
+	s, ps := fitted(t)
+	var file bytes.Buffer
+	doc, err := s.Encode(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := stack.Decode(doc, bytes.NewReader(file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := [][]float64{{1, 2, 3, 4}}
+	for i, p := range ps {
+		before, err := s.Predict(p, network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := again.Predict(p, network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(before, after) {
+			t.Fatalf("polymer %d: %+v before, %+v after", i, before, after)
+		}
+	}
+	for n := 0; n < file.Len(); n += 997 {
+		if _, err := stack.Decode(doc, bytes.NewReader(file.Bytes()[:n])); err == nil {
+			t.Fatalf("tensors cut at %d bytes were read", n)
+		}
+	}
+	for old, new := range map[string]string{
+		`"schema":1`:      `"schema":2`,
+		`"folds":4`:       `"folds":5`,
+		`"linear"]`:       `"forest"]`,
+		`"heavy_atoms"`:   `"heavy"`,
+		`"neighbours":{"`: `"neighbour":{"`,
+		`"power":`:        `"power":1e9,"k":`,
+	} {
+		bad := strings.Replace(string(doc), old, new, 1)
+		if bad == string(doc) {
+			t.Fatalf("%s has no %s", stack.JSONFile, old)
+		}
+		if _, err := stack.Decode([]byte(bad), bytes.NewReader(file.Bytes())); err == nil {
+			t.Errorf("%s in place of %s was read", new, old)
+		}
+	}
 }
