@@ -38,7 +38,7 @@ const (
 // repositories of the public Hub.
 type Config struct {
 	Endpoint string // base URL, with or without a path; DefaultEndpoint if empty
-	Token    string // sent as a bearer token to the endpoint and to no other host
+	Token    string // sent as a bearer token to the endpoint, its scheme, host and port, and nowhere else
 	CacheDir string // where downloads are kept; polyid-trainer/hub in the user's cache directory if empty
 	// Client carries the requests; one without an overall time limit, which
 	// uploads outlast, if nil.
@@ -110,9 +110,46 @@ func New(c Config) (*Client, error) {
 		c.Backoff = 500 * time.Millisecond
 	}
 	return &Client{
-		base: base, token: c.Token, cache: c.CacheDir, http: c.Client,
+		base: base, token: c.Token, cache: c.CacheDir, http: following(c.Client, base),
 		retries: max(c.Retries, 0), backoff: c.Backoff, stall: c.Stall, patience: c.Patience,
 	}, nil
+}
+
+// maxRedirects is how often a request is sent on.
+const maxRedirects = 10
+
+// following is client with redirects that carry the token to the endpoint alone:
+// net/http by itself takes every port and scheme of a host for the same place.
+func following(client *http.Client, base *url.URL) *http.Client {
+	out := *client
+	out.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if len(via) >= maxRedirects {
+			return errors.New("too many redirects")
+		}
+		if !sameOrigin(r.URL, base) {
+			r.Header.Del("Authorization")
+		}
+		if client.CheckRedirect != nil {
+			return client.CheckRedirect(r, via)
+		}
+		return nil
+	}
+	return &out
+}
+
+// sameOrigin reports whether two addresses have the same scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // Endpoint returns the base URL of the Hub.

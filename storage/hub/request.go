@@ -79,7 +79,7 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	r.Header.Set("User-Agent", "polyid-trainer")
 	// The server may name addresses elsewhere; the token stays at the endpoint.
-	if c.token != "" && !q.anonymous && u.Scheme == c.base.Scheme && u.Host == c.base.Host {
+	if c.token != "" && !q.anonymous && sameOrigin(u, c.base) {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.http.Do(r)

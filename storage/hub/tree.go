@@ -90,7 +90,7 @@ func (c *Client) next(resp *http.Response) (string, error) {
 		return "", fmt.Errorf("hub: the server named a next page that is not a URL")
 	}
 	u = resp.Request.URL.ResolveReference(u)
-	if u.Scheme != c.base.Scheme || u.Host != c.base.Host {
+	if !sameOrigin(u, c.base) {
 		return "", fmt.Errorf("hub: the server named a next page on another host")
 	}
 	return u.String(), nil

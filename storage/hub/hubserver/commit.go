@@ -38,6 +38,7 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 			Path string
 			Size int64
 		}
+		GitIgnore *string // of the commit that is to come
 	}
 	if err := s.mayWrite(r); err != nil {
 		return err
@@ -56,6 +57,17 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ignore, err := s.ignores(p, have, in.GitIgnore)
+	if err != nil {
+		return err
+	}
+	asked := 0
+	for _, f := range in.Files {
+		asked += len(f.Path)
+	}
+	if err := ignore.affords(asked); err != nil {
+		return err
+	}
 	skips := !strings.Contains(r.UserAgent(), "hf_hub/0.")
 	out := []map[string]any{}
 	for _, f := range in.Files {
@@ -65,7 +77,7 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 		if f.Size > s.config.MaxFile {
 			return errorf(http.StatusRequestEntityTooLarge, "", "%s: at most %d bytes a file", f.Path, s.config.MaxFile)
 		}
-		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": false}
+		answer := map[string]any{"path": f.Path, "uploadMode": "regular", "shouldIgnore": ignore.ignored(f.Path)}
 		if old, ok := have.files[f.Path]; ok && skips && old.size == f.Size {
 			oid, err := s.blobHash(r.Context(), old)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is lost had better come again
@@ -78,6 +90,22 @@ func (s *Server) preupload(w http.ResponseWriter, r *http.Request) error {
 		out = append(out, answer)
 	}
 	return answer(w, map[string]any{"files": out, "commitOid": c.Hash.String()})
+}
+
+// ignores is the root .gitignore that decides on a commit: its own, or the branch's.
+func (s *Server) ignores(p *repo, have *listing, own *string) (*ignores, error) {
+	if own != nil {
+		return parseIgnores(*own), nil
+	}
+	f, ok := have.files[ignoreFile]
+	if !ok {
+		return parseIgnores(""), nil
+	}
+	b, _, err := s.beginning(p, f, maxBlob)
+	if err != nil {
+		return nil, err
+	}
+	return parseIgnores(string(b)), nil
 }
 
 // blobHash is the name that git would have for a file's content if LFS did not
@@ -400,8 +428,10 @@ func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
 // lfsFile makes the file of an object uploaded before.
 func (s *Server) lfsFile(g *gitRepo, op *operation) (file, error) {
 	v := op.Value
-	if n, ok := s.blobs.keep(v.OID); !ok || v.Algo != "sha256" || n != v.Size {
-		return file{}, badRequest("%s", fmt.Sprintf("%s: LFS object %.64s is not stored", v.Path, v.OID))
+	// A copy of a file that is stored says no size.
+	n, ok := s.blobs.keep(v.OID)
+	if !ok || v.Algo != "sha256" || n != v.Size && v.Size != 0 {
+		return file{}, badRequest("%s: LFS object %.64s is not stored with this size: upload it before the commit", v.Path, v.OID)
 	}
-	return g.addPointer(pointer{v.OID, v.Size})
+	return g.addPointer(pointer{v.OID, n})
 }

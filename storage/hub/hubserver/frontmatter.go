@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -111,6 +113,39 @@ func (m metadata) value(key string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// plain returns the whole as values of JSON. An alias stands for a text only.
+func (m metadata) plain() any { return plain(m.root) }
+
+func plain(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			out[n.Content[i].Value] = plain(n.Content[i+1])
+		}
+		return out
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, e := range n.Content {
+			out = append(out, plain(e))
+		}
+		return out
+	}
+	text, ok := scalarText(n)
+	if !ok {
+		return nil
+	}
+	switch n.Tag {
+	case "!!int", "!!float":
+		if x, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) {
+			return x
+		}
+	case "!!bool":
+		return strings.EqualFold(text, "true")
+	}
+	return text
 }
 
 func texts(n *yaml.Node) []string {

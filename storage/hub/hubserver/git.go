@@ -129,8 +129,7 @@ func (g *gitRepo) commit(files map[string]file, parent, user, message string) (s
 	if err != nil {
 		return "", err
 	}
-	who := signature(user)
-	c := &object.Commit{Author: who, Committer: who, Message: message, TreeHash: tree}
+	var parents []plumbing.Hash
 	if parent != "" {
 		before, err := object.GetCommit(g.storage, plumbing.NewHash(parent))
 		if err != nil {
@@ -139,8 +138,15 @@ func (g *gitRepo) commit(files map[string]file, parent, user, message string) (s
 		if before.TreeHash == tree {
 			return parent, nil
 		}
-		c.ParentHashes = []plumbing.Hash{before.Hash}
+		parents = []plumbing.Hash{before.Hash}
 	}
+	return g.commitTree(tree, parents, user, message)
+}
+
+// commitTree writes a commit of a tree.
+func (g *gitRepo) commitTree(tree plumbing.Hash, parents []plumbing.Hash, user, message string) (string, error) {
+	who := signature(user)
+	c := &object.Commit{Author: who, Committer: who, Message: message, TreeHash: tree, ParentHashes: parents}
 	o := g.storage.NewEncodedObject()
 	if err := c.Encode(o); err != nil {
 		return "", fmt.Errorf("hubserver: %w", err)

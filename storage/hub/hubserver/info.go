@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,9 +20,11 @@ import (
 
 // Sizes of the pages of a listing.
 const (
-	treePage    = 1000
-	commitsPage = 50
-	maxPaths    = 1000
+	treePage     = 1000
+	expandedPage = 100 // of a listing with the last commit of each entry
+	commitsPage  = 50
+	maxCommits   = 1000 // on a page, for those who ask for more
+	maxPaths     = 1000
 )
 
 const isoTime = "2006-01-02T15:04:05.000Z"
@@ -38,6 +41,8 @@ type treeEntry struct {
 	Size int64     `json:"size"`
 	Path string    `json:"path"`
 	LFS  *lfsEntry `json:"lfs,omitempty"`
+
+	LastCommit *lastCommit `json:"lastCommit,omitempty"` // where it was asked for
 }
 
 func entryOf(path string, f file) treeEntry {
@@ -74,7 +79,7 @@ func (s *Server) modelInfo(w http.ResponseWriter, r *http.Request) error {
 	siblings := []map[string]any{}
 	for _, path := range slices.Sorted(maps.Keys(l.files)) {
 		f, sibling := l.files[path], map[string]any{"rfilename": path}
-		if strings.EqualFold(blobs, "true") || blobs == "1" {
+		if isTrue(blobs) {
 			sibling["size"], sibling["blobId"] = f.size, f.hash.String()
 			if f.lfs != nil {
 				sibling["lfs"] = map[string]any{"sha256": f.lfs.oid, "size": f.lfs.size, "pointerSize": len(f.lfs.encode())}
@@ -84,8 +89,54 @@ func (s *Server) modelInfo(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := p.describe(c)
 	out["siblings"] = siblings
+	if err := s.describeCard(p, l, out); err != nil {
+		return err
+	}
 	return answer(w, out)
 }
+
+// describeCard adds what the front matter of a revision's card says of the model.
+func (s *Server) describeCard(p *repo, l *listing, out map[string]any) error {
+	f, ok := l.files["README.md"]
+	if !ok {
+		return nil
+	}
+	b, _, err := s.beginning(p, f, maxMetadata+1024)
+	if errors.Is(err, fs.ErrNotExist) { // what LFS stored is lost
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text, _ := cutFrontMatter(b)
+	m, err := parseMetadata(text)
+	if err != nil || m.root == nil {
+		return nil // it is shown as none where the card is shown
+	}
+	out["cardData"] = m.plain()
+	tags := []string{}
+	add := func(prefix string, values ...string) {
+		for _, v := range values {
+			if tag := prefix + v; !slices.Contains(tags, tag) && len(tags) < maxTags {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	for _, key := range []string{"library_name", "pipeline_tag"} {
+		if v := m.value(key); v != "" {
+			out[key] = v
+			add("", v)
+		}
+	}
+	add("", m.values("tags")...)
+	add("dataset:", m.values("datasets")...)
+	add("license:", m.values("license")...)
+	out["tags"] = tags
+	return nil
+}
+
+// maxTags is how many tags of a card are given out.
+const maxTags = 200
 
 // listModels lists the repositories that may be seen, by name.
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) error {
@@ -166,7 +217,7 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	all := l.below(strings.Trim(r.PathValue("path"), "/"), strings.EqualFold(q.Get("recursive"), "true") || q.Get("recursive") == "1")
+	all := l.below(strings.Trim(r.PathValue("path"), "/"), isTrue(q.Get("recursive")))
 	if len(all) == 0 && r.PathValue("path") != "" {
 		return errNoEntry
 	}
@@ -176,7 +227,11 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
 			return badRequest("Invalid cursor")
 		}
 	}
-	page := all[from:min(from+treePage, len(all))]
+	size := treePage
+	if isTrue(q.Get("expand")) {
+		size = expandedPage
+	}
+	page := all[from:min(from+size, len(all))]
 	if next := from + len(page); next < len(all) {
 		// A page belongs to a commit, whatever the branch does meanwhile.
 		u := s.base(r) + "/api/models/" + p.id + "/tree/" + c.Hash.String()
@@ -186,8 +241,15 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) error {
 		q.Set("cursor", strconv.Itoa(next))
 		w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", u, q.Encode()))
 	}
+	if size == expandedPage {
+		if err := p.git.expand(c, page); err != nil {
+			return err
+		}
+	}
 	return answer(w, page)
 }
+
+func isTrue(s string) bool { return strings.EqualFold(s, "true") || s == "1" }
 
 // below lists the files and folders of a folder, directly or at any depth, by path.
 func (l *listing) below(dir string, recursive bool) []treeEntry {
@@ -220,11 +282,14 @@ func folderEntry(name string, hash plumbing.Hash) treeEntry {
 func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		var in struct{ Paths []string }
+		var in struct {
+			Paths  []string
+			Expand bool
+		}
 		if err := read(w, r, &in); err != nil {
 			return err
 		}
-		r.PostForm = url.Values{"paths": in.Paths}
+		r.PostForm = url.Values{"paths": in.Paths, "expand": {strconv.FormatBool(in.Expand)}}
 	} else if err := r.ParseForm(); err != nil {
 		return badRequest("the body is not a form")
 	}
@@ -249,6 +314,11 @@ func (s *Server) pathsInfo(w http.ResponseWriter, r *http.Request) error {
 			out = append(out, folderEntry(dir, hash))
 		}
 	}
+	if isTrue(r.PostForm.Get("expand")) {
+		if err := p.git.expand(c, out); err != nil {
+			return err
+		}
+	}
 	return answer(w, out)
 }
 
@@ -258,11 +328,23 @@ func (s *Server) commits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, _ := strconv.Atoi(r.URL.Query().Get("p")) // none is the first
-	found, more, err := commitsFrom(c, max(page, 0)*commitsPage, commitsPage)
+	q := r.URL.Query()
+	page, _ := strconv.Atoi(q.Get("p")) // none is the first
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || limit <= 0 {
+		limit = commitsPage
+	}
+	limit = min(limit, maxCommits)
+	total, err := p.git.countCommits(c)
 	if err != nil {
 		return err
 	}
+	page = min(max(page, 0), total)
+	found, more, err := commitsFrom(c, page*limit, limit)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Total-Count", strconv.Itoa(total))
 	out := []map[string]any{}
 	for _, c := range found {
 		title, message, _ := strings.Cut(c.Message, "\n")
@@ -272,7 +354,7 @@ func (s *Server) commits(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	if more {
-		w.Header().Set("Link", fmt.Sprintf("<%s/api/models/%s/commits/%s?p=%d>; rel=\"next\"", s.base(r), p.id, c.Hash, max(page, 0)+1))
+		w.Header().Set("Link", fmt.Sprintf("<%s/api/models/%s/commits/%s?p=%d&limit=%d>; rel=\"next\"", s.base(r), p.id, c.Hash, page+1, limit))
 	}
 	return answer(w, out)
 }

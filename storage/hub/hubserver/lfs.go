@@ -53,6 +53,7 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	access, who := s.caller(r)
 	// What is large goes in parts where the client can.
 	transfer, parts := "basic", slices.Contains(in.Transfers, "multipart")
 	objects := []map[string]any{}
@@ -62,12 +63,15 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 		case !oidPattern.MatchString(o.OID) || o.Size < 0:
 			out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
 		case in.Operation == "download":
-			s.offerDownload(r, p, o, out)
+			err = s.offerDownload(r, p, o, out, access == full, who)
 		case parts && o.Size > s.config.PartSize:
 			transfer = "multipart"
-			s.offerUpload(r, p, o, out, true)
+			s.offerUpload(r, p, o, out, true, who)
 		default:
-			s.offerUpload(r, p, o, out, false)
+			s.offerUpload(r, p, o, out, false, who)
+		}
+		if err != nil {
+			return err
 		}
 		objects = append(objects, out)
 	}
@@ -79,7 +83,7 @@ type lfsError struct {
 	Message string `json:"message"`
 }
 
-func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any, parts bool) {
+func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any, parts bool, who string) {
 	size, stored := s.blobs.keep(o.OID)
 	switch {
 	case stored && size != o.Size:
@@ -89,26 +93,35 @@ func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[stri
 	case !stored:
 		address := s.objectURL(r, p.id, o.OID)
 		out["authenticated"] = true
-		upload := map[string]any{"href": address + "?" + s.grant("upload", p.id, o, time.Now().Add(grantTime))}
+		upload := map[string]any{"href": address + "?" + s.grant("upload", p.id, o, time.Now().Add(grantTime), who)}
 		if parts {
-			upload = s.offerParts(r, p.id, o)
+			upload = s.offerParts(r, p.id, o, who)
 		}
 		out["actions"] = map[string]any{"upload": upload, "verify": map[string]any{"href": address + "/verify"}}
 	}
 }
 
 // offerDownload gives out the objects that the repository has a pointer to, as
-// objects are stored together with those of repositories that r may not read.
-func (s *Server) offerDownload(r *http.Request, p *repo, o lfsObject, out map[string]any) {
+// objects are stored together with those of repositories that r may not read. To
+// those who may not change it a pointer counts that a branch or tag leads to.
+func (s *Server) offerDownload(r *http.Request, p *repo, o lfsObject, out map[string]any, writer bool, who string) error {
 	size, stored := s.blobs.size(o.OID)
-	if !stored || size != o.Size || p.git.storage.HasEncodedObject(pointer{o.OID, o.Size}.hash()) != nil {
+	has := stored && size == o.Size && p.git.storage.HasEncodedObject(pointer{o.OID, o.Size}.hash()) == nil
+	if has && !writer {
+		var err error
+		if has, err = p.git.leadsTo(pointer{o.OID, o.Size}.hash()); err != nil {
+			return err
+		}
+	}
+	if !has {
 		out["error"] = lfsError{http.StatusNotFound, "Not in this repository"}
-		return
+		return nil
 	}
 	out["authenticated"] = true
 	out["actions"] = map[string]any{
-		"download": map[string]any{"href": s.objectURL(r, p.id, o.OID) + "?" + s.grant("download", p.id, o, time.Now().Add(grantTime))},
+		"download": map[string]any{"href": s.objectURL(r, p.id, o.OID) + "?" + s.grant("download", p.id, o, time.Now().Add(grantTime), who)},
 	}
+	return nil
 }
 
 func (s *Server) objectURL(r *http.Request, id, oid string) string {
@@ -116,24 +129,41 @@ func (s *Server) objectURL(r *http.Request, id, oid string) string {
 }
 
 // grant is the query of an address at which o may be uploaded or downloaded
-// until a time.
-func (s *Server) grant(operation, id string, o lfsObject, until time.Time) string {
-	q := url.Values{"size": {strconv.FormatInt(o.Size, 10)}, "until": {strconv.FormatInt(until.Unix(), 10)}}
+// until a time by whom it was made for; that is nobody's name for what everyone
+// may download.
+func (s *Server) grant(operation, id string, o lfsObject, until time.Time, who string) string {
+	q := url.Values{"size": {strconv.FormatInt(o.Size, 10)}, "until": {strconv.FormatInt(until.Unix(), 10)}, "for": {who}}
 	mac := hmac.New(sha256.New, s.key)
-	fmt.Fprintf(mac, "%s\n%s\n%s\n%s\n%s", operation, id, o.OID, q.Get("size"), q.Get("until"))
+	fmt.Fprintf(mac, "%s\n%s\n%s\n%s\n%s\n%s", operation, id, o.OID, q.Get("size"), q.Get("until"), who)
 	q.Set("signature", hex.EncodeToString(mac.Sum(nil)))
 	return q.Encode()
 }
 
-// granted returns the object that the address of r is a grant for.
+// errGrant refuses an address that is wrong, too old or not good any more.
+var errGrant = &httpError{http.StatusForbidden, "", "The address is not valid (any more)"}
+
+// granted returns the object that the address of r is a grant for. What it grants
+// must still hold: the repository is there, and whom it was made for may still see
+// or change it.
 func (s *Server) granted(r *http.Request, operation string) (o lfsObject, err error) {
 	q := r.URL.Query()
 	size, err1 := strconv.ParseInt(q.Get("size"), 10, 64)
 	until, err2 := strconv.ParseInt(q.Get("until"), 10, 64)
+	id, who := r.PathValue("ns")+"/"+r.PathValue("name"), q.Get("for")
 	o = lfsObject{r.PathValue("oid"), size}
-	want, _ := url.ParseQuery(s.grant(operation, r.PathValue("ns")+"/"+r.PathValue("name"), o, time.Unix(until, 0)))
+	want, _ := url.ParseQuery(s.grant(operation, id, o, time.Unix(until, 0), who))
 	if errors.Join(err1, err2) != nil || !hmac.Equal([]byte(want.Get("signature")), []byte(q.Get("signature"))) || time.Now().Unix() > until {
-		return o, errorf(http.StatusForbidden, "", "The address is not valid (any more)")
+		return o, errGrant
+	}
+	p, err := s.load(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, errGrant
+	}
+	if err != nil {
+		return o, err
+	}
+	if known := who != "" && s.knows(who); !known && (operation != "download" || p.Private) {
+		return o, errGrant
 	}
 	return o, nil
 }

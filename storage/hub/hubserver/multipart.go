@@ -26,8 +26,8 @@ func (s *Server) partSize(object int64) int64 {
 
 // offerParts gives an address to each part of an object, and one to say that
 // they are complete.
-func (s *Server) offerParts(r *http.Request, id string, o lfsObject) map[string]any {
-	grant := s.grant("part", id, o, time.Now().Add(grantTime))
+func (s *Server) offerParts(r *http.Request, id string, o lfsObject, who string) map[string]any {
+	grant := s.grant("part", id, o, time.Now().Add(grantTime), who)
 	address := s.objectURL(r, id, o.OID) + "/parts"
 	size := s.partSize(o.Size)
 	header := map[string]string{"chunk_size": strconv.FormatInt(size, 10)}

@@ -216,10 +216,10 @@ func TestFrame(t *testing.T) {
 // TestKind holds that no file of a repository can be a script or a style of a page.
 func TestKind(t *testing.T) {
 	for name, want := range map[string]string{
-		"a.js": "text/plain", "a.mjs": "text/plain", "a.html": "text/plain", "a.css": "text/plain", "README.md": "text/plain",
+		"a.js": "text/plain", "a.mjs": "text/plain", "a.es": "text/plain", "a.JS": "text/plain", "a.cjs": "text/plain", "a.jsx": "text/plain", "a.xhtml": "text/plain", "a.xml": "text/plain", "a.htm": "text/plain", "a.wasm": "application/octet-stream", "a.swf": "application/octet-stream", "a.appcache": "application/octet-stream", "a.vbs": "application/octet-stream", "a.html": "text/plain", "a.css": "text/plain", "README.md": "text/plain",
 		"a.svg": "image/svg+xml", "a.png": "image/png", "a.json": "application/json", "a.safetensors": "application/octet-stream", "a": "application/octet-stream",
 	} {
-		if got, _, _ := strings.Cut(kindOf(name), ";"); got != want && (got != "application/octet-stream" || want != "text/plain") {
+		if got, _, _ := strings.Cut(kindOf(name), ";"); got != want {
 			t.Errorf("%s is served as %s, want %s", name, got, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -20,12 +21,19 @@ const maxReaches = 32
 type reach struct {
 	refs [sha256.Size]byte // of the references it was made for
 	has  map[plumbing.Hash]bool
+	tips []plumbing.Hash
+
+	content struct { // trees and blobs, once they were asked for
+		sync.Mutex
+		has map[plumbing.Hash]bool
+	}
 }
 
 // reaches remembers the last reach of each repository.
 type reaches struct {
-	cache *lru.Cache[string, *reach]
-	mu    sync.Mutex // one is made at a time
+	cache  *lru.Cache[string, *reach]
+	counts *lru.Cache[plumbing.Hash, int] // commits in the history of a commit
+	mu     sync.Mutex                     // one is made at a time
 }
 
 func newReaches() *reaches {
@@ -33,11 +41,47 @@ func newReaches() *reaches {
 	if err != nil {
 		panic(err) // the size is positive
 	}
-	return &reaches{cache: cache}
+	counts, err := lru.New[plumbing.Hash, int](1000)
+	if err != nil {
+		panic(err) // the size is positive
+	}
+	return &reaches{cache: cache, counts: counts}
 }
 
 // reachable returns what the references of a repository lead to.
 func (g *gitRepo) reachable() (map[plumbing.Hash]bool, error) {
+	r, err := g.reach()
+	if err != nil {
+		return nil, err
+	}
+	return r.has, nil
+}
+
+// leadsTo reports whether a branch or tag leads to a blob.
+func (g *gitRepo) leadsTo(blob plumbing.Hash) (bool, error) {
+	r, err := g.reach()
+	if err != nil {
+		return false, err
+	}
+	r.content.Lock()
+	defer r.content.Unlock()
+	if r.content.has == nil {
+		h, err := g.history(r.tips, 0, nil)
+		if err != nil {
+			return false, err
+		}
+		has := map[plumbing.Hash]bool{}
+		for _, c := range h.commits {
+			if err := g.content(c.TreeHash, has, func(plumbing.Hash, filemode.FileMode) error { return nil }); err != nil {
+				return false, err
+			}
+		}
+		r.content.has = has
+	}
+	return r.content.has[blob], nil
+}
+
+func (g *gitRepo) reach() (*reach, error) {
 	refs, err := g.refs("refs/")
 	if err != nil {
 		return nil, err
@@ -49,12 +93,12 @@ func (g *gitRepo) reachable() (map[plumbing.Hash]bool, error) {
 	var key [sha256.Size]byte
 	sum.Sum(key[:0])
 	if r, ok := g.reaches.cache.Get(g.dir); ok && r.refs == key {
-		return r.has, nil
+		return r, nil
 	}
 	g.reaches.mu.Lock()
 	defer g.reaches.mu.Unlock()
 	if r, ok := g.reaches.cache.Get(g.dir); ok && r.refs == key {
-		return r.has, nil
+		return r, nil
 	}
 	var tips []plumbing.Hash
 	for _, ref := range refs {
@@ -67,8 +111,9 @@ func (g *gitRepo) reachable() (map[plumbing.Hash]bool, error) {
 	for _, ref := range refs {
 		h.has[plumbing.NewHash(ref.object)] = true
 	}
-	g.reaches.cache.Add(g.dir, &reach{key, h.has})
-	return h.has, nil
+	r := &reach{refs: key, has: h.has, tips: tips}
+	g.reaches.cache.Add(g.dir, r)
+	return r, nil
 }
 
 // shortest is how many digits of a commit's hash may stand for it.

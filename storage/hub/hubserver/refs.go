@@ -1,6 +1,7 @@
 package hubserver
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -77,12 +78,13 @@ func (s *Server) createTag(w http.ResponseWriter, r *http.Request) error {
 }
 
 // createBranch starts a branch at a revision or, where it is to be empty, at a
-// commit without a file. With overwrite a branch of that name is moved there.
+// commit without a file. With overwrite a branch of that name is moved to where it
+// should be, if that is said.
 func (s *Server) createBranch(w http.ResponseWriter, r *http.Request) error {
-	in := struct {
+	var in struct {
 		StartingPoint          string
 		EmptyBranch, Overwrite bool
-	}{StartingPoint: "main"}
+	}
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
@@ -90,7 +92,10 @@ func (s *Server) createBranch(w http.ResponseWriter, r *http.Request) error {
 	err := s.change(r, func(p *repo, who string) error {
 		err := p.git.free("refs/heads/", branch, "branch")
 		if e := new(httpError); in.Overwrite && errors.As(err, &e) && e.status == http.StatusConflict {
-			if _, ok, _ := p.git.reference("refs/heads/" + branch); ok { // a damaged one is replaced too
+			switch _, ok, damage := p.git.reference("refs/heads/" + branch); {
+			case ok && damage == nil && in.StartingPoint == "" && !in.EmptyBranch:
+				return nil // nothing is said of where it should be
+			case ok:
 				err = nil
 			}
 		}
@@ -102,14 +107,14 @@ func (s *Server) createBranch(w http.ResponseWriter, r *http.Request) error {
 			target, err = p.git.commit(nil, "", who, "initial commit")
 		} else {
 			var c *object.Commit
-			if c, err = p.git.resolveFor(in.StartingPoint, true); err == nil {
+			if c, err = p.git.resolveFor(cmp.Or(in.StartingPoint, "main"), true); err == nil {
 				target = c.Hash.String()
 			}
 		}
 		if err != nil {
 			return err
 		}
-		return p.git.setRef("refs/heads/"+branch, target, who, "branch: from "+in.StartingPoint)
+		return p.git.setRef("refs/heads/"+branch, target, who, "branch")
 	})
 	if err != nil {
 		return err

@@ -222,7 +222,9 @@ func TestUpload(t *testing.T) {
 	s := newServer(t, Config{})
 	o := lfsObject{"5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5", 5} // of "12345"
 	target := "/_lfs/acme/tg/objects/" + o.OID + "?"
-	grant := s.grant("upload", "acme/tg", o, time.Now().Add(time.Hour))
+	must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
+	must(t, s, "POST", "/api/repos/create", `{"name":"acme/other"}`)
+	grant := s.grant("upload", "acme/tg", o, time.Now().Add(time.Hour), "anna")
 	for name, c := range map[string]struct {
 		query, body string
 		status      int
@@ -231,8 +233,8 @@ func TestUpload(t *testing.T) {
 		"too long":      {grant, "123456", 413},
 		"too short":     {grant, "1234", 400},
 		"other size":    {strings.Replace(grant, "size=5", "size=6", 1), "12345", 403},
-		"expired":       {s.grant("upload", "acme/tg", o, time.Now().Add(-time.Hour)), "12345", 403},
-		"other place":   {s.grant("upload", "acme/other", o, time.Now().Add(time.Hour)), "12345", 403},
+		"expired":       {s.grant("upload", "acme/tg", o, time.Now().Add(-time.Hour), "anna"), "12345", 403},
+		"other place":   {s.grant("upload", "acme/other", o, time.Now().Add(time.Hour), "anna"), "12345", 403},
 	} {
 		if w := call(s, "PUT", target+c.query, strings.NewReader(c.body)); w.Code != c.status {
 			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)

@@ -30,8 +30,12 @@ const capabilities = "side-band-64k ofs-delta shallow no-progress allow-tip-sha1
 
 // infoRefs is the first answer to a git client: what there is to fetch.
 func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) error {
-	if r.URL.Query().Get("service") != "git-upload-pack" {
-		return errorf(http.StatusForbidden, "", "This Hub is read-only to git; commit through its API")
+	switch r.URL.Query().Get("service") {
+	case "git-upload-pack":
+	case "git-receive-pack":
+		return s.noPush(w)
+	default:
+		return errorf(http.StatusForbidden, "", "This Hub speaks git's smart protocol only: update git")
 	}
 	p, err := s.open(r)
 	if err != nil {
