@@ -65,11 +65,12 @@ var allowed = map[string][]string{
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
 
-	"worker/runner":   {"jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
+	"worker/memory":   {},
+	"worker/runner":   {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
 	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
-	"worker/pipeline": {"jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
+	"worker/pipeline": {"worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app":     {"worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 	"api/backup":  {"storage"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},
@@ -78,7 +79,7 @@ var allowed = map[string][]string{
 
 	"api/datasets":    {"jobs", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
 	"api/estimate":    {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
-	"api/training":    {"api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
+	"api/training":    {"storage/hub", "worker/memory", "api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
 	"api/httpapi/web": {},
 	"api/httpapi":     {"api/training", "jobs/idempotency", "featurize", "nn/keras", "api/httpapi/web", "api/datasets", "featurize/structure", "jobs", "jobs/records", "jobs/predictions", "data", "storage", "storage/hub", "nn/train", "api/estimate", "nn/checkpoint", "storage/record", "worker/predict", "nn/revision"},
 

@@ -18,6 +18,7 @@ type Job struct {
 
 	Data       *Prepared       `json:"data,omitempty"` // once prepared
 	Warnings   []Warning       `json:"warnings,omitempty"`
+	Memory     int64           `json:"memory,omitempty"`     // bytes that a worker needs to train one fold; 0 is not known
 	Metrics    json.RawMessage `json:"metrics,omitempty"`    // once finalized
 	Published  *Publication    `json:"published,omitempty"`  // the newest
 	Committing bool            `json:"committing,omitempty"` // the Hub commit has begun: too late to cancel

@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn/cuda"
 	"polyid-trainer/storage/backend"
+	"polyid-trainer/worker/memory"
 	"polyid-trainer/worker/pipeline"
 	"polyid-trainer/worker/runner"
 )
@@ -25,6 +26,7 @@ type options struct {
 	Concurrency       int           `name:"concurrency" env:"CONCURRENCY" placeholder:"N" help:"Folds to train at once (as many as cores; one on each GPU, which holds several)."`
 	ExitWhenIdle      time.Duration `name:"exit-when-idle" env:"EXIT_WHEN_IDLE" placeholder:"10m" help:"Exit after so long with nothing to do (never)."`
 	CostPerHour       float64       `name:"cost-per-hour" env:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of this process costs, for the jobs' accounts (0)."`
+	MemoryLimit       string        `name:"memory-limit" env:"MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that this process may use, such as 8GB: it takes only folds that fit (0.8 of the least of the machine's memory and the limits set on the process)."`
 	LogFormat         string        `name:"log-format" env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How to log: text or json (${default})."`
 
 	// For tests of what happens when a worker dies, which cannot wait for long.
@@ -59,6 +61,9 @@ func (o *options) check() error {
 	if !(o.CostPerHour >= 0) {
 		wrong("COST_PER_HOUR: %v is below 0", o.CostPerHour)
 	}
+	if _, err := memory.Parse(o.MemoryLimit); err != nil {
+		wrong("MEMORY_LIMIT: %w", err)
+	}
 	return errors.Join(errs...)
 }
 
@@ -87,8 +92,13 @@ func (o *options) work(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	defer set.Close()
+	limit, err := memory.Parse(o.MemoryLimit)
+	if err != nil {
+		return fmt.Errorf("MEMORY_LIMIT: %w", err)
+	}
 	r := &runner.Runner{
-		Redis: client, Bucket: bucket, NewEngine: set.NewEngine, GPUs: set.String(), Log: log,
+		MemoryLimit: limit,
+		Redis:       client, Bucket: bucket, NewEngine: set.NewEngine, GPUs: set.String(), Log: log,
 		Concurrency: folds, Every: time.Duration(o.CheckpointSeconds * float64(time.Second)), CostPerHour: o.CostPerHour,
 		ExitWhenIdle: o.ExitWhenIdle, Lease: pipeline.Lease{For: o.Lease, Renew: o.Lease / 4}, Reconcile: o.Reconcile,
 	}

@@ -23,6 +23,7 @@ import (
 	"polyid-trainer/storage/file"
 	"polyid-trainer/storage/hub"
 	"polyid-trainer/storage/record"
+	"polyid-trainer/worker/memory"
 )
 
 // scratchDir, in DATA_DIR, holds what a crash may leave behind.
@@ -39,6 +40,7 @@ type App struct {
 	embedded *redisjobs.Embedded   // nil with a Redis of others
 	hub      *hub.Client
 	secret   string // signs webhooks
+	memory   int64  // bytes that the process may use
 
 	ready    map[string]func(context.Context) error // what the service depends on
 	around   []echo.MiddlewareFunc
@@ -55,6 +57,9 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	}
 	c = c.WithDefaults()
 	a := &App{config: c, log: log}
+	if a.memory, err = memory.Parse(c.MemoryLimit); err != nil {
+		return nil, fmt.Errorf("MEMORY_LIMIT: %w", err)
+	}
 	a.ready = map[string]func(context.Context) error{"storage": a.storageReady}
 	defer func() {
 		if err != nil {

@@ -179,6 +179,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 			Store: p.store, Queue: p.queue, Live: p.live, Bucket: a.patient, Library: library, Keys: p.keys,
 			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
 			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
+			MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(),
 		}},
 		&httpapi.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 		&httpapi.Usage{Store: p.store},
@@ -220,7 +221,7 @@ func (a *App) embedWorker(ctx context.Context, store *records.Store) error {
 	worker := &runner.Runner{
 		Redis: a.redis, Bucket: a.patient, NewEngine: cpu.New, Log: a.log, Concurrency: a.config.Concurrency,
 		Every:       time.Duration(a.config.CheckpointSeconds * float64(time.Second)),
-		CostPerHour: a.config.CostPerHour, Grace: grace,
+		CostPerHour: a.config.CostPerHour, MemoryLimit: a.memory, Grace: grace,
 	}
 	a.serve("worker", func(ctx context.Context) error {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), a.config.Concurrency+spareThreads))

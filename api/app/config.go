@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"polyid-trainer/storage/hub"
+	"polyid-trainer/worker/memory"
 )
 
 // Config says what the process uses and serves. Its zero value is everything
@@ -37,6 +38,8 @@ type Config struct {
 	CheckpointSeconds float64 `setting:"CHECKPOINT_SECONDS" placeholder:"N" help:"The longest time a fold trains between checkpoints (60)."`
 	Concurrency       int     `setting:"CONCURRENCY" placeholder:"N" help:"Folds that the worker inside this process trains at once (its cores)."`
 	CostPerHour       float64 `setting:"COST_PER_HOUR" placeholder:"USD" help:"What an hour of one worker process costs (0)."`
+
+	MemoryLimit string `setting:"MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that this process may use, such as 8GB; what cannot fit is refused (0.8 of the least of the machine's memory and the limits set on the process)."`
 
 	QueuesWritable bool `setting:"QUEUES_WRITABLE" help:"Let the dashboard under /queues run, archive and delete tasks."`
 
@@ -185,6 +188,9 @@ func (c Config) Check() error {
 		wrong("COST_PER_HOUR: %v is not between 0 and a million", c.CostPerHour)
 	}
 	c.Limits.problems(wrong)
+	if _, err := memory.Parse(c.MemoryLimit); err != nil {
+		wrong("MEMORY_LIMIT: %w", err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -88,24 +88,31 @@ func identify(s *jobs.Spec, t *data.Table, parallel int) (string, error) {
 	return string(sum[:]), nil
 }
 
-func (e *Estimator) measure(ctx context.Context, s *jobs.Spec, t *data.Table, parallel int) (Pace, error) {
+// sample reads a few rows of the table as a fold that trains and validates on
+// them, with the bytes of a row's graph and plan.
+func (e *Estimator) sample(ctx context.Context, s *jobs.Spec, t *data.Table) (fold *dataset.Fold, perRow int, err error) {
 	part, smiles, err := pick(s, t)
 	if err != nil {
-		return Pace{}, err
+		return nil, 0, err
 	}
 	f, err := featurize.New(s.Features)
 	if err != nil {
-		return Pace{}, err
+		return nil, 0, err
 	}
 	set, err := dataset.New(ctx, f, smiles, s.Model.NumMessages, nil)
 	if err != nil {
-		return Pace{}, err
+		return nil, 0, err
 	}
 	rows := make([]int, len(smiles))
 	for i := range rows {
 		rows[i] = i
 	}
-	fold, err := set.Fold(part, data.Fold{Train: rows, Validate: rows})
+	fold, err = set.Fold(part, data.Fold{Train: rows, Validate: rows})
+	return fold, set.PlanBytes() / max(1, set.Distinct()), err
+}
+
+func (e *Estimator) measure(ctx context.Context, s *jobs.Spec, t *data.Table, parallel int) (Pace, error) {
+	fold, _, err := e.sample(ctx, s, t)
 	if err != nil {
 		return Pace{}, err
 	}

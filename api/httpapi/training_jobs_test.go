@@ -149,6 +149,10 @@ func (p pace) Pace(context.Context, *jobs.Spec, *data.Table) (estimate.Pace, err
 	return estimate.Pace(p), nil
 }
 
+func (pace) Memory(context.Context, *jobs.Spec, *data.Table) (estimate.Memory, error) {
+	return estimate.Memory{Fold: 150e6, Data: 10e6}, nil
+}
+
 // bench is a server of jobs over a store of files.
 type bench struct {
 	*testing.T

@@ -71,6 +71,7 @@ func (s *Service) Publish(ctx context.Context, id string, to jobs.Destination) (
 	}
 	p := &plan{spec: jobs.Spec{Publish: &to}.WithDefaults()}
 	p.problems = p.spec.Publish.Problems("/publish")
+	p.checkNames()
 	if j.State != jobs.Publishing { // then this is not a new publication
 		if err := s.askHub(ctx, p); err != nil {
 			return nil, err

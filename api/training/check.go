@@ -11,9 +11,12 @@ import (
 	"time"
 
 	"polyid-trainer/api/datasets"
+	"polyid-trainer/api/estimate"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/storage/hub"
+	"polyid-trainer/worker/memory"
 )
 
 // plan is a job that was checked: its full settings, and everything that is wrong
@@ -24,6 +27,7 @@ type plan struct {
 	holdout  *datasets.Table // nil if the job has no hold-out table of its own
 	weights  fs.FS           // the models to start from; nil if there are none
 	folds    data.Folds      // nil if the preparation will deal them
+	memory   estimate.Memory // zero if it could not be computed
 	warnings []jobs.Warning
 	problems []jobs.Problem
 }
@@ -72,6 +76,7 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 			p.problems = append(p.problems, q)
 		}
 	}
+	p.checkNames()
 	if n := len(p.spec.Split.Folds); n > jobs.MaxFolds {
 		p.add("/split/folds", "has %d folds, more than %d", n, jobs.MaxFolds)
 	} else if n > 0 {
@@ -84,6 +89,9 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 		return nil, err
 	}
 	p.deal()
+	if err := s.checkMemory(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := s.askHub(ctx, p); err != nil {
 		return nil, err
 	}
@@ -91,6 +99,51 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// checkNames reports names that no Hub takes.
+func (p *plan) checkNames() {
+	check := func(pointer, name string, valid func(string) error) {
+		if name == "" || p.bad(pointer) {
+			return
+		}
+		if err := valid(name); err != nil {
+			p.add(pointer, "%s", strings.TrimPrefix(err.Error(), "hub: "))
+		}
+	}
+	if d := p.spec.Publish; d != nil {
+		check("/publish/repo", d.Repo, hub.CheckRepo)
+		check("/publish/branch", d.Branch, hub.CheckBranch)
+		check("/publish/tag", d.Tag, hub.CheckTag)
+	}
+	if r := p.spec.InitFrom; r != nil {
+		check("/init_from/repo", r.Repo, hub.CheckRepo)
+	}
+}
+
+// checkMemory computes what a fold takes and compares it with what this process
+// may use, if it trains the job.
+func (s *Service) checkMemory(ctx context.Context, p *plan) (err error) {
+	if s.Estimator == nil || p.table == nil || len(p.problems) > 0 {
+		return nil
+	}
+	if p.memory, err = s.Estimator.Memory(ctx, &p.spec, p.table.Table); err != nil {
+		return err
+	}
+	if s.TrainsHere && s.tooLarge(p.memory) {
+		at := "/model"
+		if p.memory.Data > p.memory.Fold {
+			at = "/dataset"
+		}
+		p.add(at, "training one fold would take %s, and this process may use %s (MEMORY_LIMIT): choose a smaller network, a smaller batch_size or fewer rows",
+			memory.Format(p.memory.Job()), memory.Format(s.MemoryLimit))
+	}
+	return nil
+}
+
+// tooLarge reports whether a fold does not fit into this process.
+func (s *Service) tooLarge(m estimate.Memory) bool {
+	return s.MemoryLimit > 0 && m.Job() > s.MemoryLimit
 }
 
 // openTables opens the datasets and names the targets that they give.

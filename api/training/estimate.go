@@ -2,11 +2,13 @@ package training
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
 	"polyid-trainer/api/estimate"
 	"polyid-trainer/jobs"
+	"polyid-trainer/worker/memory"
 )
 
 // Estimate is what a training job would take.
@@ -21,6 +23,7 @@ type Estimate struct {
 	Kernel   *string        `json:"kernel_path" doc:"What the steps were measured with."`
 	Hours    *float64       `json:"hours" doc:"Of one worker."`
 	USD      *float64       `json:"usd" doc:"At COST_PER_HOUR."`
+	MemoryMB *float64       `json:"memory_mb" doc:"What a worker needs to train one fold, with the job's data; null if there are problems."`
 	Warnings []jobs.Warning `json:"warnings" nullable:"false"`
 	Problems []jobs.Problem `json:"problems" nullable:"false" doc:"What the job would be refused for."`
 	Spec     *jobs.Spec     `json:"spec" doc:"The job in full, with every default; null if there are problems."`
@@ -54,6 +57,13 @@ func (s *Service) Estimate(ctx context.Context, r Request) (*Estimate, error) {
 	}
 	e.Spec = &p.spec
 	if s.Estimator == nil {
+		return e, nil
+	}
+	mb := math.Ceil(float64(p.memory.Job()) / 1e6)
+	e.MemoryMB = &mb
+	if s.tooLarge(p.memory) {
+		e.Warnings = append(e.Warnings, jobs.Warning{Code: "not_measured", Detail: fmt.Sprintf(
+			"The time is not known: a fold takes %s, more than the %s that this server may use to measure it.", memory.Format(p.memory.Job()), memory.Format(s.MemoryLimit))})
 		return e, nil
 	}
 	pace, err := s.Estimator.Pace(ctx, &p.spec, p.table.Table)

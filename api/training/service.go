@@ -38,11 +38,18 @@ type Service struct {
 	// Weights opens the files of a revision that a job starts from,
 	// model_fold_<i>/model.safetensors; nil refuses such jobs.
 	Weights func(ctx context.Context, from jobs.Revision) (fs.FS, error)
-	// Estimator measures how fast a job will train; nil estimates no time.
+	// Estimator measures what a job will take: how fast a job will train; nil estimates no time.
 	Estimator Estimator
 
 	HubRepo     string  // where jobs publish that name no repository
 	CostPerHour float64 // USD of a worker process
+
+	// MemoryLimit is what this process may use, in bytes; 0 is no limit. Steps of
+	// a job that needs more are not measured here.
+	MemoryLimit int64
+	// TrainsHere says that this process trains the jobs, so that one that needs
+	// more than MemoryLimit is refused.
+	TrainsHere bool
 
 	Now func() time.Time // nil is time.Now
 	Log *slog.Logger     // nil discards
@@ -82,6 +89,8 @@ type Hub interface {
 // Estimator measures how fast a job will train.
 type Estimator interface {
 	Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (estimate.Pace, error)
+	// Memory computes what a fold of the job takes, without taking it.
+	Memory(ctx context.Context, s *jobs.Spec, t *data.Table) (estimate.Memory, error)
 }
 
 var _ Estimator = (*estimate.Estimator)(nil)

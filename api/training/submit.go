@@ -72,7 +72,7 @@ func (s *Service) accept(ctx context.Context, r Request) (jobs.Job, *copies, err
 	if err != nil {
 		return jobs.Job{}, nil, err
 	}
-	j.Warnings = p.warnings
+	j.Warnings, j.Memory = p.warnings, p.memory.Job()
 	return *j, &copies{dataset: p.table, holdout: p.holdout, weights: p.weights}, nil
 }
 

@@ -21,6 +21,7 @@ const (
 const (
 	MaxEpochs    = 1_000_000
 	MaxBatchSize = 4096
+	maxMinDelta  = 1e6 // of a loss that is about 1 before training
 )
 
 // Keras' Adam constants, which PolyID leaves as they are.
@@ -113,11 +114,11 @@ func (e EarlyStopping) withDefaults() EarlyStopping {
 
 func (e EarlyStopping) validate() error {
 	var errs []error
-	if e.Patience < 1 {
-		errs = append(errs, fmt.Errorf("early_stopping.patience: %d is below 1", e.Patience))
+	if e.Patience < 1 || e.Patience > MaxEpochs {
+		errs = append(errs, fmt.Errorf("early_stopping.patience: %d is not between 1 and %d", e.Patience, MaxEpochs))
 	}
-	if !(e.MinDelta >= 0) || math.IsInf(e.MinDelta, 1) {
-		errs = append(errs, fmt.Errorf("early_stopping.min_delta: %v is not a finite number from 0 up", e.MinDelta))
+	if !(e.MinDelta >= 0 && e.MinDelta <= maxMinDelta) {
+		errs = append(errs, fmt.Errorf("early_stopping.min_delta: %v is not between 0 and %v", e.MinDelta, float64(maxMinDelta)))
 	}
 	return errors.Join(errs...)
 }

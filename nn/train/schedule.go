@@ -80,8 +80,8 @@ func (s Schedule) validate() error {
 	if used("factor", s.Factor != 0, ReduceOnPlateau) && !(s.Factor > 0 && s.Factor < 1) {
 		bad("factor", "%v is not in (0, 1)", s.Factor)
 	}
-	if used("patience", s.Patience != 0, ReduceOnPlateau) && s.Patience < 1 {
-		bad("patience", "%d is below 1", s.Patience)
+	if used("patience", s.Patience != 0, ReduceOnPlateau) && (s.Patience < 1 || s.Patience > MaxEpochs) {
+		bad("patience", "%d is not between 1 and %d", s.Patience, MaxEpochs)
 	}
 	return errors.Join(errs...)
 }

@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
+	"polyid-trainer/worker/memory"
 )
 
 // Live is what running folds tell, and are told, between checkpoints. All of it
@@ -40,7 +41,8 @@ type Pipeline struct {
 	Every       time.Duration // the longest time between checkpoints; 0 is a minute
 	BeatEvery   time.Duration // 0 is two seconds
 	Lease       Lease
-	CostPerHour float64 // USD of this process
+	Memory      *memory.Budget // for the folds that train at once; nil has no limit
+	CostPerHour float64        // USD of this process
 	Log         *slog.Logger
 	Now         func() time.Time // nil is time.Now
 

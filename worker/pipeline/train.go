@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
+	"polyid-trainer/worker/memory"
 )
 
 // train trains one fold of a job and, if it was the last, enqueues what follows.
@@ -24,6 +25,11 @@ func (p *Pipeline) train(ctx context.Context, id string, fold int) error {
 	if err != nil || !free {
 		return err
 	}
+	release, ok := p.admit(j, fold)
+	if !ok {
+		return nil // the reconciler offers the fold again, to whoever has room
+	}
+	defer release()
 	var c *corpus
 	log, err := p.trainFold(ctx, j, fold, &c)
 	var stop Stop
@@ -43,6 +49,20 @@ func (p *Pipeline) train(ctx context.Context, id string, fold int) error {
 		return p.failJob(ctx, id, f)
 	}
 	return err
+}
+
+// admit takes the memory of a fold, if that is free beside the folds that train
+// here already.
+func (p *Pipeline) admit(j *jobs.Job, fold int) (release func(), ok bool) {
+	if p.Memory == nil {
+		return func() {}, true
+	}
+	release, ok = p.Memory.TryAcquire(j.Memory)
+	if !ok {
+		p.Log.Info("the fold needs more memory than this worker has free", "job", j.ID, "fold", fold,
+			"needs", memory.Format(j.Memory), "memory_limit", memory.Format(p.Memory.Limit()))
+	}
+	return release, ok
 }
 
 // free reports whether a fold is there to be claimed. What is not, and why, the

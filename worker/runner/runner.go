@@ -21,6 +21,7 @@ import (
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
+	"polyid-trainer/worker/memory"
 	"polyid-trainer/worker/pipeline"
 )
 
@@ -35,6 +36,7 @@ type Runner struct {
 	Concurrency int           // folds at once; 0 is as many as cores
 	Every       time.Duration // the longest time between checkpoints; 0 is a minute
 	CostPerHour float64       // USD of this process
+	MemoryLimit int64         // bytes for the folds that train at once; 0 is no limit
 
 	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
 	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
@@ -61,7 +63,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
 		Worker: name(), Hardware: hardware(r.GPUs), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
-		CostPerHour: r.CostPerHour, Log: r.Log,
+		CostPerHour: r.CostPerHour, Memory: memory.NewBudget(r.MemoryLimit), Log: r.Log,
 	}
 	idle := newIdle(time.Now())
 	folds := r.Concurrency
