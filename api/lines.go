@@ -41,27 +41,7 @@ func mapLines(ctx context.Context, in io.Reader, out io.Writer, newWorker func()
 	go func() {
 		defer close(todo)
 		defer close(ordered)
-		r := lineReader{bufio.NewReaderSize(in, 64<<10)}
-		for failed == nil {
-			var b *batch
-			select {
-			case b = <-free:
-				b.reset()
-			default:
-				b = &batch{done: make(chan struct{}, 1)}
-			}
-			failed = r.fill(b)
-			if len(b.ends) == 0 {
-				continue
-			}
-			for _, queue := range [...]chan *batch{ordered, todo} {
-				select {
-				case queue <- b:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}
+		failed = readBatches(ctx, in, free, ordered, todo)
 	}()
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -114,6 +94,35 @@ func mapLines(ctx context.Context, in io.Reader, out io.Writer, newWorker func()
 					return err
 				}
 			}
+		}
+	}
+}
+
+// readBatches reads in to its end and sends each batch of lines to every queue.
+// It takes batches to fill from free, and makes them where there is none. It
+// returns why it ended: io.EOF, a failure to read, or nil when ctx ended.
+func readBatches(ctx context.Context, in io.Reader, free <-chan *batch, queues ...chan<- *batch) error {
+	r := lineReader{bufio.NewReaderSize(in, 64<<10)}
+	for {
+		var b *batch
+		select {
+		case b = <-free:
+			b.reset()
+		default:
+			b = &batch{done: make(chan struct{}, 1)}
+		}
+		failed := r.fill(b)
+		if len(b.ends) > 0 {
+			for _, queue := range queues {
+				select {
+				case queue <- b:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		}
+		if failed != nil {
+			return failed
 		}
 	}
 }

@@ -110,7 +110,7 @@ func newEsterStereo(monomers []*monomer, weights []float64) (*esterStereo, error
 	for i, k := range monomers {
 		ends, ok := k.hydroxyAcid()
 		if !ok && weights[i/2] > 0 {
-			e := failure(LacksGroups, "monomer %d (%s) is no hydroxy acid: ester_stereo needs an aliphatic hydroxyl and a carboxylic acid", i+1, k.smiles)
+			e := failure(LacksGroups, "monomer %d (%s) is not a hydroxy acid: ester_stereo needs an aliphatic hydroxyl and a carboxylic acid; tacticity applies to hydroxy acids only", i+1, k.smiles)
 			e.Monomer = i
 			return nil, e
 		}

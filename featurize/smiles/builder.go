@@ -28,7 +28,7 @@ type ringEnd struct {
 	bond              int32 // the bond's index, once closed
 }
 
-// chiralAtom is an atom whose chirality is yet to be settled.
+// chiralAtom is an atom whose chirality tag is still to be assigned.
 type chiralAtom struct {
 	atom  int32
 	class Class
@@ -122,12 +122,12 @@ func (b *builder) Pop() {
 	b.stack = b.stack[:len(b.stack)-1]
 }
 
-// finish closes the rings and settles chirality.
+// finish closes the rings and assigns chirality.
 func (b *builder) finish() (*mol.Mol, error) {
 	if err := b.closeRings(); err != nil {
 		return nil, err
 	}
-	if err := b.settleChirality(); err != nil {
+	if err := b.assignChirality(); err != nil {
 		return nil, err
 	}
 	if b.noElement != 0 {
@@ -191,9 +191,9 @@ func (b *builder) closeRing(first, second *ringEnd) error {
 	return nil
 }
 
-// settleChirality refuses permutations that a class does not have and turns the
+// assignChirality refuses permutations that a class does not have and turns the
 // others into tags relative to the order of bonds.
-func (b *builder) settleChirality() error {
+func (b *builder) assignChirality() error {
 	for i := range b.chiral {
 		c := &b.chiral[i]
 		if limit := permutations(c.class); c.order > limit {

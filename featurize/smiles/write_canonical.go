@@ -23,7 +23,7 @@ func Canonical(m *mol.Mol) string {
 // canonicalRanks numbers atoms 0..n-1 independently of their order in m.
 func canonicalRanks(m *mol.Mol) []int32 {
 	r := newRefinement(m)
-	r.settle()
+	r.refine()
 	intricate := fused(m)
 	for from := 0; ; {
 		from = r.p.tied(from)
@@ -33,7 +33,7 @@ func canonicalRanks(m *mol.Mol) []int32 {
 		if !intricate && !r.unsettled {
 			// Ties that are left in trees and single rings are symmetries.
 			r.p.single(r.p.cell(from)[0])
-			r.settle()
+			r.refine()
 			continue
 		}
 		r.breakTie(from)
@@ -65,7 +65,7 @@ func (r *refinement) breakTie(from int) {
 	for _, atom := range slices.Clone(r.p.cell(from)) {
 		try := r.clone()
 		try.p.single(atom)
-		try.settle()
+		try.refine()
 		if s := try.signature(); best == nil || s < least {
 			best, least = try, s
 		}
@@ -132,9 +132,9 @@ func atomKind(m *mol.Mol, i int32) uint64 {
 	return uint64(min(m.Degree(int(i)), 255))<<56 | uint64(a.Element)<<48 | rest>>16
 }
 
-// settle refines until neither neighbours nor stereo elements tell any atoms of
+// refine refines until neither neighbours nor stereo elements tell any atoms of
 // a class apart.
-func (r *refinement) settle() {
+func (r *refinement) refine() {
 	label := make([]uint64, len(r.m.Atoms))
 	for {
 		r.p.refine(func(i int32) []mol.Neighbor { return r.m.Neighbors(int(i)) }, func(from int32, bond int32) uint64 {
@@ -224,7 +224,7 @@ func (r *refinement) first(end, across int32) (atom int32, tied bool) {
 	return atom, tied
 }
 
-// signature sums up a settled partition: its classes, and the handedness of
+// signature sums up a refined partition: its classes, and the handedness of
 // their stereo elements.
 func (r *refinement) signature() uint64 {
 	label := make([]uint64, len(r.m.Atoms))

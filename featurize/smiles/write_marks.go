@@ -69,7 +69,7 @@ func newMarks(m *mol.Mol, rank []int32) marks {
 // (Marks that gave a perceived geometry may stand next to a double bond that
 // was found to have none.)
 func geometries(m *mol.Mol) iter.Seq[geometry] {
-	settled := slices.ContainsFunc(m.Bonds, func(b mol.Bond) bool { return b.Stereo > mol.StereoAny })
+	perceived := slices.ContainsFunc(m.Bonds, func(b mol.Bond) bool { return b.Stereo > mol.StereoAny })
 	return func(yield func(geometry) bool) {
 		for i := range m.Bonds {
 			b := &m.Bonds[i]
@@ -77,7 +77,7 @@ func geometries(m *mol.Mol) iter.Seq[geometry] {
 				continue
 			}
 			stereo, ref := b.Stereo, b.StereoAtom
-			if !settled {
+			if !perceived {
 				stereo, ref = written(m, b)
 			}
 			trans := stereo == mol.StereoE || stereo == mol.StereoTrans

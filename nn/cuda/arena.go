@@ -48,7 +48,7 @@ func (a *arena) give(p address) {
 	}
 	i, ok := slices.BinarySearchFunc(a.spans, int(p-a.base), func(s span, at int) int { return s.at - at })
 	if !ok {
-		panic("cuda: memory given back that was not taken")
+		panic("cuda: freeing memory that was not allocated")
 	}
 	a.spans = slices.Delete(a.spans, i, i+1)
 }

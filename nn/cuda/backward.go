@@ -23,7 +23,7 @@ func (a *assembler) HeadsBackward() {
 // BlockBackward takes the gradient from the states of layer j+1 to those of
 // layer j, and adds block j's part of the global state's.
 func (a *assembler) BlockBackward(j int) {
-	f, h, m := a.config.AtomFeatures, 2*a.config.AtomFeatures, a.config.MolFeatures
+	f, h := a.config.AtomFeatures, 2*a.config.AtomFeatures
 	w, r, k := &a.net.block[j], &a.round[j], &a.plan.block[j]
 	before, after := a.plan.layer[j], a.plan.layer[j+1]
 	dAfter := a.dBond[j+1]
@@ -53,7 +53,7 @@ func (a *assembler) BlockBackward(j int) {
 		a.collect(r.dProjDst, r.dEdge, k.byDst, before.atoms, h),
 		a.total(r.dEdgeBias, r.dEdge, after.bonds, h),
 	}
-	// Forward's projections are spent: their memory takes what each gives back.
+	// Forward's projections are spent: their memory takes each one's gradient.
 	if nodes {
 		ops = append(ops, a.undo(a.projMsg, r.dProjMsg, w.msg1, before.atoms, f, h))
 	}
@@ -80,6 +80,16 @@ func (a *assembler) BlockBackward(j int) {
 	}
 	a.attendBackward(&dAtom, w.pool, &r.attention, a.atom[j], 0)
 	a.phase(dBond, dAtom)
+	a.blockUpdates(j)
+}
+
+// blockUpdates lists the updates of block j's weights; what they read lives until
+// EmbedBackward runs them.
+func (a *assembler) blockUpdates(j int) {
+	f, h, m := a.config.AtomFeatures, 2*a.config.AtomFeatures, a.config.MolFeatures
+	w, r, k := &a.net.block[j], &a.round[j], &a.plan.block[j]
+	before, after := a.plan.layer[j], a.plan.layer[j+1]
+	dAfter := a.dBond[j+1]
 
 	a.poolUpdates(w.pool, &r.attention, j, a.dMol[j])
 	a.matrix(w.edge1, a.bond[j], r.dProjBond, before.bonds, f, h)
@@ -89,7 +99,7 @@ func (a *assembler) BlockBackward(j int) {
 	a.bias(w.edge1.plus((3*f+m)*h), r.dEdgeBias, 1, h)
 	a.matrix(w.edge2, r.edge, dAfter, after.bonds, h, f)
 	a.bias(w.edge2Bias, dAfter, after.bonds, f)
-	if !nodes {
+	if j == a.config.NumMessages-1 { // the last block updates no atoms
 		return
 	}
 	a.matrix(w.msg1, a.atom[j], r.dProjMsg, before.atoms, f, h)

@@ -34,7 +34,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Device, e.Op
 func (e *Error) Unwrap() error { return e.Err }
 
 // classify gives an error code of the driver (CUresult) its meaning. The codes
-// listed are those after which a context goes on; CUDA promises that for no
+// listed are those after which a context goes on; CUDA guarantees it for no
 // other.
 func classify(code int, text string) error {
 	switch code {

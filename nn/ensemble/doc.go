@@ -26,7 +26,7 @@
 // so each group of rows weighs as one, divided among its rows (Lee, Barber,
 // Willett 2023, "Distribution-free inference with hierarchical data").
 //
-// # What it does not promise
+// # What it does not guarantee
 //
 // For polymers drawn like the table's groups, coverage is at least 80 % by
 // theorem and close to 90 % in practice: 90.8 % in a simulation (TestCoverage);

@@ -47,7 +47,7 @@ func all(t testing.TB, ks *Kernels[float32], m, k, n int) map[string]View[float3
 }
 
 // TestDeterminism repeats every product, and holds the assembly paths to each
-// other: both promise the same bits.
+// other: both must give the same bits.
 func TestDeterminism(t *testing.T) {
 	var assembly map[string]View[float32]
 	paths(t, func(t *testing.T, ks *Kernels[float32]) {

@@ -221,7 +221,7 @@ func (m Metrics) Better(other Metrics) (better, comparable bool, reason string) 
 		if _, ok := other.Holdout[name]; !ok || math.IsNaN(mine) || math.IsNaN(theirs) {
 			continue
 		}
-		if mine != theirs { // so that nothing beats perfection, and it equals itself
+		if mine != theirs { // an error of zero is better than any other, and equal to itself
 			total += min(mine/theirs, 1e6)
 		} else {
 			total++

@@ -125,7 +125,7 @@ func (e EarlyStopping) validate() error {
 
 // stops reports whether history ends in patience epochs, none of which brought
 // val_loss more than min_delta below what it had been before. As in Keras, a
-// small gain below min_delta does not move the mark to beat.
+// small gain below min_delta does not move the mark.
 func (e EarlyStopping) stops(history []Epoch) bool {
 	mark, since := math.Inf(1), 0
 	for _, h := range history {

@@ -21,7 +21,7 @@ func mix(z uint64) uint64 {
 
 // shuffle fills order with the permutation of one epoch: Fisher and Yates over
 // a generator that is keyed, not carried on. It is written out because a
-// checkpoint outlives a toolchain, and rand.Shuffle does not promise its
+// checkpoint outlives a toolchain, and rand.Shuffle guarantees no
 // sequence.
 func shuffle(order []int, seed uint64, epoch int) {
 	r := rand.NewPCG(seed, uint64(epoch))
