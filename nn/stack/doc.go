@@ -22,4 +22,12 @@
 // the other folds. The networks of the other folds, whose out-of-fold predictions
 // those weights were fitted to, did see the row: only the few weights could carry
 // something over.
+//
+// # Difficulty
+//
+// A stack also says how large an error is to be expected ([Prediction].Difficulty):
+// a fit of the out-of-fold errors to how much the members disagree, how far the
+// nearest training polymers are and how much their values differ. An interval of
+// the kind "local" is CV+ (package ensemble) of values divided by it: narrow for
+// what is well known, wide elsewhere.
 package stack

@@ -44,6 +44,7 @@ type targetDocument struct {
 	Name       string              `json:"name"`
 	Members    []Member            `json:"members"`
 	Weights    []float64           `json:"weights"`
+	Difficulty difficulty          `json:"difficulty"`
 	Boost      []float64           `json:"boost_base,omitempty"`  // by fold
 	Forest     []float64           `json:"forest_base,omitempty"` // by fold
 	Intercept  []float64           `json:"linear_intercept,omitempty"`
@@ -71,7 +72,7 @@ func (s *Stack) Encode(w io.Writer) (jsonFile []byte, err error) {
 	}
 	for k := range s.Targets {
 		t := &s.Targets[k]
-		doc := targetDocument{Name: t.Name, Members: t.Members, Weights: t.Weights}
+		doc := targetDocument{Name: t.Name, Members: t.Members, Weights: t.Weights, Difficulty: t.difficulty}
 		for f, m := range t.trees {
 			doc.Boost = append(doc.Boost, a.trees(fmt.Sprintf("%d.boost.%d.", k, f), m.boost))
 			doc.Forest = append(doc.Forest, a.trees(fmt.Sprintf("%d.forest.%d.", k, f), m.forest))
@@ -253,6 +254,9 @@ func (t *targetDocument) check(d *document) error {
 	case folds(Dense) > 0 && len(d.Dense) == 0:
 		return errors.New("its dense networks are missing")
 	}
+	if !(t.Difficulty.Floor > 0) {
+		return fmt.Errorf("its least difficulty is %v", t.Difficulty.Floor)
+	}
 	if n := t.Neighbours; n != nil && (n.K < 1 || n.K > nearest || !(n.Power >= 0) || n.Power > 64) {
 		return fmt.Errorf("it has %d neighbours to the power of %v", n.K, n.Power)
 	}
@@ -330,7 +334,7 @@ func (r *reader) dense(name string, doc denseDocument) *dense {
 }
 
 func (r *reader) target(k int, doc targetDocument, folds int) Target {
-	t := Target{Name: doc.Name, Members: doc.Members, Weights: doc.Weights}
+	t := Target{Name: doc.Name, Members: doc.Members, Weights: doc.Weights, difficulty: doc.Difficulty}
 	for f := range doc.Boost {
 		t.trees = append(t.trees, &forestAndBoost{
 			boost:  r.trees(fmt.Sprintf("%d.boost.%d.", k, f), doc.Boost[f]),

@@ -109,6 +109,7 @@ type Target struct {
 	Members []Member
 	Weights []float64 // of the members
 
+	difficulty difficulty
 	trees      []*forestAndBoost // by fold
 	linear     []*linear         // by fold
 	neighbours *neighbours
@@ -122,6 +123,9 @@ const minRows = 20
 type Scores struct {
 	Members map[Member][][]float64
 	Blend   [][]float64
+	// Difficulty is how large an error of the blend is to be expected, by a fit to
+	// the other folds' rows.
+	Difficulty [][]float64
 }
 
 // Fit fits a stack and gives its out-of-fold predictions; see the package's comment
@@ -140,7 +144,7 @@ func Fit(ctx context.Context, t *Table, c Config) (*Stack, *Scores, error) {
 	for _, m := range c.Members {
 		f.scores.Members[m] = f.empty()
 	}
-	f.scores.Blend = f.empty()
+	f.scores.Blend, f.scores.Difficulty = f.empty(), f.empty()
 	if slices.Contains(c.Members, Dense) {
 		if err := f.fitDense(ctx); err != nil {
 			return nil, nil, err
@@ -179,6 +183,7 @@ func (f *fitting) fitTarget(ctx context.Context, k int, members []Member) error 
 	}
 	out.Members = members
 	row := make([]float32, f.X.Cols)
+	near := make([][]neighbour, f.X.Rows())
 	for _, m := range members {
 		if m == Dense {
 			continue
@@ -196,13 +201,17 @@ func (f *fitting) fitTarget(ctx context.Context, k int, members []Member) error 
 			for r, of := range f.Fold {
 				if int(of) == fold {
 					f.X.Dense(r, row)
-					index, value := f.X.Row(r)
-					f.scores.Members[m][k][r] = out.predict(&f.Space, m, fold, f.Network[k][r], row, index, value)
+					if m == Neighbours {
+						index, value := f.X.Row(r)
+						near[r] = out.neighbours.around(&f.Space, index, value, int32(fold))
+					}
+					f.scores.Members[m][k][r] = out.predict(m, fold, f.Network[k][r], row, near[r])
 				}
 			}
 		}
 	}
 	f.blend(&out, t, k)
+	f.difficulty(&out, t, k, near)
 	f.stack.Targets = append(f.stack.Targets, out)
 	return nil
 }
@@ -248,15 +257,47 @@ func (f *fitting) blend(out *Target, t *target, k int) {
 	}
 }
 
-// predict is what member m of fold predicts for a row, given dense and sparse.
-func (t *Target) predict(s *Space, m Member, fold int, network float64, row []float32, index []int32, value []float32) float64 {
+// difficulty fits the difficulty of errors, that of the stack to all rows and that
+// of the scores of a fold to the rows of the others.
+func (f *fitting) difficulty(out *Target, t *target, k int, near [][]neighbour) {
+	sign := make([][signs]float64, f.X.Rows())
+	members := make([]float64, len(out.Members))
+	for r := range sign {
+		for m, name := range out.Members {
+			members[m] = f.scores.Members[name][k][r]
+		}
+		sign[r] = out.signsOf(members, near[r])
+	}
+	fit := func(rows []int) difficulty {
+		var s [][signs]float64
+		var e, w []float64
+		for _, r := range rows {
+			s, e = append(s, sign[r]), append(e, math.Abs(f.scores.Blend[k][r]-t.value[r]))
+			w = append(w, t.weightOf(r))
+		}
+		return fitDifficulty(s, e, w)
+	}
+	out.difficulty = fit(t.measured)
+	for fold := range t.folds {
+		d := fit(t.outside(t.measured, fold))
+		for r, of := range f.Fold {
+			if int(of) == fold {
+				f.scores.Difficulty[k][r] = d.of(sign[r])
+			}
+		}
+	}
+}
+
+// predict is what member m of fold predicts for a row; near are its neighbours
+// outside the fold.
+func (t *Target) predict(m Member, fold int, network float64, row []float32, near []neighbour) float64 {
 	switch m {
 	case Trees:
 		return t.trees[fold].predict(row)
 	case Linear:
 		return t.linear[fold].predict(slices.Clone(row))
 	case Neighbours:
-		return t.neighbours.predict(s, index, value, int32(fold))
+		return t.neighbours.average(near, int32(fold))
 	default:
 		return network
 	}
@@ -267,6 +308,8 @@ type Prediction struct {
 	Mean    float64
 	PerFold []float64 // the blend of each fold's members
 	Members map[Member]float64
+	// Difficulty is how large an error is to be expected.
+	Difficulty float64
 }
 
 // Predict predicts the properties of a polymer; network are the ensemble's
@@ -292,23 +335,40 @@ func (s *Stack) Predict(p Polymer, network [][]float64) ([]Prediction, error) {
 		if len(network[k]) != s.Folds {
 			return nil, fmt.Errorf("stack: the network predicts %s by %d folds, not %d", t.Name, len(network[k]), s.Folds)
 		}
-		o := Prediction{PerFold: make([]float64, s.Folds), Members: map[Member]float64{}}
-		for m, name := range t.Members {
-			for f := range s.Folds {
-				v := 0.0
-				if name == Dense {
-					v = dense[f][k]
-				} else {
-					v = t.predict(&s.Space, name, f, network[k][f], row, index, value)
-				}
-				o.Members[name] += v / float64(s.Folds)
-				o.PerFold[f] += t.Weights[m] * v
+		out[k] = t.combine(s.Folds, func(m Member, f int, near []neighbour) float64 {
+			if m == Dense {
+				return dense[f][k]
 			}
-			o.Mean += t.Weights[m] * o.Members[name]
-		}
-		out[k] = o
+			return t.predict(m, f, network[k][f], row, near)
+		}, func(f int) []neighbour { return t.neighbours.around(&s.Space, index, value, int32(f)) })
 	}
 	return out, nil
+}
+
+// combine blends what the members of each fold predict; near gives the neighbours
+// outside a fold, -1 for all.
+func (t *Target) combine(folds int, predict func(m Member, fold int, near []neighbour) float64, near func(fold int) []neighbour) Prediction {
+	p := Prediction{PerFold: make([]float64, folds), Members: map[Member]float64{}}
+	members := make([]float64, len(t.Members))
+	for m, name := range t.Members {
+		for f := range folds {
+			var list []neighbour
+			if name == Neighbours {
+				list = near(f)
+			}
+			v := predict(name, f, list)
+			members[m] += v / float64(folds)
+			p.PerFold[f] += t.Weights[m] * v
+		}
+		p.Members[name] = members[m]
+		p.Mean += t.Weights[m] * members[m]
+	}
+	var all []neighbour
+	if t.neighbours != nil {
+		all = near(-1)
+	}
+	p.Difficulty = t.difficulty.of(t.signsOf(members, all))
+	return p
 }
 
 // forestAndBoost is the mean of the two kinds of trees.

@@ -128,15 +128,37 @@ func (n *neighbours) average(list []neighbour, fold int32) float64 {
 	return total / weight
 }
 
-// predict is the prediction of a row of the matrix by the rows outside fold.
-func (n *neighbours) predict(s *Space, index []int32, value []float32, fold int32) float64 {
+// around lists the nearest rows outside fold of a row of the matrix.
+func (n *neighbours) around(s *Space, index []int32, value []float32, fold int32) []neighbour {
 	first := int32(s.first())
 	from, _ := slices.BinarySearch(index, first)
 	moved := make([]int32, 0, len(index)-from)
 	for _, c := range index[from:] {
 		moved = append(moved, c-first)
 	}
-	return n.average(n.near(moved, value[from:], fold), fold)
+	return n.near(moved, value[from:], fold)
+}
+
+// closest is how many neighbours say how well a polymer is known.
+const closest = 5
+
+// apart says how far the closest neighbours are, 0 to 1, and how much their values
+// differ.
+func (n *neighbours) apart(list []neighbour) (distance, spread float64) {
+	list = list[:min(len(list), closest)]
+	distance = 1
+	var sum, square, weight float64
+	for _, nb := range list {
+		s := float64(nb.similarity)
+		distance -= s / closest
+		v := n.value[nb.row]
+		sum, square, weight = sum+s*v, square+s*v*v, weight+s
+	}
+	if weight == 0 {
+		return distance, 0
+	}
+	mean := sum / weight
+	return distance, math.Sqrt(max(square/weight-mean*mean, 0))
 }
 
 func sum(values []float32) (s float32) {

@@ -338,3 +338,41 @@ func TestFilesAreTheStack(t *testing.T) {
 		}
 	}
 }
+
+// TestDifficultyFollowsTheError learns values whose noise is plain for half of the
+// polymers, which share an environment of their own.
+func TestDifficultyFollowsTheError(t *testing.T) {
+	ps := polymers(400, 12)
+	rng := rand.New(rand.NewPCG(5, 5))
+	for i := range ps {
+		if i%2 == 1 {
+			ps[i].Counts = map[uint32]float32{50: 4, 51: 2, uint32(60 + i%5): 1}
+		}
+	}
+	i := -1
+	tab := table(t, ps, func(p stack.Polymer) float64 {
+		i++
+		if i%2 == 1 {
+			return linearly(p) + 8*rng.NormFloat64()
+		}
+		return linearly(p) + 0.5*rng.NormFloat64()
+	})
+	_, scores, err := stack.Fit(context.Background(), tab, stack.Config{Members: []stack.Member{stack.Neighbours, stack.Linear}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var easy, hard float64
+	for r, d := range scores.Difficulty[0] {
+		if !(d > 0) {
+			t.Fatalf("row %d: difficulty %v", r, d)
+		}
+		if r%2 == 1 {
+			hard += d
+		} else {
+			easy += d
+		}
+	}
+	if hard < 1.5*easy {
+		t.Errorf("the mean difficulty of noisy rows is %.2f times that of the others", hard/easy)
+	}
+}
