@@ -124,7 +124,8 @@ func (e *engine[T]) bind(graphs []graph, train bool) {
 	var a carver[T]
 	e.carve(&a)
 	if a.n > len(e.arena) {
-		e.arena = make([]T, a.n)
+		e.arena = nil                  // so that it can be freed before the next is made
+		e.arena = make([]T, a.n+a.n/8) // batches differ; the next need not grow it again
 	}
 	a = carver[T]{buf: e.arena}
 	e.carve(&a)

@@ -150,7 +150,7 @@ func (e *engine[T]) step(b *nn.Batch, o nn.Adam, run func() error) (float64, err
 		e.final = len(rest) == 0
 		e.stream = len(e.groups) == 1 && e.final && !e.later
 		if !e.stream && e.grad.panels == nil {
-			e.grad.panels = make([]T, e.layout.panels)
+			e.grad.panels = alloc[T](e.layout.panels)
 		}
 		if err := run(); err != nil {
 			return 0, fmt.Errorf("step: %w", err)

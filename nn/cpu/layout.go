@@ -105,7 +105,7 @@ type tensors[T kernel.Float] struct {
 }
 
 func newTensors[T kernel.Float](l *layout) *tensors[T] {
-	return &tensors[T]{make([]T, l.vectors), make([]T, l.panels)}
+	return &tensors[T]{make([]T, l.vectors), alloc[T](l.panels)}
 }
 
 func (t *tensors[T]) vector(v vector) []T { return t.vectors[v.at : v.at+v.n : v.at+v.n] }
