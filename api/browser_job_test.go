@@ -66,7 +66,7 @@ func TestEndedJob(t *testing.T) {
 	b := browse(t)
 	id := s.succeeds(s.submit(small(1, `, "publish": null`)).ID).ID
 	b.visit(s.url + "/jobs/" + id)
-	b.sees("#published", "It was not to be published")
+	b.sees("#published", "Trained, but not published")
 	publish := func(button, branch, tag string) {
 		b.sees("#publish", button)
 		b.click("#publish")
@@ -104,7 +104,7 @@ func TestEndedJob(t *testing.T) {
 	b.sees("#ask-text", "stays on the Hub")
 	b.click("#ask-yes")
 	b.is(`location.pathname === "/jobs"`)
-	b.sees(".empty", "Nothing has been trained here yet")
+	b.sees(".empty", "No model has been trained here yet")
 	if status := s.call(http.MethodGet, "/v1/training-jobs/"+id, "", nil); status != http.StatusNotFound {
 		t.Errorf("the job that was deleted: %d", status)
 	}
@@ -118,7 +118,7 @@ func TestFailedAndWaitingJobs(t *testing.T) {
 	failed := s.submit(small(3, `, "publish": null, "learning_rate": 1`)).ID
 	s.reaches(failed, "the job to fail", func(v *jobs.View) bool { return v.Status == jobs.Failed })
 	b.visit(s.url + "/jobs/" + failed)
-	b.sees("#why", "It failed: fold ")
+	b.sees("#why", "Failed: fold ")
 	if e := s.job(failed).Error; e == nil || e.Fold == nil {
 		t.Errorf("it failed with %+v", e)
 	} else {
@@ -135,7 +135,7 @@ func TestFailedAndWaitingJobs(t *testing.T) {
 	b.fill("#epochs", "2")
 	b.begin()
 	b.is(`location.pathname.startsWith("/jobs/tj_")`)
-	b.sees("#why", "begins when a worker is free")
+	b.sees("#why", "starts when a worker is free")
 	b.click("#why a")
 	b.sees(`tr[data-job="`+running+`"]`, "training")
 	b.sees(`tr[data-job="`+failed+`"] [data-act]`, "Retry")

@@ -85,7 +85,7 @@ func TestTrainPage(t *testing.T) {
 	b.click("#again")
 	b.sees("#from", id)
 	b.is(`document.querySelector("#epochs").value === "4" && document.querySelector("#property-Tm").checked`)
-	b.sees("#changes", "As the earlier job")
+	b.sees("#changes", "Same as the earlier job")
 	b.fill("#epochs", "5")
 	b.click("#property-Tm")
 	b.sees("#changes", "Epochs: 4 → 5")

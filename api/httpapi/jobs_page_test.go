@@ -32,7 +32,7 @@ func TestJobsPage(t *testing.T) {
 	b := newBench(t, func(a *TrainingJobs, _ *Config) {
 		a.Charges = ledger{noon.Format("2006-01"): {{Job: "tj_9", Owner: "ann", Worker: "a:1", Seconds: 7200, USD: 1.5}}}
 	})
-	has(t, html(t, b.url, "/jobs", 200), "Nothing has been trained here yet", "2.00 worker hours", "$1.50")
+	has(t, html(t, b.url, "/jobs", 200), "No model has been trained here yet", "2.00 worker hours", "$1.50")
 	one := b.create(`{"dataset": "stereopolymer_input_nopush", "metadata": {"who": "<script>x</script>"}, ` + small + `}`).ID
 	two := b.create(`{"dataset": "polymers_seven_properties", "prediction_columns": ["Tg"], ` + small + `}`).ID
 	b.update(two, func(j *jobs.Job) error {
@@ -49,7 +49,7 @@ func TestJobsPage(t *testing.T) {
 	has(t, html(t, b.url, "/jobs?q=STEREO+tm", 200), one, "!"+two)
 	has(t, html(t, b.url, "/jobs?q=script", 200), one, "!"+two)
 	has(t, html(t, b.url, "/jobs?q=nothing", 200), "No job matches")
-	has(t, html(t, b.url, "/jobs?month=1998-03", 200), "March 1998", "No worker trained", "month=1998-04")
+	has(t, html(t, b.url, "/jobs?month=1998-03", 200), "March 1998", "No training in this month", "month=1998-04")
 	has(t, html(t, b.url, "/jobs?status=odd", 404), "no job has that status")
 	has(t, html(t, b.url, "/jobs?month=odd", 404), "2026-01")
 	if resp, _ := (request{path: "/jobs?status=odd"}).send(t, b.url); resp.Header.Get("Content-Type") != problemJSON {

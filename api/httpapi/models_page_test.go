@@ -7,7 +7,7 @@ import (
 
 func TestModelsPage(t *testing.T) {
 	in := newInference(t, Config{})
-	has(t, html(t, in.url, "/models", http.StatusOK), "Nothing has been published to")
+	has(t, html(t, in.url, "/models", http.StatusOK), "No model has been published to")
 	one := in.publish(1)
 	if err := in.hub.CreateTag(t.Context(), testRepo, one, "v1.0.0", ""); err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ export function colour(token) {
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
 
-/** Moments in the reader's own zone. */
+/** Shows times in the reader's own time zone. */
 export function showTimes(within = document) {
   for (const t of within.querySelectorAll("time[datetime]")) {
     const at = new Date(t.dateTime);
@@ -92,7 +92,7 @@ export async function request(path, { method = "GET", json, body, headers = {}, 
     answer = await fetch(path, { method, body, headers: h, signal, credentials: "same-origin" });
   } catch (e) {
     if (e.name === "AbortError") throw e;
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server is not responding. Is it still running?");
   }
   const type = answer.headers.get("Content-Type") ?? "";
   const content = /json/.test(type) ? await answer.json() : await answer.text();
@@ -114,11 +114,11 @@ export function follow(path, handlers, onstate = () => {}) {
   const quiet = () => { clearTimeout(wordy); wordy = undefined; clear(); };
   const lost = () => {
     onstate("lost");
-    // A blip is not worth a word.
-    wordy ??= setTimeout(() => { clear = notice("The connection is lost. Trying again…", { kind: "warn", key: "stream" }); }, 1500);
+    // A short interruption is not reported.
+    wordy ??= setTimeout(() => { clear = notice("The connection is lost. Reconnecting…", { kind: "warn", key: "stream" }); }, 1500);
   };
   const open = () => {
-    source = new EventSource(path); // begun anew, it tells everything again
+    source = new EventSource(path); // a new stream begins with a snapshot
     source.onopen = () => { quiet(); wait = 1000; onstate("open"); };
     source.onerror = async () => {
       if (stopped) return;
@@ -138,6 +138,9 @@ export function follow(path, handlers, onstate = () => {}) {
   open();
   return () => { stopped = true; source.close(); quiet(); };
 }
+
+/** "1 row", "2,000 rows". */
+export const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 /** 45 s, 12 min, 2.5 h, 3.2 days; "–" for nothing. */
 export function duration(seconds) {

@@ -35,7 +35,7 @@ export class FoldCard {
     this.more.textContent = [f.val_loss !== null && f.status !== "succeeded" ? `val_loss ${number(f.val_loss)}` : null,
       f.best_epoch ? `best ${number(f.best_val_loss)} at epoch ${f.best_epoch}` : null,
       f.worker ? `on ${f.worker}` : null,
-      f.attempt > 1 ? `attempt ${f.attempt}, went on from epoch ${f.resumed_from_epoch}` : null].filter(Boolean).join(" · ");
+      f.attempt > 1 ? `attempt ${f.attempt}, resumed from epoch ${f.resumed_from_epoch}` : null].filter(Boolean).join(" · ");
   }
 
   /** One epoch of the stream; what it missed comes with the next history. */

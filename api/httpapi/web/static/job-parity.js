@@ -28,8 +28,8 @@ export class Parity {
     const answers = [...this.folds.values()].filter(Boolean);
     if (!answers.length) return;
     $("parity").hidden = false;
-    $("parity-hint").textContent = `Each row as predicted by the fold that did not learn from it: ${answers.length} of ${of} folds so far. On the line, both are equal.`;
-    if (answers.length === of) $("parity-hint").textContent = "Each row as predicted by the fold that did not learn from it. On the line, both are equal.";
+    $("parity-hint").textContent = `Each row is predicted by the fold that was not trained on it; ${answers.length} of ${of} folds so far. On the line, predicted and measured are equal.`;
+    if (answers.length === of) $("parity-hint").textContent = "Each row is predicted by the fold that was not trained on it. On the line, predicted and measured are equal.";
     answers[0].targets.forEach((target, t) => this.plot(target, answers.flatMap((a) => a.data
       .filter((r) => r.measured[t] !== null && r.predicted[t] !== null).map((r) => [r.measured[t], r.predicted[t], r.row])).sort((a, b) => a[0] - b[0])));
   }
@@ -41,7 +41,7 @@ export class Parity {
     const range = [low - margin, high + margin];
     const mae = points.reduce((s, [m, p]) => s + Math.abs(m - p), 0) / points.length;
     const units = target.units ? ` ${target.units}` : "";
-    const words = `${target.name}: ${points.length} rows, off by ${number(mae)}${units} on average`;
+    const words = `${target.name}: ${points.length} rows, mean absolute error ${number(mae)}${units}`;
     const data = [points.map((p) => p[0]), points.map((p) => p[1])];
     const known = this.charts.get(target.name);
     if (known) {

@@ -1,4 +1,4 @@
-// What happened to a job, how good it is and how to use it, in words.
+// A job's events, its accuracy and how to use it, in words.
 
 import { el, number } from "./app.js";
 
@@ -6,12 +6,12 @@ import { el, number } from "./app.js";
 export const foldsFromOne = (text) => text.replace(/\bfold (\d+)/g, (_, i) => `fold ${Number(i) + 1}`);
 
 const happened = {
-  created: () => "Asked for",
-  started: () => "Begun: the table is read and divided",
-  fold_started: (d) => `Fold ${d.fold + 1} begun on ${d.worker}`,
-  fold_resumed: (d) => `Fold ${d.fold + 1} goes on from epoch ${d.epoch} on ${d.worker}, attempt ${d.attempt}`,
+  created: () => "Created",
+  started: () => "Preparing data",
+  fold_started: (d) => `Fold ${d.fold + 1} started on ${d.worker}`,
+  fold_resumed: (d) => `Fold ${d.fold + 1} resumed from epoch ${d.epoch} on ${d.worker}, attempt ${d.attempt}`,
   fold_finished: (d) => `Fold ${d.fold + 1} done: ${d.epochs} epochs, best val_loss ${number(d.best_val_loss)} at epoch ${d.best_epoch}`,
-  finalizing: () => "All folds done: the ensemble is put together",
+  finalizing: () => "All folds done; assembling the ensemble",
   published: (d) => `Published as ${d.repo}${d.tag ? ` ${d.tag}` : ""}, commit ${d.commit?.slice(0, 10)}`,
   succeeded: () => "Succeeded",
   failed: (d) => `Failed: ${foldsFromOne(d.detail)}`,
@@ -26,17 +26,17 @@ export function events(e) {
   const hook = e.webhook;
   const last = hook?.attempts.at(-1);
   return el("li", {}, el("time", { datetime: e.time }, e.time), el("span", {}, words, hook ? el("span", { class: `badge ${hook.delivered ? "good" : "warn"}` },
-    hook.delivered ? `webhook delivered${hook.attempts.length > 1 ? ` at try ${hook.attempts.length}` : ""}` : `webhook: ${last ? `try ${hook.attempts.length}: ${last.error || last.status}` : "to be sent"}`) : null));
+    hook.delivered ? `webhook delivered${hook.attempts.length > 1 ? ` on attempt ${hook.attempts.length}` : ""}` : `webhook: ${last ? `attempt ${hook.attempts.length}: ${last.error || last.status}` : "pending"}`) : null));
 }
 
-/** Tables of how far predictions are off, beside always guessing the median. */
+/** Tables of errors, beside those of always predicting the median. */
 export function metricsTable(metrics) {
   const table = (scores, caption) => el("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption.split(":")[0] }, el("table", {}, el("caption", {}, caption),
     el("thead", {}, el("tr", {}, ...["Property", "MAE", "Baseline MAE", "RMSE", "R²", "Rows", "Polymers"].map((h, i) => el("th", { scope: "col", class: i ? "number" : "" }, h)))),
     el("tbody", {}, ...Object.entries(scores).map(([name, s]) => el("tr", {}, el("th", { scope: "row" }, `${name}${s.units ? `, ${s.units}` : ""}`),
       ...[s.mae, s.baseline_mae, s.rmse, s.r2].map((v) => el("td", { class: "number" }, number(v))), el("td", { class: "number" }, s.n_rows), el("td", { class: "number" }, s.n_polymers))))));
-  return [table(metrics.out_of_fold, "Out of fold: every row scored by the model that did not see it. The baseline always answers the training median."),
-    ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold saw, scored by the whole ensemble.")] : [])];
+  return [table(metrics.out_of_fold, "Out of fold: every row scored by the model that was not trained on it. The baseline always predicts the training median."),
+    ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold was trained on, scored by the whole ensemble.")] : [])];
 }
 
 /** What to do with a published model. */
@@ -65,8 +65,8 @@ model = MultiModel.load_models(snapshot_download("${done.repo}", revision="${rev
   const query = new URLSearchParams({ repo: done.repo, revision });
   const snippet = (id, title, text) => [el("h3", {}, title), el("pre", { id, tabindex: "0" }, text), el("p", {}, el("button", { type: "button", class: "small", "data-copy": id, "aria-label": `Copy the ${title} snippet` }, "Copy"))];
   return [
-    el("p", { class: "row" }, el("a", { class: "button primary", href: `/predict?${query}` }, "Predict with it"), el("a", { class: "button", href: done.url }, "Its card on the Hub"), el("a", { class: "button", href: `/?from=${job.id}` }, "Train again")),
-    ...snippet("snippet-curl", "curl", curl), ...snippet("snippet-python", "Python", python), ...snippet("snippet-polyid", "PolyID, on a machine of one’s own", polyid),
+    el("p", { class: "row" }, el("a", { class: "button primary", href: `/predict?${query}` }, "Predict with this model"), el("a", { class: "button", href: done.url }, "Model card"), el("a", { class: "button", href: `/?from=${job.id}` }, "Train again")),
+    ...snippet("snippet-curl", "curl", curl), ...snippet("snippet-python", "Python", python), ...snippet("snippet-polyid", "PolyID on your own machine", polyid),
   ];
 }
 

@@ -1,4 +1,4 @@
-// The page of one job: as it stands, and as it goes on.
+// The page of one job: its state, kept up to date by the job's event stream.
 
 import { $, duration, el, follow, money, notice, pageData, request, showStatus, showTimes } from "./app.js";
 import { answer, dialog } from "./dialog.js";
@@ -23,16 +23,16 @@ function draw() {
     p.eta_seconds !== null && !ended() ? `ETA ${duration(p.eta_seconds)}` : null].filter(Boolean).join(" · ");
   document.title = `${ended() ? job.status : `${Math.floor(p.fraction * 100)} %`} · ${document.querySelector("h1").textContent} · PolyID Trainer`;
   const c = job.cost;
-  $("cost").textContent = c.worker_seconds ? [`${duration(c.worker_seconds)} of a worker so far`,
+  $("cost").textContent = c.worker_seconds ? [`Compute time: ${duration(c.worker_seconds)}`,
     page.cost_per_hour || c.usd ? `${money(c.usd)} spent` : null,
-    (page.cost_per_hour || c.usd) && c.estimated_total_usd !== null && !ended() ? `about ${money(Math.max(0, c.estimated_total_usd - c.usd))} more to finish` : null].filter(Boolean).join(" · ") : "";
+    (page.cost_per_hour || c.usd) && c.estimated_total_usd !== null && !ended() ? `about ${money(Math.max(0, c.estimated_total_usd - c.usd))} more until it is finished` : null].filter(Boolean).join(" · ") : "";
   drawWhy();
   drawActions();
   drawFolds();
   drawEnd();
   drawFacts();
-  // No event tells that the table is divided: the first is a fold's, which may
-  // have to wait for a worker.
+  // No event says that the folds are ready: the first event is a fold's, which
+  // may have to wait for a worker.
   if (job.status === "preparing") again ??= setTimeout(() => { again = null; refresh(); }, 1000);
 }
 let again = null;
@@ -52,12 +52,12 @@ function drawFacts() {
 function drawWhy() {
   const parts = [];
   if (job.status === "failed" && job.error) {
-    parts.push(el("div", { class: "alert bad" }, el("p", {}, el("strong", {}, "It failed: "), foldsFromOne(job.error.detail)),
-      el("p", {}, "What was trained is kept: Resume goes on from there.")));
+    parts.push(el("div", { class: "alert bad" }, el("p", {}, el("strong", {}, "Failed: "), foldsFromOne(job.error.detail)),
+      el("p", {}, "Training progress is saved. Resume continues from there.")));
   }
-  if (job.status === "paused") parts.push(el("div", { class: "alert warn" }, job.status_reason === "budget" ? "Paused: its budget is spent. Resume goes on without regard to it until it is spent again." : "Paused: its folds are saved, and Resume goes on where they stopped."));
-  if (job.status === "cancelled") parts.push(el("div", { class: "alert" }, "Cancelled: it does not go on."));
-  if (job.status === "queued" || (job.status === "training" && job.folds.length && job.folds.every((f) => f.status === "queued"))) parts.push(el("div", { class: "alert" }, "Queued: it begins when a worker is free. ", el("a", { href: "/jobs" }, "See what is before it")));
+  if (job.status === "paused") parts.push(el("div", { class: "alert warn" }, job.status_reason === "budget" ? "Paused: the budget is spent. Resume continues and grants the same budget again." : "Paused. Progress is saved; Resume continues from there."));
+  if (job.status === "cancelled") parts.push(el("div", { class: "alert" }, "Cancelled. It can’t be resumed."));
+  if (job.status === "queued" || (job.status === "training" && job.folds.length && job.folds.every((f) => f.status === "queued"))) parts.push(el("div", { class: "alert" }, "Queued. It starts when a worker is free. ", el("a", { href: "/jobs" }, "See the jobs ahead of it")));
   const text = parts.map((p) => p.textContent).join();
   if ($("why").dataset.text !== text) { // a redrawn link would lose the focus
     $("why").dataset.text = text;
@@ -74,7 +74,7 @@ const actions = {
   publish: [act("publish", "Publish…", { run: publish }), () => job.status === "succeeded" || (job.status === "failed" && job.metrics)],
   again: [el("a", { class: "button", id: "again", href: `/?from=${page.job.id}` }, "Train again…"), () => true],
   cancel: [act("cancel", "Cancel…", { class: "danger", run: async () => {
-    if (await ask("Cancel this job?", "What its folds have learned so far is not published, and it does not go on. To stop for a while, pause it.", "Cancel the job", "danger")) move("cancel");
+    if (await ask("Cancel this job?", "Its training so far is not published, and it can’t be resumed. To stop for a while, pause it instead.", "Cancel the job", "danger")) move("cancel");
   } }), () => !ended()],
   delete: [act("delete", "Delete…", { class: "danger", run: remove }), () => ended()],
 };
@@ -108,7 +108,7 @@ function drawEnd() {
   if (job.metrics) $("metrics-body").replaceChildren(...metricsTable(job.metrics));
   const done = job.published;
   $("published").replaceChildren(...(done ? [el("div", { class: "alert good" },
-    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained. It was not to be published; Publish does so.")] : []));
+    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
   $("use").hidden = !done;
   if (done) $("use-body").replaceChildren(...usage(done, job));
 }
@@ -121,8 +121,7 @@ function addEvent(e) {
   showTimes($("events"));
 }
 
-// Whoever listens instead of looking hears of changes at once, of progress twice
-// a minute.
+// Screen readers hear of a change of state at once, of progress twice a minute.
 let saidStatus = "", saidAt = 0;
 function say() {
   const changed = job.status !== saidStatus;
@@ -205,7 +204,7 @@ function listen() {
   following = follow(`${base}/events`, handlers);
 }
 
-// Between snapshots the whole is reckoned from its folds.
+// Between snapshots, the job's progress is computed from its folds.
 function tally() {
   const p = job.progress;
   p.epochs_done = job.folds.reduce((n, f) => n + f.epoch, 0);
@@ -258,8 +257,8 @@ const move = (name, json) => acting(async () => {
 async function publish() {
   const to = job.publish ?? {};
   const field = (id, label, value, hint) => el("div", { class: "field" }, el("label", { for: `publish-${id}` }, label), el("input", { id: `publish-${id}`, name: id, value: value ?? "", autocomplete: "off", "aria-describedby": `publish-${id}-hint` }), el("p", { class: "hint", id: `publish-${id}-hint` }, hint));
-  const answer = await ask("Publish this training", "The training stays as it is; the files are committed once more.", "Publish", "primary", [
-    field("repo", "Repository", to.repo, "owner/name; empty is the server’s own"), field("branch", "Branch", to.branch ?? "main", "From main predictions are made."), field("tag", "Tag", "", "Such as v1.1.0; empty sets none."),
+  const answer = await ask("Publish this model", "The trained model does not change. Its files are committed again.", "Publish", "primary", [
+    field("repo", "Repository", to.repo, "owner/name; leave empty for the server’s default"), field("branch", "Branch", to.branch ?? "main", "Predictions use main by default."), field("tag", "Tag", "", "Such as v1.1.0; leave empty for no tag."),
   ]);
   if (!answer) return;
   const body = { branch: answer.get("branch") || "main", tag: answer.get("tag") || null };
@@ -268,7 +267,7 @@ async function publish() {
 }
 
 async function remove() {
-  if (!await ask("Delete this job?", "Its record, its checkpoints and its files here are removed. What was published stays on the Hub.", "Delete the job", "danger")) return;
+  if (!await ask("Delete this job?", "Its record, checkpoints and files on this server are deleted. Published models stay on the Hub.", "Delete the job", "danger")) return;
   acting(async () => {
     await request(base, { method: "DELETE" });
     stop();

@@ -34,7 +34,7 @@ async function refresh() {
       lost = null;
     } catch (e) {
       if (e instanceof Problem && e.status === 401) return; // app.js has said so
-      lost ??= notice("The connection is lost. Trying again…", { kind: "warn", key: "stream" });
+      lost ??= notice("The connection is lost. Reconnecting…", { kind: "warn", key: "stream" });
     }
   }
   setTimeout(refresh, every);

@@ -37,12 +37,12 @@ function showModels(want) {
 
 function showModel() {
   const m = model(), about = [];
-  if (m.error) about.push(`It could not be loaded: ${m.error}.`);
-  else if (!m.loaded) about.push("It is fetched and loaded when first asked.");
-  if (m.stale) about.push("The Hub is away: this is what was fetched before.");
+  if (m.error) about.push(`This model could not be loaded: ${m.error}.`);
+  else if (!m.loaded) about.push("It is downloaded and loaded at the first prediction.");
+  if (m.stale) about.push("The Hub is not responding; this is the copy downloaded before.");
   if (m.created_at) about.push(`Trained ${new Date(m.created_at).toLocaleDateString([], { dateStyle: "medium" })}.`);
   const scores = Object.entries(m.metrics?.out_of_fold ?? {}).map(([t, s]) => `${results.called(t)} ${number(s.mae, 2)} ${s.units}`);
-  if (scores.length) about.push(`Mean error of polymers it had not seen: ${scores.join(", ")}.`);
+  if (scores.length) about.push(`Out-of-fold mean absolute error: ${scores.join(", ")}.`);
   $("model-about").textContent = about.join(" ");
   $("targets").replaceChildren(...targets().map((t) => el("label", { class: "check" },
     el("input", { type: "checkbox", value: t, checked: !hidden.has(t), onchange: (e) => {
@@ -63,14 +63,14 @@ async function loadModels(want) {
   } catch (e) {
     if (e.status === 401 || mine !== listing) return;
     const again = el("button", { type: "button", class: "small", onclick: () => { clear(); loadModels(want); } }, "Try again");
-    const clear = notice(`The models cannot be listed. ${e.message}`, { key: "models", action: again });
+    const clear = notice(`The list of models could not be loaded. ${e.message}`, { key: "models", action: again });
     return;
   }
   const none = models.length === 0;
   $("no-model").hidden = !none;
   $("ask").hidden = none;
   if (none) {
-    $("no-model-state").textContent = `Looked at ${new Date().toLocaleTimeString()}. This page looks again by itself, every ten seconds.`;
+    $("no-model-state").textContent = `Checked at ${new Date().toLocaleTimeString()}. This page checks again every ten seconds.`;
     loadModels.again = setTimeout(() => loadModels(want), lookEvery);
     return;
   }
@@ -106,12 +106,12 @@ async function drawInput() {
     paper.classList.remove("stale");
     paper.replaceChildren(picture);
     const joints = (text.match(/\*/g) ?? []).length;
-    caption.textContent = kind === "smiles_repeat_unit" && joints !== 2 ? `It has ${joints} of the two * that a repeat unit needs.`
-      : kind === "smiles_polymer" && joints ? "A finished chain has no *: this may be a repeat unit." : "";
+    caption.textContent = kind === "smiles_repeat_unit" && joints !== 2 ? `A repeat unit needs two *; this one has ${joints}.`
+      : kind === "smiles_polymer" && joints ? "A finished chain has no *. Is this a repeat unit?" : "";
   } catch {
     if (n !== drawing) return;
     paper.classList.add("stale");
-    caption.textContent = "Not a structure yet.";
+    caption.textContent = "This is not a valid SMILES yet.";
   }
 }
 
@@ -171,7 +171,7 @@ async function busy(words, work) {
 async function predict(body, signal) {
   let p = await request("/v1/predictions", { method: "POST", json: body, headers: { Prefer: "wait=60" }, signal });
   while (p.status === "queued" || p.status === "running") {
-    $("state").textContent = p.status === "queued" ? "Waiting for its turn…" : `${p.counts.ok + p.counts.failed} of ${p.counts.total}…`;
+    $("state").textContent = p.status === "queued" ? "Queued…" : `${p.counts.ok + p.counts.failed} of ${p.counts.total}…`;
     await files.pause(followEvery, signal);
     p = await request(`/v1/predictions/${p.id}`, { signal });
   }
@@ -184,7 +184,7 @@ const quote = (s) => `'${s.replaceAll("'", "'\\''")}'`;
 /** The same, asked by curl. */
 function snippet(path, headers, payload) {
   const all = data.token ? [...headers, '"Authorization: Bearer $API_TOKEN"'] : headers;
-  return el("details", { class: "card curl" }, el("summary", {}, "The same by curl"),
+  return el("details", { class: "card curl" }, el("summary", {}, "The same request with curl"),
     el("pre", { id: "curl", tabindex: 0 }, ["curl -sS", ...all.map((h) => `-H ${h}`), payload, quote(location.origin + path)].join(" \\\n  ")),
     el("button", { type: "button", class: "small", "data-copy": "curl" }, "Copy"));
 }
@@ -227,7 +227,7 @@ const ask = {
       ...items.map((a) => [a.name, inputs.inWords(a.input), ...results.cells(a.result, targets())])]), "predictions.csv");
     show(() => [el("div", { class: "card" },
       el("div", { class: "row spread" }, el("h2", {}, `${p.counts.ok} of ${p.counts.total} predicted`), el("button", { type: "button", class: "small", onclick: csv }, "Download CSV")),
-      results.table(items, among(p)), el("p", { class: "legend" }, "Bars are 90 % intervals, lines the folds; a column shares one scale."), results.answeredBy(p.model)), asJSON(body)]);
+      results.table(items, among(p)), el("p", { class: "legend" }, "Bars show 90 % intervals, lines the folds. Each column has one scale."), results.answeredBy(p.model)), asJSON(body)]);
     return counted(p.counts.ok);
   },
 
@@ -235,7 +235,7 @@ const ask = {
     const asking = inputs.grid(data.max_inputs), body = { model: asked(), inputs: asking.inputs };
     const p = await predict(body, signal);
     show(() => [el("div", { class: "card" }, el("h2", {}, `${asking.rows.length} diacids × ${asking.columns.length} diols`),
-      among(p).length ? heatMap(asking, p.results, among(p)) : el("div", {}, el("p", { class: "alert bad" }, "None of them could be predicted, or no property is chosen."),
+      among(p).length ? heatMap(asking, p.results, among(p)) : el("div", {}, el("p", { class: "alert bad" }, "No pair could be predicted, or no property is selected."),
         results.table(asking.inputs.map((input, i) => ({ input, result: p.results[i] })).filter((a) => a.result.error).slice(0, 20), [])),
       results.answeredBy(p.model)), asJSON(body)]);
     return counted(p.counts.ok);

@@ -1,14 +1,12 @@
 // The data of a training job: the tables to choose from, uploading another, and
 // the properties found in them.
 
-import { $, el, Problem, request, number } from "./app.js";
+import { $, el, plural, Problem, request, number } from "./app.js";
 
 let datasets = []; // newest first
 const chosen = new Set(); // ids
-let left = null; // properties not to learn, by name; null: those of a job still to be applied
+let left = null; // properties not to predict, by name
 let changed = () => {};
-
-const plural = (n, one, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 /** Begins with the tables the page came with; onchange is told of every choice. */
 export function begin(list, onchange) {
@@ -101,7 +99,7 @@ function drawDatasets() {
       draw();
     } });
     box.checked = chosen.has(d.id);
-    const facts = d.gone ? "no longer there" : `${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")} · ${d.targets.map((t) => t.name).join(", ") || "no property"}${d.shipped ? " · shipped" : ""}`;
+    const facts = d.gone ? "deleted" : `${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")} · ${d.targets.map((t) => t.name).join(", ") || "no property"}${d.shipped ? " · shipped" : ""}`;
     return el("label", { class: "check option" }, box, el("span", {}, el("span", { class: "name" }, d.name), el("span", { class: "hint" }, facts)));
   }));
   const select = $("holdout-dataset");
@@ -116,10 +114,10 @@ function drawAbout() {
     if (!chosen.has(d.id)) continue;
     if (d.origin) notes.push(el("p", { class: "hint" }, `${d.name}: ${d.origin.description}. ${d.origin.limits || ""} `, el("span", { class: "nowrap" }, `Licence: ${d.origin.license}.`)));
     if (d.defects?.length) {
-      notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: to be settled by the choice of columns and units`),
+      notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: state its columns and units under Other fields of the job`),
         problemTable(d.defects.map((x) => ({ row: x.row || "", column: x.column ?? "", detail: x.reason })))));
     }
-    if (d.warnings?.length) notes.push(el("details", {}, el("summary", {}, `${d.name}: ${plural(d.warnings.length, "remark")}`), el("ul", {}, ...d.warnings.map((w) => el("li", {}, w.detail)))));
+    if (d.warnings?.length) notes.push(el("details", {}, el("summary", {}, `${d.name}: ${plural(d.warnings.length, "warning")}`), el("ul", {}, ...d.warnings.map((w) => el("li", {}, w.detail)))));
   }
   $("about").replaceChildren(...notes);
 }
@@ -139,7 +137,7 @@ function drawProperties() {
         el("p", { class: "hint" }, `${plural(s.count, "value")}${sources.length > 1 ? ` in ${s.dataset.name}` : ""} · ${number(s.min)} to ${number(s.max)}, median ${number(s.median)}`),
       ]));
   });
-  replace($("properties"), ...(items.length ? items : [el("p", { class: "muted" }, chosen.size ? "No property is found in it." : "Choose the data first: what can be learned is shown here.")]));
+  replace($("properties"), ...(items.length ? items : [el("p", { class: "muted" }, chosen.size ? "No property was found in this table." : "Choose the data first. The properties found in it are shown here.")]));
   const n = [...found.keys()].filter((p) => !left.has(p)).length;
   $("chosen").textContent = found.size ? `${n} of ${found.size}` : "";
   $("all").disabled = n === found.size;
@@ -175,7 +173,7 @@ async function upload(file) {
   uploading?.abort();
   const { signal } = uploading = new AbortController();
   $("refused").replaceChildren();
-  $("upload").replaceChildren(el("p", {}, `Checking ${file.name}, down to every polymer…`), el("progress", { "aria-label": `Checking ${file.name}` }));
+  $("upload").replaceChildren(el("p", {}, `Checking ${file.name} and every polymer in it…`), el("progress", { "aria-label": `Checking ${file.name}` }));
   const body = new FormData();
   body.append("file", file);
   try {
@@ -192,7 +190,7 @@ async function upload(file) {
     const rows = e instanceof Problem ? e.errors.map(located) : [];
     const n = plural(rows.length, "problem");
     $("refused").replaceChildren(el("div", { class: "alert bad" },
-      el("p", {}, el("strong", {}, `${file.name} cannot be trained on`), rows.length ? `: ${n}. Mend the file and choose it again.` : `: ${e.message}`),
+      el("p", {}, el("strong", {}, `${file.name} cannot be used`), rows.length ? `: ${n}. Fix these rows and upload the file again.` : `: ${e.message}`),
       rows.length ? problemTable(rows) : null));
     $("refused").focus();
   }

@@ -71,7 +71,7 @@ export function fill(spec, defaults) {
 
 const shown = (c) => !c.closest("[hidden]");
 
-/** The job as the fields have it, without its data, and what no job can hold: { spec, problems }. */
+/** The job as the fields have it, without its data, and what is not valid in them: { spec, problems }. */
 export function read() {
   const spec = {};
   const problems = [];
@@ -87,7 +87,7 @@ export function read() {
     } else if (kind === "choice") {
       put(spec, at, c.value === "" ? null : c.value === "true");
     } else if (kind === "integer" || kind === "number") {
-      if (c.validity.badInput) problems.push({ pointer: at, detail: "is no number" });
+      if (c.validity.badInput) problems.push({ pointer: at, detail: "must be a number" });
       else if (c.value !== "") put(spec, at, Number(c.value));
     } else if (c.value.trim() !== "") {
       put(spec, at, c.value.trim());
@@ -100,7 +100,7 @@ export function read() {
     const more = $("extras").value.trim();
     if (more) merge(spec, JSON.parse(more));
   } catch (e) {
-    problems.push({ pointer: "#extras", detail: `is no JSON: ${e.message}` });
+    problems.push({ pointer: "#extras", detail: `is not valid JSON: ${e.message}` });
   }
   return { spec, problems };
 }

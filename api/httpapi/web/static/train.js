@@ -1,6 +1,6 @@
-// The page for a new job: the form, what it would take, and its start.
+// The page for a new job: the form, the estimate, and Start.
 
-import { $, duration, el, money, notice, pageData, Problem, request } from "./app.js";
+import { $, duration, el, money, notice, pageData, plural, Problem, request } from "./app.js";
 import * as data from "./train-data.js";
 import { arrange, fill, read, showChanges, showProblems, showRanges, snapshot } from "./train-form.js";
 
@@ -32,7 +32,7 @@ function remember(spec) {
   return key;
 }
 
-// What changes is looked at once it rests.
+// The estimate waits until typing pauses.
 let timer, asked;
 function changed() {
   if (!ready) return;
@@ -49,7 +49,7 @@ function compare() {
   const lines = showChanges(before.fields);
   const now = data.words();
   for (const [what, was] of Object.entries(before.words)) if (now[what] !== was) lines.unshift(`${what}: ${was} → ${now[what]}`);
-  $("changes").replaceChildren(el("h3", {}, lines.length ? "Different from the earlier job" : "As the earlier job"),
+  $("changes").replaceChildren(el("h3", {}, lines.length ? "Different from the earlier job" : "Same as the earlier job"),
     lines.length ? el("ul", { class: "plain" }, ...lines.map((l) => el("li", {}, l))) : "");
 }
 
@@ -59,7 +59,7 @@ async function estimate() {
   queue();
   if (!tables) {
     show({}, problems);
-    $("e-how").textContent = "Choose the data, and this says what training takes.";
+    $("e-how").textContent = "Choose the data to see an estimate.";
     return;
   }
   const mine = asked = new AbortController();
@@ -81,13 +81,13 @@ function show(e, more = []) {
   $("e-steps").textContent = e.steps ? e.steps.toLocaleString() : "–";
   const time = e.hours === null || e.hours === undefined ? "–" : `about ${duration(e.hours * 3600)}`;
   $("e-time").textContent = time;
-  $("e-usd").textContent = page.cost_per_hour ? money(e.usd) : "unknown: the server has no COST_PER_HOUR";
-  $("e-how").textContent = e.ms_per_step ? `${e.ms_per_step} ms a step, ${e.folds_parallel} ${e.folds_parallel === 1 ? "fold" : "folds"} at once, measured on this server.` : "";
+  $("e-usd").textContent = page.cost_per_hour ? money(e.usd) : "Not available (no hourly price is set on this server)";
+  $("e-how").textContent = e.ms_per_step ? `${e.ms_per_step} ms per step, ${e.folds_parallel} ${e.folds_parallel === 1 ? "fold" : "folds"} in parallel, measured on this server.` : "";
   const items = showProblems(problems);
-  $("problems").replaceChildren(...(items.length ? [el("div", { class: "alert bad" }, el("p", {}, items.length === 1 ? "One thing must be put right:" : `${items.length} things must be put right:`), el("ul", { class: "plain" }, ...items))] : []));
+  $("problems").replaceChildren(...(items.length ? [el("div", { class: "alert bad" }, el("p", {}, `${plural(items.length, "problem")} to fix:`), el("ul", { class: "plain" }, ...items))] : []));
   const warnings = e.warnings ?? [];
   $("warnings").replaceChildren(...(warnings.length ? [el("div", { class: "alert warn" }, el("ul", { class: "plain" }, ...warnings.map((w) => el("li", {}, w.detail))))] : []));
-  $("said").textContent = items.length ? `${items.length} to put right` : e.steps ? `Takes ${time}` : "";
+  $("said").textContent = items.length ? `${plural(items.length, "problem")} to fix` : e.steps ? `Estimated time: ${time}` : "";
 }
 
 /** Says which jobs are running, and so whether a new one has to wait. */
@@ -97,10 +97,10 @@ async function queue() {
   const list = await request("/v1/training-jobs?status=queued,preparing,training&limit=100").then((l) => l.data.reverse()).catch(() => page.active);
   if (busy || mine !== queued) return; // a later look, or the start, says more
   const n = list.length;
-  $("start").textContent = n ? "Start, after those before it" : "Start training";
+  $("start").textContent = n ? `Add to queue (${plural(n, "job")} ahead)` : "Start training";
   const [first] = list;
-  $("queued").replaceChildren(...(n ? [el("p", { class: "alert" }, n === 1 ? "A job is running: " : `${n} jobs are running or waiting; the first is `,
-    el("a", { href: `/jobs/${first.id}` }, first.id), ". A new one is queued and begins as workers become free.")] : []));
+  $("queued").replaceChildren(...(n ? [el("p", { class: "alert" }, n === 1 ? "One job is running or waiting: " : `${n} jobs are running or waiting; the first is `,
+    el("a", { href: `/jobs/${first.id}` }, first.id), ". A new job is queued and starts when a worker is free.")] : []));
 }
 
 async function start() {
@@ -121,7 +121,7 @@ async function start() {
     location.assign(`/jobs/${made.id}`);
   } catch (e) {
     setBusy(false);
-    if (!(e instanceof Problem)) notice(`${e.message} Press Start again once it does: it will not become two jobs.`, { key: "start" });
+    if (!(e instanceof Problem)) notice(`${e.message} Press Start again when it does; this will not create a second job.`, { key: "start" });
     else {
       show({}, e.errors.length ? e.errors : [{ pointer: "", detail: e.message }]);
       (form.querySelector("[aria-invalid]") ?? $("problems")).scrollIntoView({ block: "center" });
@@ -150,7 +150,7 @@ if (page.from) {
   await data.choose(old);
   fill(old, page.defaults);
   before = { fields: snapshot(), words: data.words() };
-  $("from").replaceChildren("The form is filled as for ", el("a", { href: `/jobs/${id}` }, id), ` (${status}). What you change is marked.`);
+  $("from").replaceChildren("The form is filled in from ", el("a", { href: `/jobs/${id}` }, id), ` (${status}). Your changes are marked.`);
   $("from").hidden = false;
 }
 if (kept) {

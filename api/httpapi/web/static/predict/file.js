@@ -11,12 +11,12 @@ const readable = 30e6; // bytes of a result that is looked into
 /** Looks at the beginning of a file: what the page can say before it is sent. */
 export async function look(file, most) {
   const facts = el("dl", { class: "facts" }, el("dt", {}, "File"), el("dd", {}, `${file.name}, ${file.size < 1e6 ? `${Math.ceil(file.size / 1e3)} kB` : `${number(file.size / 1e6)} MB`}`));
-  if (file.size > most) return { problem: `It is larger than ${Math.round(most / 1e6)} MB: send it in parts.`, facts };
+  if (file.size > most) return { problem: `The file is larger than ${Math.round(most / 1e6)} MB. Split it into smaller files.`, facts };
   const [head] = fromCSV(await file.slice(0, 65536).text());
   const header = (head ?? []).map((h) => h.replace("\uFEFF", "").trim());
   facts.append(el("dt", {}, "Columns"), el("dd", {}, header.slice(0, 12).join(", ") + (header.length > 12 ? ` and ${header.length - 12} more` : "")));
   const found = known.find((k) => header.includes(k));
-  if (!found) return { problem: `None of its columns says what the polymers are: ${known.join(", ")}.`, facts };
+  if (!found) return { problem: `No column holds the structures. Name one of the columns ${known.join(", ")}.`, facts };
   facts.append(el("dt", {}, "Polymers"), el("dd", {}, el("code", {}, found)));
   return { facts };
 }
@@ -40,14 +40,14 @@ export async function followed(p, node, signal) {
   const bar = el("progress", { max: Math.max(p.counts.total, 1), "aria-label": "Progress" });
   const text = el("p", { role: "status" });
   node.replaceChildren(el("h2", {}, "Predicting a file"), bar, text,
-    el("p", { class: "hint" }, "You may leave this page and come back to this address: the result is kept for 7 days."));
+    el("p", { class: "hint" }, "You can leave this page and return to this address. The result is stored for 7 days."));
   let first = null;
   while (p.status === "queued" || p.status === "running") {
     const done = p.counts.ok + p.counts.failed, now = performance.now();
     if (done > 0 && !first) first = { done, now };
     const rate = first && done > first.done ? (done - first.done) / (now - first.now) : 0;
     if (done) bar.value = done; else bar.removeAttribute("value");
-    const words = p.status === "queued" ? "waiting for its turn" : [
+    const words = p.status === "queued" ? "queued" : [
       `${done.toLocaleString("en")} of ${p.counts.total.toLocaleString("en")} rows`,
       p.counts.failed ? `${p.counts.failed.toLocaleString("en")} failed` : null,
       rate ? `${duration((p.counts.total - done) / rate / 1000)} to go` : null].filter(Boolean).join(" · ");
@@ -57,7 +57,7 @@ export async function followed(p, node, signal) {
       p = await request(`/v1/predictions/${p.id}?results=false`, { signal });
     } catch (e) {
       if (e.status) throw e;
-      text.textContent = "The server does not answer. Trying again…"; // it may be starting again
+      text.textContent = "The server is not responding. Trying again…"; // it may be starting again
     }
   }
   return p;
@@ -72,7 +72,7 @@ function failures(header, rows) {
     el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Rows without a prediction" }, el("table", {},
       el("thead", {}, el("tr", {}, ...["Row", "Polymer", "Why"].map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, ...bad.slice(0, listed).map(([i, r]) => el("tr", {}, el("td", { class: "number" }, String(i + 2)), el("td", {}, el("code", {}, r[what] ?? "")), el("td", {}, r[at])))))),
-    bad.length > listed ? el("p", { class: "hint" }, `The first ${listed}; all of them are in the CSV.`) : null);
+    bad.length > listed ? el("p", { class: "hint" }, `The first ${listed} rows; the CSV has all of them.`) : null);
 }
 
 function preview(header, rows) {
@@ -89,8 +89,8 @@ function preview(header, rows) {
 function scored(metrics) {
   const rows = Object.entries(metrics ?? {});
   if (!rows.length) return null;
-  return el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Against the measured values" }, el("table", {}, el("caption", {}, "Against the values that the file has measured"),
-    el("thead", {}, el("tr", {}, ...["Property", "Mean error", "RMSE", "R²", "Rows"].map((h) => el("th", { scope: "col" }, h)))),
+  return el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Compared with the measured values" }, el("table", {}, el("caption", {}, "Compared with the measured values in the file"),
+    el("thead", {}, el("tr", {}, ...["Property", "MAE", "RMSE", "R²", "Rows"].map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, ...rows.map(([t, m]) => el("tr", {}, el("th", { scope: "row" }, called(t)), el("td", {}, `${shown(m.mae)} ${m.units ?? ""}`),
       el("td", {}, shown(m.rmse)), el("td", {}, shown(m.r2)), el("td", {}, String(m.n_rows)))))));
 }
@@ -98,14 +98,14 @@ function scored(metrics) {
 /** What a prediction of a file ended with: counts, the CSV, failed rows. */
 export async function ended(p, node, signal) {
   if (p.status === "failed") {
-    node.replaceChildren(el("h2", {}, "The file could not be predicted"), el("p", { class: "alert bad", role: "alert" }, p.error?.detail ?? "The server does not say why."));
+    node.replaceChildren(el("h2", {}, "The file could not be predicted"), el("p", { class: "alert bad", role: "alert" }, p.error?.detail ?? "The server gave no reason."));
     return;
   }
   const { ok, failed, total } = p.counts;
   const table = await request(`/v1/predictions/${p.id}`, { headers: { Accept: "text/csv" }, signal });
   const get = el("button", { type: "button", class: "primary", onclick: () => save(table, `${p.id}.csv`) }, "Download CSV");
   node.replaceChildren(el("h2", {}, `${ok.toLocaleString("en")} of ${total.toLocaleString("en")} rows predicted`),
-    el("p", {}, failed ? `${failed.toLocaleString("en")} ${failed === 1 ? "row has" : "rows have"} no prediction: why is in the column error.` : "Every row has a prediction."),
+    el("p", {}, failed ? `${failed.toLocaleString("en")} ${failed === 1 ? "row has" : "rows have"} no prediction; the column error says why.` : "Every row has a prediction."),
     el("p", {}, get));
   if (table.length > readable) return;
   const [header, ...rows] = fromCSV(table);

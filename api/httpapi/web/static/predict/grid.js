@@ -40,7 +40,7 @@ export function heatMap({ rows, columns: across, inputs }, results, targets) {
     holder.replaceChildren(
       el("div", { class: "scale" }, el("span", {}, all.length ? shown(low) : "–"), el("span", { class: "bar" }), el("span", {}, all.length ? shown(high) : "–"),
         el("span", { class: "muted" }, units(target))),
-      el("p", { class: "legend" }, "Diacids are rows, diols columns. Press a value for all of it. ◇ is out of the domain of validity."),
+      el("p", { class: "legend" }, "Diacids are rows, diols columns. Click a value for details. ◇ means outside the domain of validity."),
       el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Grid of predictions" }, el("table", { class: "heat" },
         el("caption", { class: "visually-hidden" }, `${called(target)} of each diacid with each diol`),
         el("thead", {}, el("tr", {}, el("td", { class: "none" }), ...across.map((c) => el("th", { scope: "col", title: c.smiles }, title(c))))),

@@ -3,7 +3,7 @@ import { $ } from "../app.js";
 
 export const notations = ["smiles_repeat_unit", "monomers", "smiles_polymer"];
 
-/** A field that cannot be: { field, detail, smiles, position }. */
+/** A field that is not valid: { field, detail, smiles, position }. */
 export class Wrong extends Error {
   constructor(field, detail, more = {}) { super(detail); Object.assign(this, { field }, more); }
 }
@@ -44,7 +44,7 @@ export function one() {
   const { replicates, seed, dp } = growth();
   if (kind === "smiles_repeat_unit") return given({ smiles_repeat_unit: text, dp });
   const distribution = words($("distribution").value).map(Number);
-  if (distribution.some((w) => !(w >= 0))) throw new Wrong("distribution", "The distribution is numbers, one for each monomer: 2, 1");
+  if (distribution.some((w) => !(w >= 0))) throw new Wrong("distribution", "The distribution must be one number per monomer, such as 2, 1.");
   return given({
     monomers: monomersOf(text), mechanism: $("mechanism").value, pm: amount("pm", "The fraction of meso diads", { min: 0, max: 1 }),
     distribution: distribution.length ? distribution : undefined, dp, replicates, seed,

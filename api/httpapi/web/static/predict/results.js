@@ -57,15 +57,13 @@ export function domainBadge(d) {
   return el("span", { class: "badge warn" }, "out of domain");
 }
 
-const plural = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-
 function domainWords(d) {
-  if (!d) return "This model does not say what it was trained on.";
+  if (!d) return "This model does not record what it was trained on.";
   if (d.in_domain) return "Every fragment of this chain occurs among the polymers the model was trained on.";
   const parts = [];
   if (d.n_unseen) parts.push(`${plural(d.n_unseen, "fragment")} of this chain ${d.n_unseen === 1 ? "occurs" : "occur"} in no polymer the model was trained on`);
-  if (d.unknown_tokens) parts.push(`the network has no embedding for ${plural(d.unknown_tokens, "atom or bond", "atoms and bonds")}`);
-  return `${parts.join(", and ")}. Trust the values less.`.replace(/^./, (c) => c.toUpperCase());
+  if (d.unknown_tokens) parts.push(`${plural(d.unknown_tokens, "atom or bond type")} never appeared in training`);
+  return `${parts.join(", and ")}. Outside the training chemistry: the 90 % interval may not hold.`.replace(/^./, (c) => c.toUpperCase());
 }
 
 /** The chain that was predicted, with its unseen fragments marked. */
@@ -110,7 +108,7 @@ function valueRow(name, p, scale) {
       p.linear && el("div", {}, el("span", { class: "linear" }, `${shown(p.linear.median)} ${p.linear.units}`))),
     el("td", { class: "range" }, el("span", { class: "nowrap" }, span(p.interval90)),
       p.linear && el("div", {}, el("span", { class: "nowrap" }, `${span(p.linear.interval90)} ${p.linear.units}`)),
-      el("div", { class: "hint" }, p.std === null ? "one fold" : `folds ± ${shown(p.std, 2)}`)),
+      el("div", { class: "hint" }, p.std === null ? "one fold" : `spread between folds: ${shown(p.std, 2)}${p.units ? ` ${p.units}` : ""}`)),
     el("td", { class: "picture" }, strip(p, scale)));
 }
 
@@ -126,10 +124,10 @@ export function values(result, targets, scales = {}) {
 }
 
 const warningWords = {
-  pm_ignored: () => "The tacticity you gave makes no difference: this model’s features cannot see it.",
+  pm_ignored: () => "The tacticity you entered has no effect: this model’s features do not distinguish it.",
   looks_like_repeat_unit: (d) => `This looks like a repeat unit, not a finished chain: ${d}.`,
-  dp_differs: (d) => `Another chain length than in training: ${d}.`,
-  notation_differs: (d) => `Another notation than in training: ${d}.`,
+  dp_differs: (d) => `The chain length differs from training: ${d}.`,
+  notation_differs: (d) => `The notation differs from training: ${d}.`,
 };
 
 /** What to know about a prediction, in words. */
