@@ -60,16 +60,17 @@ func TestAgreesOnSecondTable(t *testing.T) {
 }
 
 // All of them. In a few, a hidden unit or a prediction's distance from its target
-// is so near zero that rounding gives it another sign, and ten steps lead
-// elsewhere: between two of the CPU's own paths, avx2 and the generic one, that
-// was so in 4 of 1310, by losses of up to 1.5e-6 and weights of up to 5.3e-3
-// of the rate. So predictions and gradients are held to what those two paths
-// differed by at most, and what follows from ten steps to how often it was far off.
+// is so near zero that rounding gives it another sign, and the gradient differs or
+// ten steps lead elsewhere: between two of the CPU's own paths, avx2 and the
+// generic one, that was so in 3 of the 1503, by a gradient of up to 4.3e-2, losses
+// of up to 4.2e-5 and weights of up to 7.1e-2 of the rate. So predictions are held
+// to what those two paths differed by at most, and what follows from signs to how
+// often it was far off.
 func TestLongAgreesOnSecondTable(t *testing.T) {
 	t.Parallel()
 	long(t)
-	most := distance{prediction: 6.4e-7, gradient: 4.9e-6}
-	const allowed, strays = 5, 3 * 4
+	most := distance{prediction: 4.4e-7, gradient: 4.9e-6}
+	const allowed, strays = 5, 3 * 3
 	examples, s := second(t, small, 1)
 	d := openShim(t, 1024)
 	want, got := newEngine(t, cpu.New, small, s), newEngine(t, d.NewEngine, small, s)
@@ -78,16 +79,16 @@ func TestLongAgreesOnSecondTable(t *testing.T) {
 	for i, ex := range examples {
 		by := measure(t, got, want, s, ex, 10, 1e-4)
 		apart = apart.max(by)
-		if !(by.prediction <= allowed*most.prediction && by.gradient <= allowed*most.gradient) {
+		if !(by.prediction <= allowed*most.prediction) {
 			t.Errorf("row %d: %.1e, more than %d times %.1e", i, by, allowed, most)
 		}
-		if !(by.loss <= allowed*smallNoise.most.loss && by.weight <= allowed*smallNoise.most.weight) {
+		if !(by.gradient <= allowed*most.gradient && by.loss <= allowed*smallNoise.most.loss && by.weight <= allowed*smallNoise.most.weight) {
 			t.Logf("row %d: %.1e", i, by)
 			astray++
 		}
 	}
-	t.Logf("%d polymers: %.1e; %d led elsewhere by ten steps", len(examples), apart, astray)
+	t.Logf("%d polymers: %.1e; %d led elsewhere", len(examples), apart, astray)
 	if astray > strays {
-		t.Errorf("ten steps led elsewhere in %d polymers, want at most %d", astray, strays)
+		t.Errorf("signs led elsewhere in %d polymers, want at most %d", astray, strays)
 	}
 }
