@@ -50,11 +50,27 @@ func (r Roles) stated() [roles]string {
 var roleFields = [roles]string{"smiles_polymer", "smiles_repeat_unit", "monomers", "mechanism", "pm", "distribution", "dp",
 	"replicate_structure", "property", "value", "units"}
 
+// Within is what c states of columns that a sheet has: the structure and units,
+// as a model remembers them of the table it was trained on.
+func (c Columns) Within(s *Sheet) Columns {
+	out := Columns{Roles: c.Roles, Units: c.Units}
+	for _, h := range out.Roles.fields() {
+		if !slices.Contains(s.Header, *h) {
+			*h = ""
+		}
+	}
+	return out
+}
+
+// fields are the headers of all roles.
+func (r *Roles) fields() []*string {
+	return []*string{&r.Polymer, &r.RepeatUnit, &r.Monomers, &r.Mechanism, &r.PM, &r.Distribution, &r.DP, &r.Replicate, &r.Property, &r.Value, &r.Units}
+}
+
 // WithDefaults trims the names; everything unset is found by name.
 func (c Columns) WithDefaults() Columns {
 	c.Targets = trimAll(c.Targets)
-	for _, h := range []*string{&c.Roles.Polymer, &c.Roles.RepeatUnit, &c.Roles.Monomers, &c.Roles.Mechanism, &c.Roles.PM,
-		&c.Roles.Distribution, &c.Roles.DP, &c.Roles.Replicate, &c.Roles.Property, &c.Roles.Value, &c.Roles.Units} {
+	for _, h := range c.Roles.fields() {
 		*h = trim(*h)
 	}
 	return c

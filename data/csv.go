@@ -1,9 +1,11 @@
 package data
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -13,13 +15,27 @@ import (
 // longer than this is read with commas.
 const sniffBytes = 64 << 10
 
+// maxWidth is how many cells a row may have before its blank tail is cut, that of
+// a spreadsheet.
+const maxWidth = 16384
+
 // readCSV reads rows until the end. A row with broken quotes is a defect and
 // the next line goes on, so that one report lists them all.
-func (s *Sheet) readCSV(r io.Reader, head []byte, o Options) error {
-	b := skipBOM(r)
-	c := csv.NewReader(b)
+func (s *Sheet) readCSV(r *bufio.Reader, head []byte, o Options) error {
+	var b io.Reader = skipBOM(r)
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
+		b = &newlines{b} // of a Macintosh
+		head = bytes.ReplaceAll(head, []byte("\r"), []byte("\n"))
+	}
+	comma, stated := statedComma(head)
+	if !stated {
+		comma = sniffComma(head)
+	}
+	c := csv.NewReader(&records{r: b, comma: byte(comma), maxBytes: o.MaxRecord, line: 1, state: fieldStart})
 	c.FieldsPerRecord = -1
-	c.Comma = sniffComma(head)
+	c.ReuseRecord = true
+	c.Comma = comma
 	c.TrimLeadingSpace = c.Comma != '\t' // it would eat empty cells
 	row, line := 0, 1                    // of the last record; first line of the next
 	for {
@@ -37,9 +53,10 @@ func (s *Sheet) readCSV(r io.Reader, head []byte, o Options) error {
 				s.defect(d)
 				return nil
 			}
-			if err := s.append(Line{Row: row, broken: &d}, o); err != nil {
-				return err
+			if len(s.Rows) == o.MaxRows {
+				return fmt.Errorf("%w: more than %d rows", ErrTooLarge, o.MaxRows)
 			}
+			s.Rows = append(s.Rows, Line{Row: row, broken: &d})
 			continue
 		case err != nil:
 			return err
@@ -48,15 +65,19 @@ func (s *Sheet) readCSV(r io.Reader, head []byte, o Options) error {
 		start, _ := c.FieldPos(0)
 		row += 1 + max(0, start-line)
 		line = start + 1 + breaks(cells)
+		if stated { // the line that states the separator is no row
+			stated = false
+			continue
+		}
 		for i, cell := range cells {
-			if !utf8.ValidString(cell) {
+			if cell != "" && !utf8.ValidString(cell) {
 				cells[i] = fromLatin1(cell)
 			}
 		}
 		if s.Header != nil {
 			cells = cutBlankTail(cells, len(s.Header))
 		}
-		if err := s.append(Line{Row: row, Cells: cells}, o); err != nil {
+		if err := s.append(row, cells, o); err != nil {
 			return err
 		}
 	}
@@ -70,27 +91,124 @@ func skipBOM(r io.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(head), r)
 }
 
-// sniffComma takes the commonest of comma, semicolon and tab outside quotes in
-// the first line that has any text.
+// newlines reads carriage returns as line feeds.
+type newlines struct{ r io.Reader }
+
+func (n *newlines) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	for i, c := range p[:k] {
+		if c == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return k, err
+}
+
+// records fails with ErrTooLarge at a record that is too long or too wide, before
+// anything is allocated for it. It follows quotes as encoding/csv does.
+type records struct {
+	r        io.Reader
+	comma    byte
+	maxBytes int
+
+	state       quoting
+	bytes, wide int // of the record so far
+	line        int
+}
+
+type quoting uint8
+
+const (
+	fieldStart quoting = iota
+	plain
+	quoted
+	quoteInQuoted
+)
+
+func (r *records) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	for _, c := range p[:n] {
+		r.bytes++
+		switch {
+		case c == '"' && (r.state == fieldStart || r.state == quoteInQuoted):
+			r.state = quoted
+		case r.state == quoted:
+			if c == '"' {
+				r.state = quoteInQuoted
+			}
+		case c == '\n':
+			r.state, r.bytes, r.wide = fieldStart, 0, 0
+		case c == r.comma:
+			r.wide++
+			r.state = fieldStart
+		case r.state == fieldStart && (c == ' ' || c == '\t'):
+		default:
+			r.state = plain
+		}
+		if c == '\n' {
+			r.line++
+		}
+		if r.bytes > r.maxBytes {
+			return 0, fmt.Errorf("%w: the row at line %d has more than %d bytes", ErrTooLarge, r.line, r.maxBytes)
+		}
+		if r.wide >= maxWidth {
+			return 0, fmt.Errorf("%w: the row at line %d has more than %d columns", ErrTooLarge, r.line, maxWidth)
+		}
+	}
+	return n, err
+}
+
+const commas = ",;\t|"
+
+// statedComma is the separator that a first line such as "sep=;" states, as
+// spreadsheets write and read it.
+func statedComma(head []byte) (comma rune, ok bool) {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	line = bytes.Trim(bytes.TrimRight(line, "\r"), `"`)
+	if len(line) != 5 || !bytes.EqualFold(line[:4], []byte("sep=")) || !strings.ContainsRune(commas, rune(line[4])) {
+		return 0, false
+	}
+	return rune(line[4]), true
+}
+
+// sniffComma takes that separator by which most of the first lines agree on how
+// many cells they have, and of those the one that makes the most cells.
 func sniffComma(head []byte) rune {
-	var n [256]int
-	quoted := false
-	for _, c := range bytes.TrimLeft(head, "\r\n\xef\xbb\xbf") {
+	const lines = 20
+	var counts [lines][256]int
+	n, quoted := 0, false
+	for _, c := range bytes.TrimLeft(head, "\r\n") {
 		if c == '"' {
 			quoted = !quoted
 		}
 		if quoted {
 			continue
 		}
-		if c == '\n' || c == '\r' {
-			break
+		if c == '\n' {
+			if n++; n == lines {
+				break
+			}
+			continue
 		}
-		n[c]++
+		counts[n][c]++
 	}
-	best := ','
-	for _, c := range ";\t" {
-		if n[c] > n[best] {
-			best = c
+	n = min(n+1, lines)
+	best, most := ',', 0
+	for _, c := range commas {
+		agree, cells := 0, 0
+		for i := range n {
+			same := 0
+			for k := range n {
+				if counts[i][c] > 0 && counts[k][c] == counts[i][c] {
+					same++
+				}
+			}
+			if same > agree {
+				agree, cells = same, counts[i][c]
+			}
+		}
+		if score := agree*1000 + min(cells, 999); agree > 0 && score > most {
+			best, most = c, score
 		}
 	}
 	return best
@@ -100,7 +218,9 @@ func sniffComma(head []byte) rune {
 func breaks(cells []string) int {
 	n := 0
 	for _, c := range cells {
-		n += strings.Count(c, "\n")
+		if c != "" {
+			n += strings.Count(c, "\n")
+		}
 	}
 	return n
 }
@@ -113,8 +233,8 @@ func cutBlankTail(cells []string, n int) []string {
 	return cells
 }
 
-// fromLatin1 reads text that is no UTF-8 as ISO 8859-1, whose only letter in
-// such tables is the degree sign.
+// fromLatin1 reads text that is no UTF-8 as ISO 8859-1, whose only letters in
+// such tables are the degree sign and the plus-minus sign.
 func fromLatin1(s string) string {
 	r := make([]rune, len(s))
 	for i := range len(s) {

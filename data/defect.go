@@ -18,6 +18,7 @@ const (
 	BadMonomers      Code = "invalid_monomers"  // neither tuple nor dot-separated
 	BadNumber        Code = "invalid_number"    // a number that is none
 	BadRange         Code = "out_of_range"      // a number that cannot be, as pm = 2
+	Bound            Code = "bound"             // a number that the value lies above or below, as >300
 	MissingStructure Code = "missing_structure" // no column says what the polymer is
 	MissingMechanism Code = "missing_mechanism" // monomers without one
 	UnknownMechanism Code = "unknown_mechanism" // not in Options.Mechanisms
@@ -74,13 +75,23 @@ type Warning struct {
 	Detail string `json:"detail"`
 }
 
+// Unlikely is a numeric column that is probably no property.
+type Unlikely struct {
+	Column string `json:"column"`
+	Reason string `json:"reason"` // a sentence for people
+}
+
 // Report is what [Parse] found, whether or not it made a table.
 type Report struct {
-	Rows     int       `json:"rows"`     // data rows read, blank lines not counted
-	Kept     int       `json:"kept"`     // rows of the table (a long table's are fewer)
-	Defects  []Defect  `json:"defects"`  // what stands; it blocks training
-	Dropped  []Defect  `json:"dropped"`  // why rows were left out, where that was allowed
-	Omitted  int       `json:"omitted"`  // defects of rows past Options.MaxDefects, counted only
+	Rows    int      `json:"rows"`    // data rows read, blank lines not counted
+	Kept    int      `json:"kept"`    // rows of the table (a long table's are fewer)
+	Defects []Defect `json:"defects"` // what stands; it blocks training
+	Dropped []Defect `json:"dropped"` // why rows were left out, where that was allowed
+	Omitted int      `json:"omitted"` // defects of rows past Options.MaxDefects, counted only
+
+	// NotProposed are numeric columns that are no target unless they are asked for.
+	NotProposed []Unlikely `json:"not_proposed"`
+
 	Warnings []Warning `json:"warnings"` //
 }
 

@@ -4,8 +4,9 @@
 //
 // # The table
 //
-// A file is CSV (comma, semicolon or tab; quoted; gzip; CRLF; byte order mark)
-// or the first sheet of an .xlsx, told apart by content. Its first row is the
+// A file is CSV (comma, semicolon, tab or bar; quoted; gzip; CRLF; byte order mark)
+// or the first shown sheet of an .xlsx, told apart by content. Its first row, below
+// a title if there is one, is the
 // header. Columns are found by name, ignoring case, spaces and underscores, or
 // stated in [Columns]:
 //

@@ -22,7 +22,7 @@ CCCO,31O,305
 	}
 	// Output:
 	// refused: true
-	// row 3, column Tg (K): "31O" has something after the number; units go into a column of their own or the header
+	// row 3, column Tg (K): "31O" has something after the number that is no unit known here; units go into a column of their own or the header
 	// row 4, column smiles_polymer: the row does not say what the polymer is
 }
 

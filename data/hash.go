@@ -21,10 +21,16 @@ func (s *Sheet) Hash() string {
 			h.cell(name)
 		}
 	}
+	var cells []string
 	for _, l := range s.Rows {
 		h.cell("\n")
+		cells = l.AppendCells(cells[:0])
 		for _, i := range columns {
-			h.cell(canonicalCell(l.Cell(i)))
+			if i < len(cells) {
+				h.cell(canonicalCell(cells[i]))
+			} else {
+				h.cell("")
+			}
 		}
 	}
 	return h.sum()
@@ -32,6 +38,9 @@ func (s *Sheet) Hash() string {
 
 // canonicalCell writes blanks and numbers one way.
 func canonicalCell(cell string) string {
+	if cell == "" {
+		return ""
+	}
 	cell = trim(cell)
 	if isBlank(cell) {
 		return ""
@@ -77,9 +86,15 @@ type cellHash struct {
 	length [8]byte
 }
 
+var noLength [8]byte
+
 func newCellHash() *cellHash { return &cellHash{Hash: sha256.New()} }
 
 func (h *cellHash) cell(s string) {
+	if s == "" {
+		h.Write(noLength[:])
+		return
+	}
 	binary.BigEndian.PutUint64(h.length[:], uint64(len(s)))
 	h.Write(h.length[:])
 	io.WriteString(h, s)

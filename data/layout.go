@@ -15,6 +15,8 @@ type layout struct {
 	long    bool
 	index   []bool         // per column: it only counts rows
 	targets []targetColumn // of a wide sheet
+
+	profiles []profile // per column
 }
 
 // targetColumn is one target's place in one sheet.
@@ -54,7 +56,7 @@ func (p *parser) findRoles(l *layout) {
 	if !l.long { // then a column called value may be a target
 		l.role[roleProperty], l.role[roleValue], l.role[roleUnits] = -1, -1, -1
 	}
-	if l.role[rolePolymer] < 0 && l.role[roleRepeatUnit] < 0 && l.role[roleMonomers] < 0 {
+	if l.role[rolePolymer] < 0 && l.role[roleRepeatUnit] < 0 && l.role[roleMonomers] < 0 && !p.recognize(l) {
 		p.defect(s, Defect{Code: NoStructure, Reason: "no column says what the polymers are: smiles_polymer, smiles_repeat_unit or monomers" + suggestSMILES(s.Header)})
 	}
 }
@@ -96,18 +98,41 @@ func (p *parser) findTargets(l *layout) {
 		}
 		t, known := p.byProperty[property(name)]
 		switch {
-		case !known && (p.targetsStated() || isReserved(name) || !mostlyNumbers(l.sheet, i)):
+		case !known && (p.targetsStated() || isReserved(name) || !l.profiles[i].mostlyNumbers()):
+			continue
+		case !known && p.unlikely(l, i, name):
 			continue
 		case !known:
 			t = p.addTarget(name)
 		case header[t] != "":
-			if !p.targetsStated() && header[t] != h { // equal names are reported already
-				p.defect(l.sheet, Defect{Column: h, Code: DuplicateHeader, Reason: header[t] + " is the same property"})
+			if !p.targetsStated() {
+				p.defect(l.sheet, l.sameProperty(header[t], h))
 			}
 			continue
 		}
 		header[t] = h
 		p.placeTarget(l, t, i)
+	}
+}
+
+// sameProperty is the defect of two columns that give one property.
+func (l *layout) sameProperty(first, second string) Defect {
+	if first == second {
+		return Defect{Row: l.sheet.headerRow, Column: second, Code: DuplicateHeader, Reason: "two columns have this name"}
+	}
+	return Defect{Column: second, Code: DuplicateHeader, Reason: first + " is the same property"}
+}
+
+// checkTwice reports columns of the structure whose name another column has too.
+// What is not used may be called as it likes.
+func (l *layout) checkTwice(p *parser) {
+	for _, column := range l.role {
+		if column < 0 || l.sheet.Header[column] == "" {
+			continue
+		}
+		if slices.Index(l.sheet.Header[column+1:], l.sheet.Header[column]) >= 0 {
+			p.defect(l.sheet, Defect{Row: l.sheet.headerRow, Column: l.sheet.Header[column], Code: DuplicateHeader, Reason: "two columns have this name"})
+		}
 	}
 }
 
@@ -190,25 +215,4 @@ func (p *parser) statedUnits(header, name string) string {
 		}
 	}
 	return ""
-}
-
-// mostlyNumbers tells a column of numbers with slips from one of text: at
-// least half of what it holds are numbers.
-func mostlyNumbers(s *Sheet, column int) bool { return mostly(s, column, isDecimal) }
-
-// mostly says whether at least half of what a column holds is of a kind.
-func mostly(s *Sheet, column int, is func(cell string) bool) bool {
-	those, others := 0, 0
-	for _, l := range s.Rows {
-		c := trim(l.Cell(column))
-		if isBlank(c) {
-			continue
-		}
-		if is(c) {
-			those++
-		} else {
-			others++
-		}
-	}
-	return those > 0 && those >= others
 }

@@ -15,7 +15,8 @@ type lineReader struct {
 	layout *layout
 	source int
 	line   Line
-	row    int // of the table; -1 while it is none
+	cells  []string // of the line
+	row    int      // of the table; -1 while it is none
 }
 
 // defect reports what is wrong with a cell; column -1 is the whole row.
@@ -29,16 +30,24 @@ func (r *lineReader) defect(column int, code Code, position int, format string, 
 
 // broken says that the line's cells cannot be told apart.
 func (r *lineReader) broken() bool {
-	return r.line.broken != nil || len(r.line.Cells) != len(r.layout.sheet.Header)
+	return r.line.broken != nil || len(r.cells) != len(r.layout.sheet.Header)
 }
 
 // cell is the trimmed text of a role's column, "" if it is blank or missing.
 func (r *lineReader) cell(x role) string {
-	c := trim(r.line.Cell(r.layout.role[x]))
+	c := trim(r.at(r.layout.role[x]))
 	if isBlank(c) {
 		return ""
 	}
 	return c
+}
+
+// at is the text of a column, "" where the row has none.
+func (r *lineReader) at(column int) string {
+	if column < 0 || column >= len(r.cells) {
+		return ""
+	}
+	return r.cells[column]
 }
 
 // structure reads the polymer.
@@ -49,7 +58,7 @@ func (r *lineReader) structure() Structure {
 		return none
 	}
 	if r.broken() {
-		r.defect(-1, RaggedRow, 0, "the row has %d cells, the header %d", len(r.line.Cells), len(r.layout.sheet.Header))
+		r.defect(-1, RaggedRow, 0, "the row has %d cells, the header %d", len(r.cells), len(r.layout.sheet.Header))
 		return none
 	}
 	s := Structure{
@@ -150,7 +159,7 @@ func (r *lineReader) wholeCell(x role, least int) int {
 // number reads a cell that may be blank; ok is false and v NaN if there is no
 // number in it.
 func (r *lineReader) number(column int) (v float64, ok bool) {
-	cell := trim(r.line.Cell(column))
+	cell := trim(r.at(column))
 	if isBlank(cell) {
 		return math.NaN(), false
 	}
@@ -162,18 +171,39 @@ func (r *lineReader) number(column int) (v float64, ok bool) {
 	return v, true
 }
 
+// quantity reads a measured cell: a number, with its unit or without.
+func (r *lineReader) quantity(column int) (v float64, unit string, ok bool) {
+	cell := trim(r.at(column))
+	if isBlank(cell) {
+		return math.NaN(), "", false
+	}
+	v, unit, why := parseQuantity(cell)
+	switch {
+	case why == "":
+		return v, unit, true
+	case isBound(cell):
+		r.defect(column, Bound, 0, "%.40q %s", cell, why)
+	default:
+		r.defect(column, BadNumber, 0, "%.40q %s", cell, why)
+	}
+	return math.NaN(), "", false
+}
+
 // values reads a wide row's targets into the table.
 func (r *lineReader) values() {
 	w := len(r.table.Targets)
 	for _, c := range r.layout.targets {
-		v, ok := r.number(c.column)
+		v, unit, ok := r.quantity(c.column)
 		if !ok {
 			continue
 		}
 		at := r.row*w + c.target
 		r.table.Y[at], r.table.N[at] = v, 1
 		r.unit[at] = c.unit
-		if u := trim(r.line.Cell(c.units)); !isBlank(u) {
+		if unit != "" {
+			r.unit[at] = r.unitID(unit)
+		}
+		if u := trim(r.at(c.units)); !isBlank(u) {
 			r.unit[at] = r.unitID(canonicalUnit(u))
 		}
 	}
@@ -183,7 +213,7 @@ func (r *lineReader) values() {
 // columns aside. Rows that differ in a name only are two samples.
 func (r *lineReader) findDuplicate() {
 	r.text = r.text[:0]
-	for i, c := range r.line.Cells {
+	for i, c := range r.cells {
 		if !r.layout.index[i] {
 			r.text = append(append(r.text, canonicalCell(c)...), 0)
 		}
@@ -203,7 +233,7 @@ func (r *lineReader) measurement() (target int, value float64, unit int32) {
 		return -1, 0, 0
 	}
 	cell := r.cell(roleProperty)
-	value, measured := r.number(r.layout.role[roleValue])
+	value, own, measured := r.quantity(r.layout.role[roleValue])
 	if cell == "" {
 		if measured {
 			r.defect(r.layout.role[roleProperty], MissingProperty, 0, "a value of no property")
@@ -217,6 +247,8 @@ func (r *lineReader) measurement() (target int, value float64, unit int32) {
 	}
 	if stated := r.cell(roleUnits); stated != "" {
 		u = canonicalUnit(stated)
+	} else if own != "" {
+		u = own
 	} else if u == "" {
 		u = r.statedUnit(r.layout.sheet, cell, name)
 	}

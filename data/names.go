@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,10 @@ var aliases = [][]string{
 	{"youngmod", "youngsmodulus", "youngmodulus"},
 }
 
+// knownProperties are further names of properties, folded.
+var knownProperties = []string{"density", "log10permeabilityco2", "log10permeabilityn2", "log10permeabilityo2", "tc", "tf", "td", "ffv", "rg",
+	"thermalconductivity", "bandgap", "eg", "egc", "egb", "tensilestrength", "refractiveindex", "dielectricconstant"}
+
 // Columns that are numbers and no property: identifiers, and what predictions
 // and analyses leave behind. Folded names, and endings of lower-case ones.
 var (
@@ -68,15 +73,26 @@ func fold(name string) string {
 	}, strings.ToLower(name))
 }
 
-// property folds a name to the one that stands for all its aliases.
+// property folds a name to the one that stands for all its aliases, said to be
+// measured or not.
 func property(name string) string {
 	f := fold(name)
+	for _, tail := range []string{"experimental", "measured", "exp"} {
+		f = cmp.Or(strings.TrimSuffix(f, tail), f)
+	}
 	for _, names := range aliases {
 		if slices.Contains(names, f) {
 			return names[0]
 		}
 	}
 	return f
+}
+
+// isProperty says that a name is one of a property that is known here, whatever
+// is in its column.
+func isProperty(name string) bool {
+	f := property(name)
+	return slices.ContainsFunc(aliases, func(names []string) bool { return slices.Contains(names, f) }) || slices.Contains(knownProperties, f)
 }
 
 // isIndex says that a column numbers the rows. pandas calls one without a name

@@ -9,23 +9,108 @@ import (
 
 // isBlank tells an unmeasured cell from a measured one.
 func isBlank(cell string) bool {
-	if len(cell) > 4 { // the longest below
+	switch {
+	case cell == "":
+		return true
+	case len(cell) > 4: // the longest below
 		return false
 	}
 	switch strings.ToLower(cell) {
-	case "", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "–", "—":
+	case "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "–", "—":
 		return true
 	}
 	return false
 }
 
-// parseNumber reads a finite decimal number: digits, one point, an exponent.
+// parseNumber reads a finite decimal number: digits, one point, an exponent. A
+// typographic minus is a minus, and what follows ± is the error of the value.
 // Otherwise it says why the cell is none.
 func parseNumber(cell string) (v float64, why string) {
 	if v, ok := decimal(cell); ok {
 		return v, ""
 	}
+	plain := cell
+	for _, minus := range []string{"−", "‒", "–", "﹣", "－"} {
+		if rest, ok := strings.CutPrefix(plain, minus); ok {
+			plain = "-" + trim(rest)
+		}
+	}
+	if value, spread, ok := cutAny(plain, "±", "+/-", "+-"); ok && isDecimal(trim(spread)) {
+		plain = trim(value)
+	}
+	if v, ok := decimal(plain); ok {
+		return v, ""
+	}
 	return 0, whyNoNumber(cell)
+}
+
+// parseQuantity is parseNumber of a cell that may have its unit, "" if it has
+// none, behind the number: 25 °C.
+func parseQuantity(cell string) (v float64, unit, why string) {
+	v, why = parseNumber(cell)
+	if why == "" {
+		return v, "", ""
+	}
+	at := strings.LastIndexAny(cell, "0123456789")
+	for at >= 0 { // a unit such as g/cm3 has digits of its own
+		if u, ok := knownUnit(cell[at+1:]); ok {
+			if v, bad := parseNumber(trim(cell[:at+1])); bad == "" {
+				return v, u, ""
+			}
+		}
+		at = strings.LastIndexAny(cell[:at], "0123456789")
+	}
+	return 0, "", why
+}
+
+func cutAny(s string, separators ...string) (before, after string, ok bool) {
+	for _, sep := range separators {
+		if before, after, ok = strings.Cut(s, sep); ok {
+			return before, after, true
+		}
+	}
+	return s, "", false
+}
+
+// isBound says that a cell gives a number that a value lies above or below.
+func isBound(cell string) bool {
+	for _, sign := range []string{"<=", ">=", "<", ">", "≤", "≥", "⩽", "⩾"} {
+		if rest, ok := strings.CutPrefix(cell, sign); ok {
+			_, _, why := parseQuantity(trim(rest))
+			return why == ""
+		}
+	}
+	return false
+}
+
+// isRange says that a cell gives two numbers that a value lies between.
+func isRange(cell string) bool {
+	for i, c := range cell {
+		if i > 0 && strings.ContainsRune("-–—~…", c) || i > 0 && strings.HasPrefix(cell[i:], "to ") {
+			_, _, low := parseQuantity(trim(cell[:i]))
+			_, _, high := parseQuantity(trim(strings.TrimPrefix(cell[i+len(string(c)):], "o ")))
+			if low == "" && high == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// numberLike says that a cell is meant for a number, though it may be none that
+// can be read: a bound, a range, an estimate.
+func numberLike(cell string) bool {
+	if isDecimal(cell) {
+		return true
+	}
+	if len(cell) > 64 || !strings.ContainsAny(cell, "0123456789") {
+		return false
+	}
+	if _, _, why := parseQuantity(cell); why == "" {
+		return true
+	}
+	_, _, estimate := parseQuantity(trim(strings.TrimLeft(cell, "~≈∼≅c.a ")))
+	return estimate == "" || isBound(cell) || isRange(cell)
 }
 
 // decimal reads what parseNumber does, and no more than a byte of most text.
@@ -45,12 +130,14 @@ func decimal(cell string) (float64, bool) {
 // none.
 func whyNoNumber(cell string) string {
 	switch {
-	case strings.ContainsAny(cell, "<>≤≥~≈"):
-		return "is a bound or an estimate, not a value"
+	case isRange(cell):
+		return "is a range, not a value; state one number"
+	case strings.ContainsAny(cell, "~≈∼≅"):
+		return "is an estimate, not a value; leave the sign out if it will do"
+	case strings.ContainsAny(cell, "<>≤≥⩽⩾"):
+		return "is a bound, not a value"
 	case strings.Contains(cell, "±"):
-		return "is a value with its error; keep the value"
-	case strings.ContainsRune(cell, '−'):
-		return "has a typographic minus; use -"
+		return "is no value with its error"
 	case isHuge(cell):
 		return "is too large a number"
 	case strings.EqualFold(strings.TrimLeft(cell, "+-"), "inf"), strings.EqualFold(strings.TrimLeft(cell, "+-"), "infinity"):
@@ -61,7 +148,7 @@ func whyNoNumber(cell string) string {
 		return "has thousands separators; leave them out"
 	}
 	if i := strings.LastIndexAny(cell, "0123456789"); i >= 0 && isDecimal(strings.TrimSpace(cell[:i+1])) {
-		return "has something after the number; units go into a column of their own or the header"
+		return "has something after the number that is no unit known here; units go into a column of their own or the header"
 	}
 	return "is no number"
 }

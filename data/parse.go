@@ -38,6 +38,7 @@ func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, 
 		p.lines = make(map[[sha256.Size]byte]int)
 		p.report.Rows += len(l.sheet.Rows)
 		for _, line := range l.sheet.Rows {
+			p.cells = line.AppendCells(p.cells[:0])
 			p.readLine(l, source, line)
 		}
 	}
@@ -82,6 +83,7 @@ type parser struct {
 	merged     map[string]int            // structure key → row, of the sheet being read if it is long
 	lines      map[[sha256.Size]byte]int // content → line number, of the sheet being read if it is wide
 	text       []byte                    // scratch
+	cells      []string                  // scratch
 	monomers   map[string][]string
 	weights    map[string][]float64
 }
@@ -96,7 +98,7 @@ func newParser(sheets []*Sheet, c Columns, o Options) *parser {
 	p := &parser{
 		sheets: sheets, columns: c, options: o,
 		table:      &Table{},
-		report:     &Report{Defects: []Defect{}, Dropped: []Defect{}, Warnings: []Warning{}},
+		report:     &Report{Defects: []Defect{}, Dropped: []Defect{}, Warnings: []Warning{}, NotProposed: []Unlikely{}},
 		byProperty: make(map[string]int),
 		units:      []string{""},
 		unitIDs:    map[string]int32{"": 0},
@@ -120,17 +122,20 @@ func (p *parser) layouts() []*layout {
 		for _, d := range s.defects {
 			p.defect(s, d)
 		}
+		p.report.Warnings = append(p.report.Warnings, s.warnings...)
 		l := &layout{sheet: s}
 		p.source = append(p.source, l)
 		if len(s.Header) == 0 {
 			continue // reported; there are no rows
 		}
+		l.profiles = profiles(s)
 		p.findRoles(l)
 		if l.long {
 			p.findProperties(l)
 		} else {
 			p.findTargets(l)
 		}
+		l.checkTwice(p)
 	}
 	if p.targetsStated() && !p.options.ForPrediction {
 		p.checkStated()
@@ -144,7 +149,7 @@ func (p *parser) checkStated() {
 	for _, l := range p.source {
 		for i, h := range l.sheet.Header {
 			name, _ := splitUnit(h)
-			if !slices.Contains(l.role[:], i) && !isReserved(name) && mostlyNumbers(l.sheet, i) {
+			if !slices.Contains(l.role[:], i) && !isReserved(name) && l.profiles[i].mostlyNumbers() {
 				known = append(known, h)
 			}
 		}
@@ -198,7 +203,7 @@ func (p *parser) unitID(u string) int32 {
 // readLine adds one line of a sheet to the table.
 func (p *parser) readLine(l *layout, source int, line Line) {
 	n := p.flaws
-	r := lineReader{parser: p, layout: l, source: source, line: line, row: p.table.Rows()}
+	r := lineReader{parser: p, layout: l, source: source, line: line, cells: p.cells, row: p.table.Rows()}
 	if l.long {
 		r.row = -1
 		s := r.structure()

@@ -114,7 +114,7 @@ CCCC,,,,,4,K,9
 CCCCC,,
 "CC"C,,,,,1,C,9
 
-CCCCCC,,,,,5 °C,C,9
+CCCCCC,,,,,5 furlongs,C,9
 `
 	want := []Defect{
 		{Row: 1, Column: "Tg", Code: DuplicateHeader, Reason: "two columns have this name"},
@@ -122,7 +122,7 @@ CCCCCC,,,,,5 °C,C,9
 		{Row: 3, Column: "pm", Code: BadRange, Reason: "pm is a fraction from 0 to 1, not 1.5"},
 		{Row: 3, Column: "DP", Code: BadRange, Reason: "dp is a whole number from 1, not 2.5"},
 		{Row: 3, Column: "Tg", Code: BadNumber, Reason: `"12,3" has a decimal comma; use a point`},
-		{Row: 4, Column: "Tg", Code: BadNumber, Reason: `"<5" is a bound or an estimate, not a value`},
+		{Row: 4, Column: "Tg", Code: Bound, Reason: `"<5" is a bound, not a value`},
 		{Row: 5, Column: "Tg", Code: BadNumber, Reason: `"inf" is not finite`},
 		{Row: 6, Column: "smiles_polymer", Code: MissingStructure, Reason: "the row does not say what the polymer is"},
 		{Row: 7, Column: "monomers", Code: BadSMILES, Reason: "monomer 2: read SMILES: no such atom", Position: 1},
@@ -132,7 +132,7 @@ CCCCCC,,,,,5 °C,C,9
 		{Row: 12, Code: DuplicateRow, Reason: "repeats row 11"},
 		{Row: 13, Code: RaggedRow, Reason: "the row has 3 cells, the header 8"},
 		{Row: 14, Code: BadSyntax, Reason: `extraneous or missing " in quoted-field`, Position: 4},
-		{Row: 16, Column: "Tg", Code: BadNumber, Reason: `"5 °C" has something after the number; units go into a column of their own or the header`},
+		{Row: 16, Column: "Tg", Code: BadNumber, Reason: `"5 furlongs" has something after the number that is no unit known here; units go into a column of their own or the header`},
 		{Row: 11, Column: "Tg", Code: MixedUnits, Reason: "values have different units: 6 in °C, 2 in K"},
 		{Column: "Tg", Code: TooFewValues, Reason: "8 measured values of Tg; 100 are needed to learn it, or leave it out of prediction_columns"},
 	}

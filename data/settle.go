@@ -105,7 +105,7 @@ func (p *parser) checkTargets() {
 		}
 		return
 	case len(t.Targets) == 0:
-		p.defect(nil, Defect{Code: NoTargets, Reason: "no numeric column is a property" + p.suggestPoints()})
+		p.defect(nil, Defect{Code: NoTargets, Reason: "no numeric column is a property" + p.suggestTargets() + p.suggestPoints()})
 		return
 	}
 	for i, n := range t.Counts(rows) {
@@ -119,6 +119,18 @@ func (p *parser) checkTargets() {
 	}
 }
 
+// suggestTargets names the numeric columns that were not proposed.
+func (p *parser) suggestTargets() string {
+	var found []string
+	for _, u := range p.report.NotProposed {
+		found = append(found, u.Column+" "+u.Reason)
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(found, ", ") + ": state it as a property if it is one"
+}
+
 // suggestPoints names the columns that would be numbers if their decimal commas
 // were points, as spreadsheets of many countries write them.
 func (p *parser) suggestPoints() string {
@@ -126,7 +138,7 @@ func (p *parser) suggestPoints() string {
 	for _, l := range p.source {
 		for i, h := range l.sheet.Header {
 			name, _ := splitUnit(h)
-			if !slices.Contains(l.role[:], i) && !isReserved(name) && mostly(l.sheet, i, hasDecimalComma) {
+			if !slices.Contains(l.role[:], i) && !isReserved(name) && l.profiles[i].mostlyCommas() {
 				found = append(found, h)
 			}
 		}

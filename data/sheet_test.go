@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestReadXLSX(t *testing.T) {
 	}
 	wantEqual(t, "sheet", []any{s.Header, s.Rows}, []any{
 		[]string{"smiles_polymer", "pm", "Tg", "note"},
-		[]Line{{Row: 2, Cells: []string{"C", "0.1", "36.6", ""}}, {Row: 4, Cells: []string{"CC", "", "12,3", "x"}}}})
+		[]Line{newLine(2, []string{"C", "0.1", "36.6", ""}), newLine(4, []string{"CC", "", "12,3", "x"})}})
 	ds := defects(t, string(book), Columns{Targets: []string{"Tg"}}, Options{})
 	wantEqual(t, "defects", reasons(ds), []string{`row 4, column Tg: "12,3" has a decimal comma; use a point`})
 }
@@ -84,7 +85,7 @@ func TestReadXLSXRawValues(t *testing.T) {
 }
 
 func TestReadCSVDialects(t *testing.T) {
-	want := []Line{{Row: 2, Cells: []string{"a,b", "1", ""}}, {Row: 3, Cells: []string{"c", "2\n3", "x"}}}
+	want := []Line{newLine(2, []string{"a,b", "1", ""}), newLine(3, []string{"c", "2\n3", "x"})}
 	for name, text := range map[string]string{
 		"plain":        "p,q,r\n\"a,b\",1,\nc,\"2\n3\",x\n",
 		"CRLF, BOM":    "\ufeffp,q,r\r\n\"a,b\",1,\r\nc,\"2\r\n3\",x",
@@ -92,6 +93,7 @@ func TestReadCSVDialects(t *testing.T) {
 		"tab":          "p\tq\tr\na,b\t1\t\nc\t\"2\n3\"\tx\n",
 		"blank tail":   "p,q,r\n\"a,b\",1,,,\nc,\"2\n3\",x, ,\n,,,,\n",
 		"spaces":       " p, q ,r\n \"a,b\",1,\nc,\"2\n3\",x\n",
+		"bar":          "p|q|r\n\"a,b\"|1|\nc|\"2\n3\"|x\n",
 		"comma inside": "\"p\";q;r\n\"a,b\";1;\nc;\"2\n3\";x\n",
 	} {
 		s, err := ReadSheet(strings.NewReader(text), "", Options{})
@@ -158,6 +160,10 @@ func TestReadSheetRefuses(t *testing.T) {
 		".xls":               {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Options{}, ErrFormat},
 		"UTF-16":             {"\xff\xfea\x00", Options{}, ErrFormat},
 		"binary":             {"a\x00b", Options{}, ErrFormat},
+		"a cell":             {"a,b\n" + strings.Repeat("C", 100_001) + ",1\n", Options{}, ErrTooLarge},
+		"a row":              {"a,b\n" + strings.Repeat("C", 1<<20+1) + ",1\n", Options{}, ErrTooLarge},
+		"a quoted row":       {"a,b\n\"" + strings.Repeat("C\n", 1<<20) + "\",1\n", Options{}, ErrTooLarge},
+		"a wide row":         {"a,b\n" + strings.Repeat(",", 20_000), Options{}, ErrTooLarge},
 	} {
 		if _, err := ReadSheet(strings.NewReader(tc.text), "f", tc.o); !errors.Is(err, tc.want) {
 			t.Errorf("%s: error %v, want %v", name, err, tc.want)
@@ -285,4 +291,138 @@ func FuzzReadCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Files that are no table are refused as what they are.
+func TestReadSheetNamesWhatItRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ text, says string }{
+		"Git LFS":   {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS"},
+		"PDF":       {"%PDF-1.7\n%\xe2\xe3\n1 0 obj\n", "PDF"},
+		"zip":       {string(archive(t, map[string]string{"table.csv": "smiles_polymer,Tg\nCC,1\n"})), "zip archive"},
+		"ods":       {string(archive(t, map[string]string{"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x/>"})), "OpenDocument"},
+		"docx":      {string(archive(t, map[string]string{"word/document.xml": "<x/>"})), "no workbook"},
+		"HTML":      {"\n<!DOCTYPE html>\n<html><body>404</body></html>", "HTML"},
+		"JSON":      {`[{"smiles": "*CC*"}]`, "JSON"},
+		"Parquet":   {"PAR1\x15\x04", "Parquet"},
+		"Shift-JIS": {"\x8d\x82\x95\xaa\x8eq,smiles_polymer,Tg\n\x83|\x83\x8a\x83G\x83`\x83\x8c\x83\x93,CC,-120\n", "Shift-JIS"},
+		"GB18030":   {"\xbe\xdb\xba\xcf\xce\xef,smiles_polymer,Tg\n\xbe\xdb\xd2\xd2\xcf\xa9,CC,-120\n", "GB18030"},
+	} {
+		if _, err := ReadSheet(strings.NewReader(c.text), "", Options{}); !errors.Is(err, ErrFormat) || !strings.Contains(fmt.Sprint(err), c.says) {
+			t.Errorf("%s: error %v, want one of %s", name, err, c.says)
+		}
+	}
+}
+
+func archive(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	b, err := zipped(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Tables as people have them are the table that they mean.
+func TestReadSheetHabits(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		row  int // of the first polymer
+	}{
+		"plain":             {"smiles_polymer,Tg (°C)\nCC,-120\nCCO,5\n", 2},
+		"carriage returns":  {"smiles_polymer,Tg (°C)\rCC,-120\rCCO,5\r", 2},
+		"sep=;":             {"sep=;\r\nsmiles_polymer;Tg (°C)\r\nCC;-120\r\nCCO;5\r\n", 3},
+		"\"sep=|\"":         {"\"sep=|\"\nsmiles_polymer|Tg (°C)\nCC|-120\nCCO|5\n", 3},
+		"a title":           {"Supporting information, table S3\n\nsmiles_polymer,Tg (°C)\nCC,-120\nCCO,5\n", 4},
+		"a title with tail": {"Table S3,\nsmiles_polymer,Tg (°C)\nCC,-120\nCCO,5\n", 3},
+		"a row of units":    {"smiles_polymer,Tg\n,°C\nCC,-120\nCCO,5\n", 3},
+		"units behind":      {"smiles_polymer,Tg\nCC,−120 °C\nCCO,5±2 °C\n", 2},
+	} {
+		table, _, err := read(t, c.text, Columns{}, Options{Check: noX})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		wantEqual(t, name, []any{table.Rows(), table.Y, table.Targets[0].Units, table.Origin[0].Row}, []any{2, []float64{-120, 5}, "°C", c.row})
+	}
+}
+
+// Of a workbook the first sheet that is shown is read; TRUE and dates are none of
+// the numbers they are stored as.
+func TestReadXLSXHabits(t *testing.T) {
+	f := excelize.NewFile()
+	defer f.Close()
+	f.NewSheet("data")
+	when, err := f.NewStyle(&excelize.Style{NumFmt: 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cell, v := range map[string]any{"A1": "smiles_polymer", "B1": "Tg", "C1": "checked", "D1": "made", "A2": "CC", "B2": 1.5, "C2": true, "D2": 45292} {
+		if err := f.SetCellValue("data", cell, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.SetCellStyle("data", "D2", "D2", when)
+	f.SetSheetRow("Sheet1", "A1", &[]any{"notes", "x"})
+	f.SetActiveSheet(1)
+	if err := f.SetSheetVisible("Sheet1", false); err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, report, err := read(t, b.String(), Columns{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, "targets", table.Targets, []Target{{"Tg", "Tg", ""}})
+	if len(report.Warnings) != 1 || report.Warnings[0].Code != "hidden_sheets" {
+		t.Errorf("warnings %v", report.Warnings)
+	}
+}
+
+// Reading takes at most four times the bytes of the table, whatever is in it, and
+// no time but for those bytes.
+func TestReadIsBounded(t *testing.T) {
+	wide := strings.Repeat("h,", 999) + "h\n" + strings.Repeat("a"+strings.Repeat(",", 999)+"\n", 2000)
+	numbers := "smiles_polymer" + strings.Repeat(",p", 999) + "\n" + strings.Repeat("C"+strings.Repeat(",1", 999)+"\n", 1000)
+	for name, text := range map[string]string{
+		"empty cells":   wide,
+		"numbers":       numberedHeader(numbers),
+		"commas":        strings.Repeat(",", 2<<20),
+		"lines":         "a\n" + strings.Repeat("\n", 2<<20),
+		"an open quote": "a,b\n\"" + strings.Repeat("x\n", 1<<20),
+		"packed commas": packed(strings.Repeat(",", 2<<20)),
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		Read(t.Context(), strings.NewReader(text), "", Columns{}, Options{Check: noX})
+		runtime.ReadMemStats(&after)
+		size := max(len(text), 2<<20)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 4*uint64(size) {
+			t.Errorf("%s: %d bytes allocated for %d", name, used, size)
+		}
+	}
+}
+
+// numberedHeader gives the columns of a table's first line different names.
+func numberedHeader(text string) string {
+	header, rest, _ := strings.Cut(text, "\n")
+	names := strings.Split(header, ",")
+	for i := 1; i < len(names); i++ {
+		names[i] += fmt.Sprint(i)
+	}
+	return strings.Join(names, ",") + "\n" + rest
+}
+
+// A workbook that unpacks to much more than it has is refused by its list of parts.
+func TestReadXLSXBomb(t *testing.T) {
+	parts := unzipped(t, workbook(t, []any{"a"}))
+	parts["xl/theme/theme1.xml"] = strings.Repeat(" ", 17<<20)
+	for name, o := range map[string]Options{"other parts": {}, "sheets": {MaxBytes: 1 << 20}} {
+		if _, err := ReadSheet(bytes.NewReader(archive(t, parts)), "", o); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: error %v, want %v", name, err, ErrTooLarge)
+		}
+	}
 }

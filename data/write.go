@@ -11,8 +11,9 @@ import (
 func (s *Sheet) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.Write(s.Header)
+	var cells []string
 	for _, l := range s.Rows {
-		cells := l.Cells
+		cells = l.AppendCells(cells[:0])
 		if l.broken != nil {
 			cells = make([]string, len(s.Header))
 		}

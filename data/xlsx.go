@@ -1,6 +1,8 @@
 package data
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +12,25 @@ import (
 )
 
 // Unpacked XML of a sheet is several times the text in it; xlsxInflation bounds
-// how far a small archive may grow, and parts over xlsxInMemory go to a
-// temporary file.
+// how far a small archive may grow. Sheets and shared strings over xlsxInMemory
+// go to a temporary file, and all other parts together may have xlsxOthers.
 const (
 	xlsxInflation = 10
-	xlsxInMemory  = 16 << 20 // bytes
+	xlsxInMemory  = 1 << 20  // bytes
+	xlsxOthers    = 16 << 20 // bytes
+	xlsxParts     = 1000
 )
 
-// readXLSX streams the rows of the first sheet, raw values rather than what
-// their formats show.
+// readXLSX streams the rows of the first sheet that is not hidden, raw values
+// rather than what their formats show.
 func (s *Sheet) readXLSX(r io.Reader, o Options) (err error) {
+	packed, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := checkArchive(packed, o); err != nil {
+		return err
+	}
 	// A workbook is a stranger's archive of XML; whatever it does to the
 	// library is that file's fault and must not end the process.
 	defer func() {
@@ -27,8 +38,7 @@ func (s *Sheet) readXLSX(r io.Reader, o Options) (err error) {
 			err = fmt.Errorf("%w: broken workbook: %v", ErrFormat, p)
 		}
 	}()
-	f, err := excelize.OpenReader(r, excelize.Options{
-		RawCellValue:      true,
+	f, err := excelize.OpenReader(bytes.NewReader(packed), excelize.Options{
 		UnzipSizeLimit:    xlsxInflation * o.MaxBytes,
 		UnzipXMLSizeLimit: min(xlsxInMemory, xlsxInflation*o.MaxBytes),
 	})
@@ -36,14 +46,18 @@ func (s *Sheet) readXLSX(r io.Reader, o Options) (err error) {
 		return xlsxError(err)
 	}
 	defer f.Close()
-	rows, err := f.Rows(f.GetSheetName(0))
+	name, hidden := visibleSheet(f)
+	if hidden > 0 {
+		s.warn("hidden_sheets", "the workbook's first %d sheets are hidden: %.60q is read", hidden, name)
+	}
+	rows, err := openRows(f, name)
 	if err != nil {
 		return xlsxError(err)
 	}
-	defer rows.Close()
+	defer rows.close()
 	text := int64(0)
-	for row := 1; rows.Next(); row++ {
-		cells, err := rows.Columns()
+	for row := 1; rows.next(); row++ {
+		cells, err := rows.cells()
 		if err != nil {
 			return xlsxError(err)
 		}
@@ -59,15 +73,117 @@ func (s *Sheet) readXLSX(r io.Reader, o Options) (err error) {
 				cells = append(cells, "")
 			}
 		}
-		if err := s.append(Line{Row: row, Cells: cells}, o); err != nil {
+		if err := s.append(row, cells, o); err != nil {
 			return err
 		}
 	}
-	if err := rows.Error(); err != nil {
+	if err := rows.raw.Error(); err != nil {
 		return xlsxError(err)
 	}
 	return nil
 }
+
+// checkArchive refuses what is no workbook, and one that would grow too far, by
+// the archive's own list: a part that is larger than the list says ends reading.
+func checkArchive(packed []byte, o Options) error {
+	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		return fmt.Errorf("%w: broken zip archive: %v", ErrFormat, err)
+	}
+	workbook := false
+	var others, all uint64
+	for _, part := range z.File {
+		name := strings.ToLower(part.Name)
+		switch {
+		case name == "xl/workbook.xml":
+			workbook = true
+		case name == "content.xml" || name == "mimetype":
+			return fmt.Errorf("%w: an OpenDocument file (.ods); save it as .xlsx or CSV", ErrFormat)
+		case name == "xl/workbook.bin":
+			return fmt.Errorf("%w: an .xlsb workbook; save it as .xlsx or CSV", ErrFormat)
+		case strings.HasPrefix(name, "word/"), strings.HasPrefix(name, "ppt/"):
+			return fmt.Errorf("%w: an Office document that is no workbook; save the table as .xlsx or CSV", ErrFormat)
+		}
+		all += part.UncompressedSize64
+		if name != "xl/sharedstrings.xml" && !strings.HasPrefix(name, "xl/worksheets/sheet") {
+			others += part.UncompressedSize64
+		}
+	}
+	switch {
+	case !workbook:
+		return fmt.Errorf("%w: a zip archive that is no workbook; unpack it", ErrFormat)
+	case len(z.File) > xlsxParts:
+		return fmt.Errorf("%w: the workbook has more than %d parts", ErrTooLarge, xlsxParts)
+	case others > xlsxOthers || all > uint64(xlsxInflation*o.MaxBytes):
+		return fmt.Errorf("%w: the workbook unpacks to %d bytes", ErrTooLarge, all)
+	}
+	return nil
+}
+
+// visibleSheet is the first sheet that is not hidden, or the first of all, and
+// how many hidden ones come before it.
+func visibleSheet(f *excelize.File) (name string, hidden int) {
+	for i, name := range f.GetSheetList() {
+		if visible, err := f.GetSheetVisible(name); err == nil && visible {
+			return name, i
+		}
+	}
+	return f.GetSheetName(0), 0
+}
+
+// sheetRows walks a sheet twice at once, by raw values and by what is shown: only
+// the latter tells TRUE from 1 and a date from its serial number.
+type sheetRows struct{ raw, shown *excelize.Rows }
+
+func openRows(f *excelize.File, name string) (*sheetRows, error) {
+	raw, err := f.Rows(name)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := f.Rows(name)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return &sheetRows{raw, shown}, nil
+}
+
+func (r *sheetRows) close() {
+	r.raw.Close()
+	r.shown.Close()
+}
+
+func (r *sheetRows) next() bool { return r.raw.Next() && r.shown.Next() }
+
+func (r *sheetRows) cells() ([]string, error) {
+	cells, err := r.raw.Columns(excelize.Options{RawCellValue: true})
+	if err != nil {
+		return nil, err
+	}
+	shown, err := r.shown.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for i := range min(len(cells), len(shown)) {
+		if shown[i] != cells[i] && (shown[i] == "TRUE" || shown[i] == "FALSE" || looksLikeDate(shown[i])) {
+			cells[i] = shown[i]
+		}
+	}
+	return cells, nil
+}
+
+// looksLikeDate says that a number is shown as a date or a time: digits on both
+// sides of a separator that no number has.
+func looksLikeDate(shown string) bool {
+	for i := 1; i+1 < len(shown); i++ {
+		if strings.IndexByte("-/:", shown[i]) >= 0 && isDigit(shown[i-1]) && isDigit(shown[i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // xlsxError files the library's errors under this package's two.
 func xlsxError(err error) error {

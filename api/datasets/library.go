@@ -85,7 +85,7 @@ func contentKey(hash, name string) string {
 
 // options are how every table is read and judged; MinValues may be changed.
 func (l *Library) options(c *checker) data.Options {
-	return data.Options{MaxBytes: l.limits.Bytes, MaxRows: l.limits.Rows, Mechanisms: structure.Mechanisms(), Check: c.check}
+	return data.Options{MaxBytes: l.limits.Bytes, MaxRows: l.limits.Rows, Mechanisms: structure.Mechanisms(), Check: c.check, Recognize: structure.Recognize}
 }
 
 // Add stores a file: CSV, gzipped CSV or .xlsx. One with defects that no choice

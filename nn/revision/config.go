@@ -38,7 +38,12 @@ type Config struct {
 
 	Chains Chains `json:"chains"`
 	Data   Data   `json:"data"`
-	Run    *Run   `json:"run,omitempty"` // nil if imported
+
+	// Columns are what the job stated of its table's columns and units; an input
+	// file with columns of these names is read alike.
+	Columns data.Columns `json:"columns,omitzero"`
+
+	Run *Run `json:"run,omitempty"` // nil if imported
 
 	// Absent says why files that a revision usually has are not there, by path:
 	// an imported model has no residuals.

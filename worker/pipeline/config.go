@@ -47,7 +47,8 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
 			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
 		},
-		Run: run,
+		Columns: data.Columns{Roles: spec.Columns.Roles, Units: spec.Columns.Units},
+		Run:     run,
 	}
 }
 

@@ -91,16 +91,38 @@ func TestCSVRefused(t *testing.T) {
 	b := newBench(t)
 	b.publish(1)
 	for in, code := range map[string]jobs.Code{
-		"":                            jobs.Invalid,
-		"colour\nred\n":               jobs.Invalid,
-		"smiles_polymer\n":            jobs.Invalid,
-		"\x00\x01\x02":                jobs.Invalid,
-		"smiles_polymer,a,a\nC,1,2\n": jobs.Invalid,
+		"":                         jobs.Invalid,
+		"colour\nred\n":            jobs.Invalid,
+		"smiles_polymer\n":         jobs.Invalid,
+		"\x00\x01\x02":             jobs.Invalid,
+		strings.Repeat(",", 1<<20): jobs.TooLarge,
 	} {
 		var out strings.Builder
 		if _, err := b.AnswerCSV(t.Context(), jobs.Revision{}, strings.NewReader(in), &out); jobs.ErrorCode(err) != code || out.Len() > 0 {
 			t.Errorf("%q: %v, and %q was written", in, err, out.String())
 		}
+	}
+}
+
+// What was predicted can be predicted again: columns of an earlier answer are
+// replaced, and columns that are not used may share a name. The column of
+// structures is found by its cells.
+func TestCSVAgain(t *testing.T) {
+	b := newBench(t)
+	b.publish(1)
+	answer := func(in string) string {
+		var out strings.Builder
+		if _, err := b.AnswerCSV(t.Context(), jobs.Revision{}, strings.NewReader(in), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	first := answer("PSMILES,a,a\n" + lactide + ",1,2\n")
+	if !strings.HasPrefix(first, "PSMILES,a,a,Tg_pred_mean") {
+		t.Errorf("the answer is %s", first)
+	}
+	if again := answer(first); again != first {
+		t.Errorf("predicted again it is\n%s\nwant\n%s", again, first)
 	}
 }
 

@@ -28,13 +28,14 @@ type table struct {
 	parsed  *data.Table
 	groups  data.Groups
 	defects map[int]data.Defect // the first of each row, by index
+	kept    []int               // columns of the sheet that are no earlier answer's
 }
 
 // readTable reads a CSV of inputs for a model. A row's defects are its result; a
 // file that has none that could be predicted is an error with code Invalid or
 // TooLarge.
 func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
-	o := data.Options{MaxBytes: MaxCSV, ForPrediction: true, Mechanisms: structure.Mechanisms()}
+	o := data.Options{MaxBytes: MaxCSV, ForPrediction: true, Mechanisms: structure.Mechanisms(), Recognize: structure.Recognize}
 	sheet, err := data.ReadSheet(r, "inputs", o)
 	switch {
 	case errors.Is(err, data.ErrTooLarge):
@@ -44,7 +45,7 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read inputs: %w", err)
 	}
-	var columns data.Columns
+	columns := m.Config.Columns.Within(sheet)
 	for _, t := range m.Config.Targets {
 		columns.Targets = append(columns.Targets, t.Name)
 	}
@@ -53,6 +54,12 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 		return nil, fmt.Errorf("read inputs: %w", err)
 	}
 	t := &table{sheet: sheet, parsed: parsed, groups: parsed.PolymerGroups(), defects: map[int]data.Defect{}}
+	answered := answerColumns(m.Config.Targets)
+	for i, h := range sheet.Header {
+		if !slices.Contains(answered, h) {
+			t.kept = append(t.kept, i)
+		}
+	}
 	index := make(map[int]int, len(sheet.Rows))
 	for i, line := range sheet.Rows {
 		index[line.Row] = i
@@ -97,13 +104,25 @@ func (t *table) polymer(m *Model) func(int) polymer {
 	}
 }
 
-// header is that of the sheet.
-func (t *table) header() []string { return t.sheet.Header }
+// header is that of the sheet, without the columns of an earlier answer: they are
+// replaced.
+func (t *table) header() []string {
+	names := make([]string, len(t.kept))
+	for i, c := range t.kept {
+		names[i] = t.sheet.Header[c]
+	}
+	return names
+}
 
 // cells are a row's, as many as the header has.
 func (t *table) cells(i int) []string {
-	cells := make([]string, len(t.sheet.Header))
-	copy(cells, t.sheet.Rows[i].Cells)
+	all := t.sheet.Rows[i].AppendCells(nil)
+	cells := make([]string, len(t.kept))
+	for k, c := range t.kept {
+		if c < len(all) {
+			cells[k] = all[c]
+		}
+	}
 	return cells
 }
 
@@ -154,11 +173,16 @@ type csvWriter struct {
 
 func newCSVWriter(w io.Writer, header []string, targets []checkpoint.Target) (*csvWriter, error) {
 	c := &csvWriter{csv.NewWriter(w), targets}
-	line := slices.Clone(header)
+	return c, c.Write(append(slices.Clone(header), answerColumns(targets)...))
+}
+
+// answerColumns are the columns of an answer behind those of its inputs.
+func answerColumns(targets []checkpoint.Target) []string {
+	var line []string
 	for _, t := range targets {
 		line = append(line, t.Name+"_pred_mean", t.Name+"_pred_std", t.Name+"_pred_lo90", t.Name+"_pred_hi90")
 	}
-	return c, c.Write(append(line, "fps_notin_train", "error"))
+	return append(line, "fps_notin_train", "error")
 }
 
 // write writes one result. What there is none of is blank.
