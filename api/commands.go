@@ -15,6 +15,9 @@ type commands struct {
 	Backup     BackupCmd     `cmd:"" help:"Write an archive of a service's data, to move it to another machine."`
 	Restore    RestoreCmd    `cmd:"" help:"Put an archive that backup wrote where there is no data yet."`
 
+	CheckStorage CheckStorageCmd `cmd:"" help:"Say whether an object store will do: what it stores, its conditional writes, its listings."`
+	Version      VersionCmd      `cmd:"" help:"Say what this program was built from."`
+
 	Bench      BenchCmd      `cmd:"" help:"Measure this machine: training steps, matrix products, predictions, and the time the default job takes; a JSON object on stdout, a table on stderr."`
 	Featurize  FeaturizeCmd  `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`
 	Polymerize PolymerizeCmd `cmd:"" help:"Build polymer chains from monomers: monomers with dots between them per line in, one JSON object per chain out."`

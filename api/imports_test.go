@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},
 	"storage/record":        {"storage"},
+	"storage/probe":         {"storage"},
 	"storage/backend":       {"storage", "storage/file", "storage/s3"},
 	"storage/hub":           {},
 	"storage/hub/hubserver": {"storage/hub"},
@@ -70,7 +71,7 @@ var allowed = map[string][]string{
 	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app":     {"worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 	"api/backup":  {"storage"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},

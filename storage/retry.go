@@ -11,7 +11,7 @@ import (
 )
 
 // Retry is a bucket that repeats calls which fail for no reason of their own:
-// other than by ErrNotExist, ErrConflict or the end of ctx. Waits double from
+// other than by ErrNotExist, ErrConflict, ErrRefused or the end of ctx. Waits double from
 // First, each by chance up to half longer, so that many workers do not return
 // at once. A Put is repeated only if its body can be read again (io.Seeker). A
 // repeated conditional Put may find its own first try: ErrConflict, see there.
@@ -43,7 +43,7 @@ func (r *Retry) do(ctx context.Context, try func() error) error {
 	for n := 1; ; n++ {
 		err := try()
 		switch {
-		case err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict):
+		case err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused):
 			return err
 		case n == tries:
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)

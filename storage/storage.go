@@ -22,6 +22,9 @@ var (
 	// is not the version expected. A writer that may have retried reads back
 	// and compares before it believes that another one won.
 	ErrConflict = errors.New("object is not the expected version")
+	// ErrRefused means that the store does not do what it was asked, for a reason
+	// that another try will meet again: credentials, a setting, something it lacks.
+	ErrRefused = errors.New("object storage refuses the request, and would refuse it again")
 )
 
 // Bucket is a flat store of objects under slash-separated keys. A reader sees a

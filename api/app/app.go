@@ -60,7 +60,7 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	if a.memory, err = memory.Parse(c.MemoryLimit); err != nil {
 		return nil, fmt.Errorf("MEMORY_LIMIT: %w", err)
 	}
-	a.ready = map[string]func(context.Context) error{"storage": a.storageReady}
+	a.ready = map[string]func(context.Context) error{"storage": a.storageReady()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -77,6 +77,9 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	}
 	a.closing(func() error { return ignoreClosed(a.listener.Close()) })
 	if a.bucket, err = OpenStorage(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := a.tryStorage(ctx); err != nil {
 		return nil, err
 	}
 	a.patient = &record.Register{Bucket: &storage.Retry{Bucket: a.bucket}, Log: log}
@@ -164,19 +167,7 @@ func (a *App) newHandler(areas []httpapi.Area) http.Handler {
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Around: a.around, Version: version(), Log: a.log}, areas...)
-}
-
-// storageReady asks for an object that is not there, and is told so.
-func (a *App) storageReady(ctx context.Context) error {
-	o, err := a.bucket.Get(ctx, "ready")
-	if errors.Is(err, storage.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = o.Close()
-	}
-	return err
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Around: a.around, Version: Version(), Log: a.log}, areas...)
 }
 
 // URL is the address that this machine reaches the server at.

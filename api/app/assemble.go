@@ -67,7 +67,7 @@ func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
 		p.store, p.queue, p.live = records.New(a.patient), redisjobs.NewQueue(a.redis), redisjobs.Live{Redis: a.redis}
 		shared = &metrics.Sources{Queue: p.queue, Jobs: p.store, Live: p.live, Now: time.Now, Log: a.log}
 	}
-	p.metrics = metrics.New(version(), shared)
+	p.metrics = metrics.New(Version(), shared)
 	p.metrics.Damaged(func() int { return len(a.patient.Damaged()) })
 	a.around = append(a.around, p.metrics.HTTP)
 	areas = append(areas, &httpapi.Metrics{Handler: p.metrics.Handler()})

@@ -2,9 +2,9 @@ package app
 
 import "runtime/debug"
 
-// version is that of the code: the commit it was built from where that was
+// Version is that of the code: the commit it was built from where that was
 // stamped.
-func version() string {
+func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -26,6 +26,7 @@ const (
 	MediaType        jobs.Code = "unsupported_media_type"
 	RateLimited      jobs.Code = "rate_limited"
 	Timeout          jobs.Code = "timeout"
+	StorageRefused   jobs.Code = "storage_refused"
 	Internal         jobs.Code = "internal"
 )
 
@@ -105,6 +106,10 @@ func problemOf(ctx context.Context, err error) *Problem {
 		return newProblem(http.StatusRequestEntityTooLarge, jobs.TooLarge, "the body is too large")
 	case errors.As(err, &damaged): // it is logged where it was found
 		return newProblem(http.StatusInternalServerError, jobs.Damaged, damaged.Error())
+	case errors.Is(err, storage.ErrRefused):
+		logOf(ctx).Error("object storage refuses a request", "error", err)
+		return newProblem(http.StatusInternalServerError, StorageRefused,
+			"object storage refuses what this server asks of it, and another try will not help: its log has the reason, and `api check-storage` says what the store lacks")
 	case errors.Is(err, storage.ErrUnavailable):
 		logOf(ctx).Warn("unavailable", "error", err)
 		return newProblem(http.StatusServiceUnavailable, jobs.Unavailable, "object storage is away: try again")

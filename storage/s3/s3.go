@@ -1,13 +1,18 @@
 // Package s3 is a storage.Bucket in an S3 bucket: Amazon's, or any server that
 // honours If-Match and If-None-Match on PutObject and
 // CompleteMultipartUpload.
+//
+// Bodies are sent as they are, with a checksum in a header and never in a
+// trailer: many servers refuse the aws-chunked encoding that a trailer needs, and
+// some store its framing. AWS_REQUEST_CHECKSUM_CALCULATION=when_required leaves
+// the checksum out. What was stored is compared with what was sent, by its ETag
+// or else its length, before a Put succeeds.
 package s3
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -16,11 +21,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
 	"polyid-trainer/storage"
@@ -32,10 +36,10 @@ const silence = time.Minute
 
 // Bucket stores objects under a prefix of an S3 bucket.
 type Bucket struct {
-	client   *s3.Client
-	transfer *transfermanager.Client
-	bucket   string
-	prefix   string // "" or "a/b/"
+	client *s3.Client
+	bucket string
+	prefix string // "" or "a/b/"
+	sums   bool   // send checksums
 }
 
 var _ storage.Bucket = (*Bucket)(nil)
@@ -66,33 +70,15 @@ func Open(ctx context.Context, u *url.URL) (*Bucket, error) {
 		cfg.Region = "us-east-1" // servers of one's own do not care, but signing needs one
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Another writer was at work on the key: which of the two counts is open
+		// until it is tried again.
+		o.Retryer = retry.AddWithErrorCodes(retry.NewStandard(), conflictNow, "OperationAborted")
 		o.UsePathStyle = os.Getenv("AWS_ENDPOINT_URL_S3") != "" || os.Getenv("AWS_ENDPOINT_URL") != ""
 	})
-	return &Bucket{client: client, transfer: transfermanager.New(client), bucket: u.Host, prefix: prefix}, nil
-}
-
-// Put implements storage.Bucket. Large bodies go up in parts, which become an
-// object only once all have arrived.
-func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64, cond storage.Condition) (storage.Version, error) {
-	if err := storage.CheckKey(key); err != nil {
-		return "", err
-	}
-	in := &transfermanager.UploadObjectInput{
-		Bucket:        &b.bucket,
-		Key:           aws.String(b.prefix + key),
-		Body:          &exactReader{r: body, left: size},
-		ContentLength: &size,
-	}
-	if cond.Absent() {
-		in.IfNoneMatch = aws.String("*")
-	} else if v, ok := cond.Match(); ok {
-		in.IfMatch = aws.String(string(v))
-	}
-	out, err := b.transfer.UploadObject(ctx, in)
-	if err != nil {
-		return "", fmt.Errorf("put %s: %w", key, outcome(err, cond))
-	}
-	return storage.Version(aws.ToString(out.ETag)), nil
+	return &Bucket{
+		client: client, bucket: u.Host, prefix: prefix,
+		sums: client.Options().RequestChecksumCalculation != aws.RequestChecksumCalculationWhenRequired,
+	}, nil
 }
 
 // Get implements storage.Bucket.
@@ -120,7 +106,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[storage.Entr
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(storage.Entry{}, fmt.Errorf("list %s: %w", prefix, err))
+				yield(storage.Entry{}, fmt.Errorf("list %s: %w", prefix, outcome(err, storage.Condition{})))
 				return
 			}
 			for _, o := range page.Contents {
@@ -147,48 +133,4 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	return nil
-}
-
-// outcome names the answers a caller acts on.
-func outcome(err error, cond storage.Condition) error {
-	if err == nil {
-		return nil
-	}
-	var api smithy.APIError
-	var response *awshttp.ResponseError
-	status := 0
-	if errors.As(err, &response) {
-		status = response.HTTPStatusCode()
-	}
-	_, matching := cond.Match()
-	switch {
-	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
-		return err // a setting is wrong: not an absent object
-	case status == http.StatusPreconditionFailed,
-		status == http.StatusConflict && (cond.Absent() || matching), // a concurrent conditional write won
-		status == http.StatusNotFound && matching:
-		return fmt.Errorf("%w (%w)", storage.ErrConflict, err)
-	case status == http.StatusNotFound:
-		return fmt.Errorf("%w (%w)", storage.ErrNotExist, err)
-	}
-	return err
-}
-
-// exactReader fails unless the body ends after exactly the bytes announced, so
-// that a broken one never becomes an object.
-type exactReader struct {
-	r    io.Reader
-	left int64
-}
-
-func (e *exactReader) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
-	e.left -= int64(n)
-	switch {
-	case e.left < 0:
-		return 0, errors.New("body is longer than announced")
-	case errors.Is(err, io.EOF) && e.left > 0:
-		return n, fmt.Errorf("body is %d bytes shorter than announced", e.left)
-	}
-	return n, err
 }
