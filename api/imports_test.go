@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"nn/checkpoint":         {"nn", "nn/train", "nn/safetensors", "featurize", "data"},
 	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
 	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
-	"nn/revision":           {"nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},
+	"nn/revision":           {"nn", "nn/train", "nn/stack", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},
 	"storage/file":          {"storage"},
 	"storage/s3":            {"storage"},
 	"storage/storagetest":   {"storage"},

@@ -11,11 +11,49 @@ import (
 	"polyid-trainer/nn/checkpoint"
 )
 
-// Level is the coverage that intervals aim at.
+// Level is the coverage that intervals aim at unless another is asked for.
 const Level = 0.9
 
-// method names how a Calibration was made, for readers of its file.
-const method = "cv+, groups of rows weighing as one"
+// Methods of making intervals.
+const (
+	CVPlus = "cv+"   // residuals as they are
+	Local  = "local" // residuals divided by how large each was to be expected
+)
+
+// Intervals says how intervals are made; its JSON is a training job's "intervals".
+type Intervals struct {
+	Method string  `json:"method"`
+	Level  float64 `json:"level"`
+}
+
+// WithDefaults fills what is empty.
+func (i Intervals) WithDefaults() Intervals {
+	if i.Method == "" {
+		i.Method = CVPlus
+	}
+	if i.Level == 0 {
+		i.Level = Level
+	}
+	return i
+}
+
+// Validate reports what cannot be.
+func (i Intervals) Validate() error {
+	var errs []error
+	if i.Method != CVPlus && i.Method != Local {
+		errs = append(errs, fmt.Errorf("method: %q is neither %q nor %q", i.Method, CVPlus, Local))
+	}
+	if !(i.Level >= 0.5 && i.Level <= 0.99) {
+		errs = append(errs, fmt.Errorf("level: %v is not between 0.5 and 0.99", i.Level))
+	}
+	return errors.Join(errs...)
+}
+
+// methods name in a Calibration how it was made, for readers of its file.
+var methods = map[string]string{
+	CVPlus: "cv+, groups of rows weighing as one",
+	Local:  "local: cv+ of residuals over their expected size, groups of rows weighing as one",
+}
 
 // OutOfFold is one row with the prediction of the fold that did not see it.
 type OutOfFold struct {
@@ -23,6 +61,9 @@ type OutOfFold struct {
 	Group     int32     // rows of one polymer share it, see data.Partition
 	Measured  []float64 // one per target; NaN = unmeasured
 	Predicted []float64 // in the targets' units
+	// Difficulty is how large the error of each target was to be expected, above 0;
+	// only Local looks at it.
+	Difficulty []float64
 }
 
 // Calibration is the residuals that intervals come from; its JSON is
@@ -40,7 +81,8 @@ type TargetCalibration struct {
 	Rows   int    `json:"rows"`   // with a residual
 	Groups int    `json:"groups"` // that they belong to
 	// HalfWidth is the corrected quantile of all residuals: about half the width
-	// of the interval where the folds agree. Missing below 9 groups.
+	// of the interval where the folds agree. Missing where the level asks for more
+	// groups than there are: 9 at 90 %.
 	HalfWidth *float64        `json:"half_width"`
 	Folds     []FoldResiduals `json:"folds"`
 }
@@ -54,13 +96,22 @@ type FoldResiduals struct {
 
 // Calibrate makes the Calibration of an ensemble of folds models from its
 // out-of-fold rows. It fails on rows that do not fit the targets or folds, or
-// whose predictions are no numbers.
-func Calibrate(targets []checkpoint.Target, folds int, rows []OutOfFold) (*Calibration, error) {
-	c := &Calibration{Method: method, Level: Level}
+// whose predictions are no numbers. Residuals of Local are in units of the
+// difficulty.
+func Calibrate(targets []checkpoint.Target, folds int, rows []OutOfFold, how Intervals) (*Calibration, error) {
+	how = how.WithDefaults()
+	if err := how.Validate(); err != nil {
+		return nil, fmt.Errorf("calibrating: intervals: %w", err)
+	}
+	local := how.Method == Local
+	c := &Calibration{Method: methods[how.Method], Level: how.Level}
 	for i, r := range rows {
 		if r.Fold < 0 || r.Fold >= folds || len(r.Measured) != len(targets) || len(r.Predicted) != len(targets) {
 			return nil, fmt.Errorf("calibrating: row %d is of fold %d with %d values and %d predictions; there are %d folds and %d targets",
 				i, r.Fold, len(r.Measured), len(r.Predicted), folds, len(targets))
+		}
+		if local && len(r.Difficulty) != len(targets) {
+			return nil, fmt.Errorf("calibrating: row %d has no difficulty, which %q intervals need", i, Local)
 		}
 	}
 	for t, target := range targets {
@@ -76,6 +127,9 @@ func Calibrate(targets []checkpoint.Target, folds int, rows []OutOfFold) (*Calib
 				continue
 			}
 			d := math.Abs(r.Measured[t] - r.Predicted[t])
+			if local {
+				d /= r.Difficulty[t]
+			}
 			if math.IsNaN(d) || math.IsInf(d, 0) {
 				return nil, fmt.Errorf("calibrating %s: row %d is predicted as %v", target.Name, i, r.Predicted[t])
 			}
@@ -110,10 +164,35 @@ func (f *FoldResiduals) sort() {
 	f.Residuals, f.Weights = residuals, weights
 }
 
+// Local reports whether the intervals need the difficulty of a prediction.
+func (c *Calibration) Local() bool { return c.Method == methods[Local] }
+
 // Interval is the interval of target t where the folds predict perFold: nil if
-// there are too few groups for a finite one. It holds the mean of perFold. The
-// cost is proportional to a tenth of the rows.
+// there are too few groups for a finite one. It holds the mean of perFold. Where
+// the calibration is Local it is that of a prediction of difficulty 1. The cost is
+// proportional to a tenth of the rows.
 func (c *Calibration) Interval(t int, perFold []float64) *Interval {
+	return c.IntervalAt(t, perFold, 1)
+}
+
+// IntervalAt is Interval of a prediction whose error is to be expected as large as
+// difficulty, which counts if the calibration is Local.
+func (c *Calibration) IntervalAt(t int, perFold []float64, difficulty float64) *Interval {
+	if !c.Local() || difficulty == 1 {
+		return c.interval(t, perFold)
+	}
+	scaled := make([]float64, len(perFold))
+	for k, y := range perFold {
+		scaled[k] = y / difficulty
+	}
+	i := c.interval(t, scaled)
+	if i != nil {
+		i.Low, i.High = i.Low*difficulty, i.High*difficulty
+	}
+	return i
+}
+
+func (c *Calibration) interval(t int, perFold []float64) *Interval {
 	tc := &c.Targets[t]
 	low, high := -tc.quantile(c.Level, perFold, -1), tc.quantile(c.Level, perFold, 1)
 	if math.IsInf(low, 0) || math.IsInf(high, 0) {
@@ -171,8 +250,8 @@ func (c *Calibration) Fits(targets []checkpoint.Target, folds int) error {
 }
 
 func (c *Calibration) validate() error {
-	if c.Method != method {
-		return fmt.Errorf("its method is %.80q, this program knows %q", c.Method, method)
+	if c.Method != methods[CVPlus] && c.Method != methods[Local] {
+		return fmt.Errorf("its method is %.80q, this program knows %q", c.Method, methods)
 	}
 	if !(c.Level > 0 && c.Level < 1) {
 		return fmt.Errorf("its level is %v", c.Level)

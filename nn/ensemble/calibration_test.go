@@ -52,7 +52,7 @@ func TestIntervalByHand(t *testing.T) {
 		{"a group weighs as one", append(slices.Clone(nineteen[:18]), [3]float64{0, 18, 50}, [3]float64{1, 18, 40}, [3]float64{1, 18, 30}), []float64{0, 0}, &Interval{-18, 18}},
 		{"the mean is inside", nine, []float64{0, 1000}, &Interval{-9, 1008}},
 	} {
-		c, err := Calibrate(one, 2, outOfFold(x.rows...))
+		c, err := Calibrate(one, 2, outOfFold(x.rows...), Intervals{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestIntervalIsCVPlus(t *testing.T) {
 		for k := range perFold {
 			perFold[k] = r.NormFloat64()
 		}
-		c, err := Calibrate(one, folds, rows)
+		c, err := Calibrate(one, folds, rows, Intervals{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestCoverage(t *testing.T) {
 			k := p.group % folds
 			out = append(out, OutOfFold{Fold: k, Group: int32(p.group), Measured: []float64{p.y}, Predicted: []float64{slope[k] * p.x}})
 		}
-		c, err := Calibrate(one, folds, out)
+		c, err := Calibrate(one, folds, out, Intervals{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestCalibrationJSON(t *testing.T) {
 		rows = append(rows, OutOfFold{Fold: i % 3, Group: int32(i / 2), Measured: []float64{r.NormFloat64(), math.NaN()}, Predicted: []float64{0, 1}})
 	}
 	targets := []checkpoint.Target{{Name: "Tg", Units: "°C"}, {Name: "Tm", Units: "°C"}}
-	c, err := Calibrate(targets, 3, rows)
+	c, err := Calibrate(targets, 3, rows, Intervals{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,8 +242,52 @@ func TestCalibrateRefuses(t *testing.T) {
 		"targets":    {Measured: []float64{1, 2}, Predicted: []float64{1, 2}},
 		"prediction": {Measured: []float64{1}, Predicted: []float64{math.NaN()}},
 	} {
-		if _, err := Calibrate(one, 2, []OutOfFold{r}); err == nil {
+		if _, err := Calibrate(one, 2, []OutOfFold{r}, Intervals{}); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestLocalIntervals: with residuals in proportion to the difficulty, an interval
+// is as wide as that says, and covers alike where it is easy and where it is hard.
+func TestLocalIntervals(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	difficulty := func(i int) float64 { return []float64{0.5, 1, 4}[i%3] }
+	var rows []OutOfFold
+	for i := range 900 {
+		rows = append(rows, OutOfFold{Fold: i % 3, Group: int32(i), Measured: []float64{difficulty(i) * rng.NormFloat64()},
+			Predicted: []float64{0}, Difficulty: []float64{difficulty(i)}})
+	}
+	c, err := Calibrate([]checkpoint.Target{{Name: "Tg"}}, 3, rows, Intervals{Method: Local, Level: 0.8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = ParseCalibration(body); err != nil || !c.Local() {
+		t.Fatalf("read back: %v", err)
+	}
+	for at := range 3 {
+		covered, total := 0, 0
+		for i := at; i < 6000; i += 3 {
+			y := difficulty(i) * rng.NormFloat64()
+			in := c.IntervalAt(0, []float64{0, 0, 0}, difficulty(i))
+			if total++; in.Low <= y && y <= in.High {
+				covered++
+			}
+		}
+		if share := float64(covered) / float64(total); share < 0.76 || share > 0.84 {
+			t.Errorf("at difficulty %v: %.3f covered, want 0.8", difficulty(at), share)
+		}
+	}
+	if _, err := Calibrate([]checkpoint.Target{{Name: "Tg"}}, 3, []OutOfFold{{Measured: []float64{1}, Predicted: []float64{1}}}, Intervals{Method: Local}); err == nil {
+		t.Error("local intervals were made of rows without difficulty")
+	}
+	for _, bad := range []Intervals{{Method: "bayes"}, {Level: 1}, {Level: 0.1}} {
+		if bad.WithDefaults().Validate() == nil {
+			t.Errorf("%+v was accepted", bad)
 		}
 	}
 }

@@ -271,7 +271,7 @@ func TestRefusedModels(t *testing.T) {
 	table, set := polyid(t)
 	broken := errors.New("no such device")
 	rows := []ensemble.OutOfFold{{Measured: []float64{1, 1}, Predicted: []float64{1, 1}}}
-	oneFold, err := ensemble.Calibrate(targets, 1, rows)
+	oneFold, err := ensemble.Calibrate(targets, 1, rows, ensemble.Intervals{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func crossValidate(t *testing.T, table *data.Table, set *dataset.Dataset, split 
 		models = append(models, &checkpoint.Model{Config: small, Features: featurize.Config{}.WithDefaults(),
 			Vocab: fold.Vocab, Targets: targets, Scaler: fold.Scaler, Weights: r.Best})
 	}
-	calibration, err := ensemble.Calibrate(targets, len(split.Folds), rows)
+	calibration, err := ensemble.Calibrate(targets, len(split.Folds), rows, ensemble.Intervals{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func BenchmarkInterval(b *testing.B) {
 	for i := range 10000 {
 		rows = append(rows, ensemble.OutOfFold{Fold: i % 5, Group: int32(i), Measured: []float64{r.NormFloat64()}, Predicted: []float64{0}})
 	}
-	c, err := ensemble.Calibrate(targets[:1], 5, rows)
+	c, err := ensemble.Calibrate(targets[:1], 5, rows, ensemble.Intervals{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,7 +14,7 @@ func ExampleCalibrate() {
 	for i := range 40 {
 		rows = append(rows, ensemble.OutOfFold{Fold: i % 2, Group: int32(i), Measured: []float64{100}, Predicted: []float64{100 + float64(i%10)}})
 	}
-	c, err := ensemble.Calibrate([]checkpoint.Target{{Name: "Tg", Units: "°C"}}, 2, rows)
+	c, err := ensemble.Calibrate([]checkpoint.Target{{Name: "Tg", Units: "°C"}}, 2, rows, ensemble.Intervals{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,6 +9,7 @@
 //	history.csv                       losses by fold and epoch, where they were kept
 //	plots/                            predicted against measured values by target, losses by epoch
 //	calibration.json                  residuals that intervals come from
+//	stack.json, stack.safetensors     what predicts beside the network, where a job asked for it
 //	domain_of_validity.json           the training set's Morgan hashes
 //	model_fold_i/model.safetensors    weights, tokenizers and scaler of fold i
 //

@@ -10,6 +10,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
@@ -40,6 +41,14 @@ type Score struct {
 	// Coverage is the share of the rows within their 90 % interval. It is only
 	// known of hold-out rows: the others are what intervals were made from.
 	Coverage *float64 `json:"interval90_coverage,omitempty"`
+	// Members are the scores of what a stack blends, each by itself.
+	Members map[stack.Member]MemberScore `json:"members,omitempty"`
+}
+
+// MemberScore says how far a stack's member was off by itself.
+type MemberScore struct {
+	MAE  train.Measure `json:"mae"`
+	RMSE train.Measure `json:"rmse"`
 }
 
 // FoldMetrics are one fold's own.
@@ -147,7 +156,35 @@ func score(targets []checkpoint.Target, ps []Prediction, median func(Prediction)
 			c := float64(covered) / float64(intervals)
 			s.Coverage = &c
 		}
+		s.Members = memberScores(t, ps, pick)
 		out[target.Name] = s
+	}
+	return out
+}
+
+// memberScores are those of target t's members; nil without a stack.
+func memberScores(t int, ps []Prediction, pick func(Prediction) bool) map[stack.Member]MemberScore {
+	var out map[stack.Member]MemberScore
+	for _, name := range stack.Members() {
+		n := 0
+		var abs, square float64
+		for _, p := range ps {
+			y := p.Measured[t]
+			of := p.Members[name]
+			if !pick(p) || math.IsNaN(y) || of == nil || math.IsNaN(of[t]) {
+				continue
+			}
+			d := of[t] - y
+			n++
+			abs, square = abs+math.Abs(d), square+d*d
+		}
+		if n == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[stack.Member]MemberScore{}
+		}
+		out[name] = MemberScore{MAE: ratio(abs, n), RMSE: train.Measure(math.Sqrt(float64(ratio(square, n))))}
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
@@ -27,6 +28,10 @@ type Prediction struct {
 	// Of a hold-out row only; nil otherwise.
 	Std      []float64            // over folds
 	Interval []*ensemble.Interval // at ensemble.Level; nil where there is none
+
+	// Of a stack only, one per target; nil otherwise.
+	Members    map[stack.Member][]float64 // what each member predicts
+	Difficulty []float64                  // see stack.Prediction
 }
 
 // OutOfFold makes the prediction of a row by the fold that validated it.
@@ -50,7 +55,7 @@ func CalibrationRows(ps []Prediction) []ensemble.OutOfFold {
 	var rows []ensemble.OutOfFold
 	for _, p := range ps {
 		if p.Fold != Holdout {
-			rows = append(rows, ensemble.OutOfFold{Fold: p.Fold, Group: p.Group, Measured: p.Measured, Predicted: p.Predicted})
+			rows = append(rows, ensemble.OutOfFold{Fold: p.Fold, Group: p.Group, Measured: p.Measured, Predicted: p.Predicted, Difficulty: p.Difficulty})
 		}
 	}
 	return rows

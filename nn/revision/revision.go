@@ -16,6 +16,7 @@ import (
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/keras"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
@@ -29,6 +30,8 @@ const (
 	HistoryPath     = "history.csv"
 	CalibrationPath = "calibration.json"
 	DomainPath      = "domain_of_validity.json"
+	StackPath       = stack.JSONFile
+	StackArrays     = stack.TensorsFile
 	PlotsDir        = "plots" // images for the card
 )
 
@@ -47,7 +50,7 @@ func FoldDir(fold int) string { return fmt.Sprintf("model_fold_%d", fold) }
 // the rest.
 func Wanted(p string) bool {
 	switch p {
-	case ConfigPath, MetricsPath, CalibrationPath, DomainPath:
+	case ConfigPath, MetricsPath, CalibrationPath, DomainPath, StackPath, StackArrays:
 		return true
 	}
 	dir, file := path.Split(p)
@@ -63,7 +66,7 @@ func Owns(p string) bool {
 	case strings.HasPrefix(p, "model_"), p == keras.Parameters, p == keras.ShimPath:
 		return true
 	}
-	return slices.Contains([]string{CardPath, ConfigPath, MetricsPath, PredictionsPath, FoldsPath, HistoryPath, CalibrationPath, DomainPath}, p)
+	return slices.Contains([]string{CardPath, ConfigPath, MetricsPath, PredictionsPath, FoldsPath, HistoryPath, CalibrationPath, DomainPath, StackPath, StackArrays}, p)
 }
 
 // Revision is a published ensemble.
@@ -72,6 +75,7 @@ type Revision struct {
 	Models      []*checkpoint.Model   // by fold, without training state
 	Calibration *ensemble.Calibration // nil if Config.Absent says why
 	Domain      *featurize.Domain     // likewise
+	Stack       *stack.Stack          // nil if the network predicts alone
 	Metrics     Metrics
 
 	// Written, and not read by Open.
@@ -116,6 +120,9 @@ func (r *Revision) Write(put Put, more ...func(Put) error) error {
 		}
 	}
 	if err := r.writeTables(once); err != nil {
+		return err
+	}
+	if err := r.writeStack(once); err != nil {
 		return err
 	}
 	if err := r.writeFigures(once); err != nil {
@@ -171,6 +178,21 @@ func (r *Revision) writeTables(put Put) error {
 		return put(HistoryPath, body)
 	}
 	return nil
+}
+
+func (r *Revision) writeStack(put Put) error {
+	if r.Stack == nil {
+		return nil
+	}
+	var arrays bytes.Buffer
+	document, err := r.Stack.Encode(&arrays)
+	if err != nil {
+		return err
+	}
+	if err := put(StackPath, document); err != nil {
+		return err
+	}
+	return put(StackArrays, arrays.Bytes())
 }
 
 // check completes the configuration and reports what does not belong together.
@@ -233,6 +255,24 @@ func (r *Revision) belongs() error {
 			return fmt.Errorf("%s: %w", CalibrationPath, err)
 		}
 	}
+	if r.Stack != nil {
+		if err := r.stackBelongs(); err != nil {
+			return fmt.Errorf("%s: %w", StackPath, err)
+		}
+	}
+	return nil
+}
+
+func (r *Revision) stackBelongs() error {
+	if r.Stack.Folds != r.Config.Folds || len(r.Stack.Targets) != len(r.Config.Targets) {
+		return fmt.Errorf("it is of %d folds and %d targets, the ensemble of %d and %d",
+			r.Stack.Folds, len(r.Stack.Targets), r.Config.Folds, len(r.Config.Targets))
+	}
+	for k, t := range r.Stack.Targets {
+		if t.Name != r.Config.Targets[k].Name {
+			return fmt.Errorf("target %d is %.80q, the ensemble's is %s", k, t.Name, r.Config.Targets[k].Name)
+		}
+	}
 	return nil
 }
 
@@ -284,7 +324,24 @@ func (r *Revision) readOptional(dir fs.FS) error {
 	default:
 		r.Domain = domain
 	}
-	return nil
+	return r.readStack(dir)
+}
+
+func (r *Revision) readStack(dir fs.FS) error {
+	document, err := readFile(dir, StackPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	arrays, err := dir.Open(StackArrays)
+	if err != nil {
+		return err
+	}
+	defer arrays.Close()
+	r.Stack, err = stack.Decode(document, arrays)
+	return err
 }
 
 func readModel(dir fs.FS, p string) (*checkpoint.Model, error) {

@@ -12,9 +12,11 @@ import (
 	"testing/fstest"
 
 	"polyid-trainer/data"
+	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/revision/revisiontest"
+	"polyid-trainer/nn/stack"
 )
 
 // system makes a file system of those files that a download takes.
@@ -156,5 +158,88 @@ func TestWanted(t *testing.T) {
 		if revision.Wanted(path) != want {
 			t.Errorf("Wanted(%s) = %v", path, !want)
 		}
+	}
+}
+
+// stackOf is a stack for r's targets and folds that learned from a few polymers.
+func stackOf(t *testing.T, r *revision.Revision) *stack.Stack {
+	t.Helper()
+	tab := &stack.Table{}
+	var polymers []stack.Polymer
+	for i, s := range []string{"CCCC", "CCOC", "CCNC", "CC(C)C", "CCCCO", "OCCO", "CCSC", "CCCl", "CCF", "c1ccccc1"} {
+		m, err := smiles.Read(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		polymers = append(polymers, stack.Describe(m, 1, nil))
+		tab.Group, tab.Fold = append(tab.Group, int32(i)), append(tab.Fold, int32(i%len(r.Models)))
+	}
+	tab.Space = stack.NewSpace(polymers, tab.Group, nil)
+	var err error
+	if tab.X, err = tab.Space.Matrix(polymers); err != nil {
+		t.Fatal(err)
+	}
+	for k, target := range r.Config.Targets {
+		tab.Names = append(tab.Names, target.Name)
+		tab.Values, tab.Network = append(tab.Values, nil), append(tab.Network, nil)
+		for i := range polymers {
+			tab.Values[k], tab.Network[k] = append(tab.Values[k], float64(i)), append(tab.Network[k], float64(i+k))
+		}
+	}
+	s, _, err := stack.Fit(t.Context(), tab, stack.Config{Members: []stack.Member{stack.Linear, stack.Neighbours}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStackIsPublished(t *testing.T) {
+	r := revisiontest.Tiny(t, 2, 1)
+	r.Stack = stackOf(t, r)
+	files := revisiontest.Files(t, r)
+	back, err := revision.Open(system(files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := smiles.Read("CCOCC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := make([][]float64, len(r.Config.Targets))
+	for k := range network {
+		network[k] = []float64{1, 2}
+	}
+	want, err := r.Stack.Predict(stack.Describe(m, 1, nil), network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := back.Stack.Predict(stack.Describe(m, 1, nil), network)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read back it predicts %+v, not %+v: %v", got, want, err)
+	}
+	for name, spoil := range map[string]func(fstest.MapFS){
+		"no arrays": func(s fstest.MapFS) { delete(s, "stack.safetensors") },
+		"targets":   func(s fstest.MapFS) { replace(s, "stack.json", `"name":"Tg"`, `"name":"Tx"`) },
+		"flipped":   func(s fstest.MapFS) { flip(s["stack.safetensors"]) },
+	} {
+		s := system(files)
+		spoil(s)
+		if _, err := revision.Open(s); err == nil || !strings.Contains(err.Error(), "stack") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !revision.Wanted("stack.json") || !revision.Wanted("stack.safetensors") || !revision.Owns("stack.json") {
+		t.Error("a download leaves the stack out")
+	}
+}
+
+func TestMembersAreScored(t *testing.T) {
+	targets := []checkpoint.Target{{Name: "Tg"}}
+	scores := revision.Compare(targets, []revision.Prediction{
+		{Measured: []float64{1}, Predicted: []float64{1}, Members: map[stack.Member][]float64{stack.Trees: {2}, stack.Network: {1}}},
+		{Measured: []float64{2}, Predicted: []float64{2}, Members: map[stack.Member][]float64{stack.Trees: {5}, stack.Network: {2}}},
+	})
+	if m := scores["Tg"].Members; m[stack.Trees].MAE != 2 || m[stack.Network].MAE != 0 || len(m) != 2 {
+		t.Errorf("members: %+v", m)
 	}
 }

@@ -100,7 +100,7 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 		}
 		r.History = append(r.History, history)
 	}
-	r.Calibration, err = ensemble.Calibrate(r.Models[0].Targets, len(folds), revision.CalibrationRows(r.Predictions))
+	r.Calibration, err = ensemble.Calibrate(r.Models[0].Targets, len(folds), revision.CalibrationRows(r.Predictions), ensemble.Intervals{})
 	if err != nil {
 		return nil, nil, failure("calibration", "%v", err)
 	}

@@ -151,7 +151,7 @@ func measure(r *revision.Revision, table *data.Table, part *data.Partition, set 
 		}
 	}
 	var err error
-	if r.Calibration, err = ensemble.Calibrate(r.Config.Targets, len(r.Models), revision.CalibrationRows(r.Predictions)); err != nil {
+	if r.Calibration, err = ensemble.Calibrate(r.Config.Targets, len(r.Models), revision.CalibrationRows(r.Predictions), ensemble.Intervals{}); err != nil {
 		return err
 	}
 	err = answer(r.Models, r.Calibration, part.Holdout, func(row int, p *ensemble.Prediction) {
