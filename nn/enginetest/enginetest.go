@@ -1,5 +1,5 @@
 // Package enginetest holds every engine to the same network: to what PolyID
-// answered on TensorFlow, to a textbook form in float64, and to the promises
+// answered on TensorFlow, to a textbook form in float64, and to the contract
 // of nn.Engine.
 package enginetest
 

@@ -126,8 +126,8 @@ func (e *Ensemble) Predict(p *plan.Plan) (*Prediction, error) {
 // PredictAll predicts several polymers, each as Predict does to the bit. It takes
 // them through each fold together, also with those of other callers that wait for
 // it, which costs less than one by one: 5.1 ms a polymer and fold in place of 5.5
-// on one core. A fold whose turn it is on its engine calls enter before it
-// computes and leave after; nil is no limit.
+// on one core. Before a fold computes it calls enter, and leave
+// afterwards; nil is no limit.
 func (e *Ensemble) PredictAll(plans []*plan.Plan, enter func() (leave func())) ([]*Prediction, error) {
 	if len(plans) == 0 {
 		return nil, nil

@@ -1,12 +1,35 @@
 // Package global100 states the network as a Gorgonia graph: one node per fused
-// operator, differentiated by Gorgonia from each operator's own backward
 // operator, and compiled once for polymers of any shape.
 //
 //	embed ─ block0 ─ block1 ─ … ─ heads
 //
-// The arithmetic is a backend's (see Operators): Gorgonia decides what runs in
-// which order, and what the gradient is made of. What that costs is measured
-// by nn/cpu's BenchmarkGraph against calling the operators in a loop.
+// # What Gorgonia does here, and what it does not
+//
+// Gorgonia derives the structure of the gradient: it walks the graph backwards
+// from the loss, asks each operator for its backward operator, and wires these
+// together. Its tape machine then decides the order in which everything runs.
+//
+// Gorgonia computes no values. The arithmetic of a forward operator and of its
+// backward operator is a backend's, written by hand (see [Operators]), in the
+// backend's own memory. Every node carries the same one-element tensor, so that
+// one compiled graph serves polymers of any size; Gorgonia's shape inference,
+// memory planning and kernels take no part.
+//
+// Values from Gorgonia are in the tests alone: oracle_test.go states the network
+// in Gorgonia's native operators, in float64, with gradients by Gorgonia's rules,
+// and agrees with PolyID on TensorFlow to 1e-10. Backends are held to the same
+// golden files by nn/enginetest.
+//
+// # What it costs
+//
+// For 12 blocks a step of the machine with operators that do nothing takes 0.03 ms
+// of CPU time (one core of a 2.5 GHz Xeon) and 199 allocations of 5 kB in all;
+// a step of the published network takes more than 10 ms. Measure it with
+//
+//	go test ./nn/global100 -run '^$' -bench Step
+//
+// nn/cpu's BenchmarkGraph compares a whole step with the same operators called in
+// a loop, and its TestGraphIsTheLoop holds both to the same bits.
 package global100
 
 import (
