@@ -139,6 +139,9 @@ func checkReference(kind, name string) error {
 	return nil
 }
 
+// drive matches what Windows takes for a path on a drive.
+var drive = regexp.MustCompile(`^[A-Za-z]:`)
+
 // CheckPath says whether a path may stand in a revision: relative,
 // slash-separated, without "." or ".." elements, with no element that git takes
 // for its own folder on any system, Windows and macOS included. Otherwise it
@@ -168,6 +171,8 @@ func CheckPath(p string) error {
 			return bad("a slash stands between two names: leave away the one at the beginning, at the end or doubled")
 		case len(part) > maxPathPart:
 			return bad("%.20q… has %d bytes: use at most %d", part, len(part), maxPathPart)
+		case drive.MatchString(part), part[0] == '\\':
+			return bad("%q begins like a drive or a root of Windows, and clients refuse to download it: rename it", part)
 		}
 		// On Windows a backslash separates folders.
 		for name := range strings.SplitSeq(part, `\`) {

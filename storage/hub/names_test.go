@@ -26,9 +26,9 @@ func TestNames(t *testing.T) {
 				"a*b", "a[b", `a\b`, ".a", "a/.b", "a.", "a.lock", "a.lock/b", "-a", strings.Repeat("0", 40), long, "a\x00b", "a\u200bb", "\xff", "nul/x"}},
 		{kind: "tag", check: hub.CheckTag, good: []string{"v1.0.0", "stable", "a/b"}, bad: []string{"", "HEAD", "refs/tags/x", "x/", "a..b"}},
 		{kind: "path", check: hub.CheckPath,
-			good: []string{"a", "a/b.c", "a b", `a?b`, `a:b`, `a"b`, `a<b>`, `a\b`, `a|b`, `a*b`, "C:x", ".gitignore", ".gitattributes", "git", "git~2", ".github/x", "a..b", "...", "ü/日本", "con", strings.Repeat("d/", 31) + "x"},
+			good: []string{"a", "a/b.c", "a b", `a?b`, `ab:c`, `a"b`, `a<b>`, `a\b`, `a|b`, `a*b`, ".gitignore", ".gitattributes", "git", "git~2", ".github/x", "a..b", "...", "ü/日本", "con", strings.Repeat("d/", 31) + "x"},
 			bad: []string{"", ".", "..", "../x", "/x", "x/", "a//b", "a/../b", "a/./b", ".git", ".git/config", "a/.GIT/x", ".git ", ".git.", ".git . ", ".git::$INDEX_ALLOCATION", ".git:x",
-				"git~1", "GIT~1/x", "git~1 ", ".g\u200cit/x", "\ufeff.git", ".gi\u202et", `a\.git\x`, `..\x`, `a\..`, "a\nb", "a\x7f", "a\x00", "\xff", long, strings.Repeat("d/", 32) + "x", strings.Repeat("a/", 600)}},
+				"git~1", "GIT~1/x", "git~1 ", ".g\u200cit/x", "\ufeff.git", ".gi\u202et", `a\.git\x`, `..\x`, `a\..`, "C:x", "a/c:", `\x`, `a/\\x`, "a\nb", "a\x7f", "a\x00", "\xff", long, strings.Repeat("d/", 32) + "x", strings.Repeat("a/", 600)}},
 	} {
 		for _, s := range c.good {
 			if err := c.check(s); err != nil {

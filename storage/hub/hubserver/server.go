@@ -179,8 +179,17 @@ func (s *Server) routes() {
 		"DELETE " + model + "/tag/{rev}":                    s.deleteTag,
 		"POST " + model + "/branch/{rev}":                   s.createBranch,
 		"DELETE " + model + "/branch/{rev}":                 s.deleteBranch,
+		"POST " + model + "/super-squash/{rev}":             s.squash,
+		"POST " + model + "/duplicate":                      s.duplicate,
+		"GET " + model + "/lfs-files":                       s.listLFS,
+		"/api/datasets/":                                    s.otherType,
+		"/api/spaces/":                                      s.otherType,
 	} {
 		s.api.HandleFunc(pattern, s.handle(h))
+	}
+	for call, what := range absentCalls {
+		s.api.HandleFunc(model+"/"+call, s.handle(absent(what)))
+		s.api.HandleFunc(model+"/"+call+"/{rest...}", s.handle(absent(what)))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /_assets/{file}":                              s.asset,
@@ -228,6 +237,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.serve(s.objects, w, r)
 		case strings.HasPrefix(r.URL.Path, typePrefix+"/"): // the address a client was told
 			http.StripPrefix(typePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(s.files, w, r) })).ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/datasets/"), strings.HasPrefix(r.URL.Path, "/spaces/"):
+			s.handle(s.otherType)(w, r)
 		default:
 			s.serve(s.files, w, r)
 		}

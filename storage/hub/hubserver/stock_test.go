@@ -59,6 +59,13 @@ func TestStock(t *testing.T) {
 	})
 }
 
+// TestStockCalls lets huggingface_hub make the calls that fewer people make.
+func TestStockCalls(t *testing.T) {
+	eachStock(t, func(t *testing.T, s stock) {
+		t.Log(s.run(t, s.python, "testdata/stock_calls.py", s.dir))
+	})
+}
+
 // TestStockCLI does the same from the shell.
 func TestStockCLI(t *testing.T) {
 	eachStock(t, func(t *testing.T, s stock) {
