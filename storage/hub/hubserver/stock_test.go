@@ -66,6 +66,21 @@ func TestStockCalls(t *testing.T) {
 	})
 }
 
+// TestStockJS lets @huggingface/hub make its calls.
+func TestStockJS(t *testing.T) {
+	module := os.Getenv("HUB_JS")
+	if module == "" {
+		t.Skip("set HUB_JS to the module of @huggingface/hub, or run .ci/peers hubjs")
+	}
+	h, err := hubserver.New(hubserver.Config{Dir: t.TempDir(), Prefix: "/hub", Tokens: []hubserver.Token{{Name: "anna", Secret: "hf_local"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	t.Log(stock{env: os.Environ()}.run(t, "node", "testdata/hub.mjs", module, server.URL+"/hub", "hf_local"))
+}
+
 // TestStockCLI does the same from the shell.
 func TestStockCLI(t *testing.T) {
 	eachStock(t, func(t *testing.T, s stock) {
