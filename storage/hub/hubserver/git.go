@@ -108,6 +108,7 @@ func (g *gitRepo) put(o plumbing.EncodedObject) (plumbing.Hash, error) {
 	if err != nil {
 		return h, fmt.Errorf("hubserver: %w", err)
 	}
+	g.note(id, "")
 	return h, nil
 }
 

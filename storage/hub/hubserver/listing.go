@@ -26,6 +26,7 @@ const (
 type listing struct {
 	files   map[string]file
 	folders map[string]plumbing.Hash // by path, without the root
+	lost    bool                     // a blob is not there: its file is listed as empty
 }
 
 // listings remembers long listings by the hash of their tree, which does not
@@ -53,7 +54,7 @@ func (g *gitRepo) list(c *object.Commit) (*listing, error) {
 		if err := g.listInto(l, "", c.TreeHash, 0); err != nil {
 			return nil, err
 		}
-		if len(l.files)+len(l.folders) > longListing {
+		if len(l.files)+len(l.folders) > longListing && !l.lost {
 			g.listings.cache.Add(c.TreeHash, l)
 		}
 		return l, nil
@@ -85,9 +86,16 @@ func (g *gitRepo) listInto(l *listing, dir string, tree plumbing.Hash, depth int
 				return err
 			}
 		case e.Mode.IsFile():
-			if l.files[name], err = g.stat(e.Hash); err != nil {
+			f, err := g.stat(e.Hash)
+			if errors.Is(err, plumbing.ErrObjectNotFound) {
+				// The rest is listed, and a commit that brings the file again mends it.
+				g.note(e.Hash.String(), "it is missing; "+name+" needs it")
+				f, err, l.lost = file{hash: e.Hash}, nil, true
+			}
+			if err != nil {
 				return err
 			}
+			l.files[name] = f
 		}
 	}
 	return nil

@@ -76,8 +76,26 @@ func (g *gitRepo) targets() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hubserver: references: %w", err)
 	}
+	// A log goes with its reference: one that is alone tells of one that is lost.
+	err = filepath.WalkDir(filepath.Join(g.dir, "logs", "refs"), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return ignoreMissing(err)
+		}
+		rel, err := filepath.Rel(filepath.Join(g.dir, "logs"), name)
+		if ref := filepath.ToSlash(rel); err == nil && !contains(out, ref) {
+			if _, err := os.Stat(filepath.Join(g.dir, rel)); errors.Is(err, fs.ErrNotExist) { // it was not made meanwhile
+				out[ref] = ""
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hubserver: references: %w", err)
+	}
 	return out, nil
 }
+
+func contains(m map[string]string, key string) bool { _, ok := m[key]; return ok }
 
 // packed reads the references that git itself has put into one file.
 func (g *gitRepo) packed(out map[string]string) error {
@@ -123,11 +141,15 @@ func (g *gitRepo) reference(ref string) (c *object.Commit, ok bool, err error) {
 	if err := g.packed(packed); err != nil {
 		return nil, false, fmt.Errorf("hubserver: %w", err)
 	}
-	if hash, ok := packed[ref]; ok {
-		c, err = g.target(ref, hash)
-		return c, true, err
+	hash, ok := packed[ref]
+	if !ok {
+		if info, err := os.Stat(g.logFile(ref)); err != nil || info.IsDir() {
+			return nil, false, nil
+		}
+		hash = "" // it is lost
 	}
-	return nil, false, nil
+	c, err = g.target(ref, hash)
+	return c, true, err
 }
 
 // isNoFile holds where a reference's name is a folder of references, or below
@@ -176,17 +198,22 @@ func (g *gitRepo) peel(h plumbing.Hash) (*object.Commit, error) {
 	return c, nil
 }
 
-// setRef points a reference at an object, atomically even if the process dies,
-// having written to the reference's log what it held before.
+// setRef points a reference at an object, atomically even if the process dies, and
+// says so in the reference's log.
 func (g *gitRepo) setRef(ref, hash, who, why string) error {
 	name := filepath.Join(g.dir, filepath.FromSlash(ref))
-	if err := g.log(ref, hash, who, why); err != nil {
-		return err
+	before := plumbing.ZeroHash.String()
+	if c, ok, err := g.reference(ref); ok && err == nil {
+		before = c.Hash.String()
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
-	return replaceFile(g.dir, name, []byte(hash+"\n"))
+	if err := replaceFile(g.dir, name, []byte(hash+"\n")); err != nil {
+		return err
+	}
+	g.note(ref, "")
+	return g.log(ref, before, hash, who, why)
 }
 
 func (g *gitRepo) logFile(ref string) string {
@@ -194,11 +221,7 @@ func (g *gitRepo) logFile(ref string) string {
 }
 
 // log appends to a reference's log, in git's format.
-func (g *gitRepo) log(ref, hash, who, why string) error {
-	before := plumbing.ZeroHash.String()
-	if c, ok, err := g.reference(ref); ok && err == nil {
-		before = c.Hash.String()
-	}
+func (g *gitRepo) log(ref, before, hash, who, why string) error {
 	name := g.logFile(ref)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
@@ -233,10 +256,10 @@ func (g *gitRepo) logged(ref string) ([]string, error) {
 
 // deleteRef removes a reference and its log.
 func (g *gitRepo) deleteRef(ref string) error {
-	if err := os.Remove(filepath.Join(g.dir, filepath.FromSlash(ref))); err != nil {
+	if err := ignoreMissing(os.Remove(g.logFile(ref))); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
-	if err := ignoreMissing(os.Remove(g.logFile(ref))); err != nil {
+	if err := ignoreMissing(os.Remove(filepath.Join(g.dir, filepath.FromSlash(ref)))); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
 	g.note(ref, "")

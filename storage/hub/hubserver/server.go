@@ -96,6 +96,24 @@ func New(c Config) (*Server, error) {
 	if c.Dir == "" {
 		return nil, errors.New("hubserver: no directory")
 	}
+	s := newHub(c)
+	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("hubserver: %w", err)
+		}
+	}
+	if err := s.blobs.clean(); err != nil {
+		return nil, err
+	}
+	if err := s.look(); err != nil {
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+// newHub is New without what touches the directory.
+func newHub(c Config) *Server {
 	if c.User == "" {
 		c.User = "polyid"
 	}
@@ -117,19 +135,7 @@ func New(c Config) (*Server, error) {
 		s.secrets = append(s.secrets, sha256.Sum256([]byte(t.Secret)))
 	}
 	s.blobs = blobs{filepath.Join(c.Dir, "lfs"), &s.sweep}
-	for _, dir := range []string{s.reposDir(), s.blobs.dir} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("hubserver: %w", err)
-		}
-	}
-	if err := s.blobs.clean(); err != nil {
-		return nil, err
-	}
-	if err := s.look(); err != nil {
-		return nil, err
-	}
-	s.routes()
-	return s, nil
+	return s
 }
 
 // look reads the settings and references of all repositories, so that damage is
