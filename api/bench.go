@@ -15,13 +15,16 @@ import (
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/dataset"
 	"polyid-trainer/nn/kernel"
+	"polyid-trainer/nn/plan"
 	"polyid-trainer/nn/train"
 )
 
 // BenchCmd measures what this machine does with PolyID's default job.
 type BenchCmd struct {
-	Seconds float64 `default:"15" help:"How long to train; the other measurements take about as long together."`
-	Batch   int     `default:"1" help:"Polymers of one training step, as a job's batch_size."`
+	Seconds float64    `default:"15" help:"How long to train; the other measurements take about as long together."`
+	Batch   int        `default:"1" help:"Polymers of one training step, as a job's batch_size."`
+	Chains  chainsFlag `placeholder:"JSON" help:"How repeat units and monomers grow, as a job's chains: {\"dp\":3}, {\"periodic\":true}."`
+	Dataset string     `default:"stereopolymer_input_nopush" placeholder:"NAME" help:"A shipped dataset, or a file with a table, of which some hundred rows are used (${default})."`
 }
 
 // Validate refuses a time in which nothing can be measured, and a batch that no
@@ -80,12 +83,12 @@ func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, 
 	config := nn.DefaultConfig()
 
 	say := func(what string) { fmt.Fprintf(progress, "bench: %s\n", what) }
-	say("reading PolyID's table")
+	say("reading " + c.Dataset)
 	f, err := featurize.New(featurize.Config{})
 	if err != nil {
 		return nil, err
 	}
-	table, set, err := dataset.PolyID(ctx, f, config.NumMessages)
+	table, set, err := readDataset(ctx, c.Dataset, c.Chains.WithDefaults(), f, config.NumMessages)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +100,8 @@ func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, 
 	if err != nil {
 		return nil, err
 	}
-	r.planBytes = set.PlanBytes()
+	examples := fold.Train.All()
+	r.planBytes = planBytes(examples)
 	r.BytesPerPolymer = float64(r.planBytes) / float64(set.Distinct())
 	if r.PlanMs, err = benchPlans(f, table, config.NumMessages); err != nil {
 		return nil, err
@@ -108,7 +112,7 @@ func (c *BenchCmd) measure(ctx context.Context, progress io.Writer) (*measured, 
 		return nil, err
 	}
 	say(fmt.Sprintf("multiplying matrices on %d cores", r.FoldsParallel))
-	shapes := stepShapes(fold.Train, config)
+	shapes := stepShapes(examples, config)
 	r.GemmGFLOPS, r.FMAPeakGFLOPS = benchProducts(kernel.Best(), shapes, r.FoldsParallel)
 
 	say(fmt.Sprintf("training %d folds side by side for %.0f s", r.FoldsParallel, c.Seconds))
@@ -132,7 +136,7 @@ func (r *measured) table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("kernels", "%s, %d cores", r.KernelPath, r.FoldsParallel)
-	row("training step", "%.1f ms on each core, default job at batch %d", r.MsPerStep, r.batch)
+	row("training step", "%.1f ms on each core, default network at batch %d", r.MsPerStep, r.batch)
 	row("", "%.2f ms a polymer; its products run at %.0f %% of what registers do", r.MsPerPolymer, 100*r.gflops/r.FMAPeakGFLOPS)
 	row("", "%.0f allocations, %.0f kB", r.AllocsPerStep, r.bytesPerStep/1e3)
 	row("memory", "%.0f MB a fold, %.1f MB of plans for all", r.heapPerFold/1e6, float64(r.planBytes)/1e6)
@@ -142,6 +146,19 @@ func (r *measured) table(w io.Writer) {
 	row("featurizing", "%.0f polymers/s", r.FeaturizePerS)
 	row("default job", "%.2f hours: %d folds of %d epochs", r.EstimatedHours, defaultFolds, train.DefaultEpochs)
 	t.Flush()
+}
+
+// planBytes is the memory of the distinct plans among examples.
+func planBytes(examples []nn.Example) int {
+	seen := map[*plan.Plan]bool{}
+	n := 0
+	for _, x := range examples {
+		if !seen[x.Plan] {
+			seen[x.Plan] = true
+			n += x.Plan.Bytes()
+		}
+	}
+	return n
 }
 
 // defaultFolds is the kfolds of a job that says nothing.
@@ -162,7 +179,7 @@ func estimateHours(table *data.Table, set *dataset.Dataset, msPerPolymer, msPred
 		if err != nil {
 			return 0, err
 		}
-		epoch := float64(len(fold.Train))*msPerPolymer + float64(train.DistinctGraphs(fold.Validate))*msPredict
+		epoch := float64(fold.Train.Len())*msPerPolymer + float64(train.DistinctGraphs(fold.Validate))*msPredict
 		free := 0
 		for i := range busy {
 			if busy[i] < busy[free] {

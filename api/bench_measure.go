@@ -227,8 +227,9 @@ func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds, 
 	// The first steps make what is made once, and one fold alone shows what a
 	// step allocates.
 	const alone = 5
-	size = min(size, len(fold.Train))
-	sorted := slices.Clone(fold.Train)
+	examples := fold.Train.All()
+	size = min(size, len(examples))
+	sorted := slices.Clone(examples)
 	slices.SortFunc(sorted, func(a, b nn.Example) int { return b.Plan.Bytes() - a.Plan.Bytes() })
 	largest := nn.Batch{Examples: sorted[:size], Epoch: 1}
 	for i := range engines {
@@ -255,7 +256,7 @@ func benchTraining(ctx context.Context, c nn.Config, fold *dataset.Fold, folds, 
 	all := make([]trained, folds)
 	deadline := time.Now().Add(budget)
 	err = onCores(folds, func(core int) (err error) {
-		all[core], err = benchFold(ctx, c, engines[core], adam, fold.Train, size, uint64(core), deadline)
+		all[core], err = benchFold(ctx, c, engines[core], adam, examples, size, uint64(core), deadline)
 		return err
 	})
 	for _, f := range all {
@@ -322,7 +323,9 @@ func benchPredict(ctx context.Context, c nn.Config, fold *dataset.Fold, table *d
 	weights.Init(0)
 	model := &checkpoint.Model{
 		Config: c, Vocab: fold.Vocab, Scaler: fold.Scaler, Weights: weights,
-		Targets: []checkpoint.Target{{Name: "Tg"}, {Name: "Tm"}},
+	}
+	for _, t := range table.Targets {
+		model.Targets = append(model.Targets, checkpoint.Target{Name: t.Name})
 	}
 	done := make([]int, cores)
 	forward := make([]time.Duration, cores)

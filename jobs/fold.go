@@ -61,7 +61,7 @@ type Checkpoint struct {
 	Loss        float64   `json:"loss"`
 	ValLoss     float64   `json:"val_loss"`
 	BestValLoss float64   `json:"best_val_loss"`
-	BestEpoch   int       `json:"best_epoch"`
+	BestEpoch   int       `json:"best_epoch"` // 0 before the first validation, and then there are no validation losses
 }
 
 // FoldResult is what a finished fold left in object storage. Its history is in

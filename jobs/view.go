@@ -131,8 +131,10 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 		Loss: missing, ValLoss: missing, BestValLoss: missing,
 	}
 	if c := f.Checkpoint; c != nil && c.Epoch > 0 {
-		v.Epoch, v.BestEpoch = c.Epoch, &c.BestEpoch
-		v.Loss, v.ValLoss, v.BestValLoss = train.Measure(c.Loss), train.Measure(c.ValLoss), train.Measure(c.BestValLoss)
+		v.Epoch, v.Loss = c.Epoch, train.Measure(c.Loss)
+		if c.BestEpoch > 0 { // one was validated
+			v.BestEpoch, v.ValLoss, v.BestValLoss = &c.BestEpoch, train.Measure(c.ValLoss), train.Measure(c.BestValLoss)
+		}
 	}
 	total := j.Spec.Epochs
 	b, told := beatOf(now, f, live)

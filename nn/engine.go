@@ -20,6 +20,9 @@ type Batch struct {
 // Adam holds the hyper-parameters of Keras' Adam with PolyID's decoupled decay.
 type Adam struct {
 	LearningRate, Decay, Beta1, Beta2, Epsilon float64
+	// ClipNorm is the largest Euclidean norm of the whole gradient, which is
+	// scaled down to it before the update; 0 bounds nothing.
+	ClipNorm float64
 }
 
 // Engine owns one fold's weights and runs the network on one device. It is
@@ -50,6 +53,16 @@ type Engine interface {
 type Placed interface {
 	// Device is a device of this machine and its model: "cuda:0, NVIDIA A10G".
 	Device() string
+}
+
+// Weighted is an Engine whose weights can be read and exchanged by themselves:
+// Adam's moments and step stay as they are. A copy out and in again changes no
+// bit.
+type Weighted interface {
+	// Weights copies the weights into dst if it is of this network, into new
+	// Params otherwise, and returns them.
+	Weights(dst *Params) (*Params, error)
+	SetWeights(src *Params) error
 }
 
 // NewEngine makes an engine with freshly initialised weights; seed also keys

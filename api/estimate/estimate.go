@@ -7,6 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +28,8 @@ import (
 type Pace struct {
 	Step     time.Duration  // of one fold
 	Validate time.Duration  // of one row of the pass after an epoch
+	Prepare  time.Duration  // of one row: its chains are grown and featurized
+	Spread   float64        // how far off Step may be, as a part of it
 	Parallel int            // folds at once
 	Path     string         // kernels in use, as nn.Engine.Path names them
 	Steps    int            // measured
@@ -44,9 +49,14 @@ type Estimator struct {
 
 const (
 	remembered = 128
-	sample     = 24                      // rows, spread over the table
-	budget     = 1200 * time.Millisecond // for steps; validation gets a quarter
+	least      = 64                      // rows of a sample, spread over the table
+	most       = 512                     // of a job with large batches
+	budget     = 1600 * time.Millisecond // for steps; validation gets a quarter
 	warmUp     = 2                       // steps, which fill caches and arenas
+
+	// spread is how far off a step's time is for reasons that no spread of the
+	// measured ones shows: a processor's clock, validation, checkpoints.
+	spread = 0.08
 )
 
 // Pace measures a job on its table: a second or two the first time, nothing
@@ -80,7 +90,7 @@ func (e *Estimator) Pace(ctx context.Context, s *jobs.Spec, t *data.Table) (Pace
 
 // identify names what a pace depends on.
 func identify(s *jobs.Spec, t *data.Table, parallel int) (string, error) {
-	text, err := json.Marshal([]any{s.Model, s.Features, s.BatchSize, s.Chains, parallel, t.Hash()})
+	text, err := json.Marshal([]any{s.Model, s.Features, s.BatchSize, s.ClipNorm, s.AverageWeights, s.Chains, parallel, t.Hash()})
 	if err != nil {
 		return "", fmt.Errorf("measure steps: %w", err)
 	}
@@ -88,52 +98,96 @@ func identify(s *jobs.Spec, t *data.Table, parallel int) (string, error) {
 	return string(sum[:]), nil
 }
 
-// sample reads a few rows of the table as a fold that trains and validates on
-// them, with the bytes of a row's graph and plan.
-func (e *Estimator) sample(ctx context.Context, s *jobs.Spec, t *data.Table) (fold *dataset.Fold, perRow int, err error) {
+// sampled is a few rows of a table as a fold that trains and validates on them.
+type sampled struct {
+	fold     *dataset.Fold
+	set      *dataset.Dataset
+	examples []nn.Example
+	scale    float64       // rows of the table for each of the sample
+	prepare  time.Duration // of one row: its chains are grown and featurized
+	rebuild  time.Duration // of one row: its plan is built
+}
+
+func sample(ctx context.Context, s *jobs.Spec, t *data.Table) (*sampled, error) {
+	began := time.Now()
 	part, smiles, err := pick(s, t)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	f, err := featurize.New(s.Features)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	set, err := dataset.New(ctx, f, smiles, s.Model.NumMessages, nil)
+	set, err := dataset.New(ctx, f, slices.Values(smiles), s.Model.NumMessages)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	rows := make([]int, len(smiles))
+	n := len(smiles)
+	out := &sampled{set: set, scale: float64(t.Rows()) / float64(n), prepare: time.Since(began) / time.Duration(n)}
+	rows := make([]int, n)
 	for i := range rows {
 		rows[i] = i
 	}
-	fold, err = set.Fold(part, data.Fold{Train: rows, Validate: rows})
-	return fold, set.PlanBytes() / max(1, set.Distinct()), err
+	if out.fold, err = set.Fold(part, data.Fold{Train: rows, Validate: rows}); err != nil {
+		return nil, err
+	}
+	began = time.Now()
+	out.examples = out.fold.Train.All()
+	out.rebuild = time.Since(began) / time.Duration(n)
+	return out, nil
+}
+
+// held is the bytes of the table's graphs and of the plans that a worker holds of
+// them, and the part of the plans that it builds again each time.
+func (x *sampled) held() (bytes int64, rebuilt float64) {
+	graphs, plans := x.set.Bytes()
+	all := x.scale * float64(plans)
+	held := min(all, dataset.PlanBytes)
+	if all > 0 {
+		rebuilt = 1 - held/all
+	}
+	return int64(x.scale*float64(graphs) + held), rebuilt
 }
 
 func (e *Estimator) measure(ctx context.Context, s *jobs.Spec, t *data.Table, parallel int) (Pace, error) {
-	fold, _, err := e.sample(ctx, s, t)
+	x, err := sample(ctx, s, t)
 	if err != nil {
 		return Pace{}, err
 	}
 	runs := make([]run, parallel)
 	var wg sync.WaitGroup
 	for i := range runs {
-		wg.Go(func() { runs[i] = e.run(ctx, s, fold, i) })
+		wg.Go(func() { runs[i] = e.run(ctx, s, x, i) })
 	}
 	wg.Wait()
-	p := Pace{Parallel: parallel}
-	var stepping, validating time.Duration
+	p := Pace{Parallel: parallel, Prepare: x.prepare}
+	var validating time.Duration
+	var steps []float64
 	validated := 0
 	for _, r := range runs {
 		if r.err != nil {
 			return Pace{}, r.err
 		}
-		p.Path, p.Steps = r.path, p.Steps+r.steps
-		stepping, validating, validated = stepping+r.stepping, validating+r.validating, validated+r.validated
+		p.Path = r.path
+		steps = append(steps, r.steps...)
+		validating, validated = validating+r.validating, validated+r.validated
 	}
-	p.Step, p.Validate = stepping/time.Duration(p.Steps), validating/time.Duration(validated)
+	mean, deviation := meanStd(steps)
+	p.Steps, p.Validate = len(steps), validating/time.Duration(validated)
+	p.Spread = spread + 2*deviation/math.Sqrt(float64(len(steps)))/mean
+	_, rebuilt := x.held()
+	p.Step = time.Duration(mean + float64(s.BatchSize)*rebuilt*float64(x.rebuild))
 	return p, nil
+}
+
+func meanStd(x []float64) (mean, std float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	for _, v := range x {
+		std += (v - mean) * (v - mean) / float64(max(1, len(x)-1))
+	}
+	return mean, math.Sqrt(std)
 }
 
 // shortfall says how many rows get chains that are not as the job asks.
@@ -172,6 +226,7 @@ func pick(s *jobs.Spec, t *data.Table) (*data.Table, []string, error) {
 			}
 		}
 	}
+	sample := min(max(least, 2*s.BatchSize), most) // equal graphs of a batch are computed once
 	for i := range sample {
 		take(i * t.Rows() / sample)
 	}
@@ -193,14 +248,16 @@ func pick(s *jobs.Spec, t *data.Table) (*data.Table, []string, error) {
 
 // run is what one engine measured.
 type run struct {
-	steps, validated     int
-	stepping, validating time.Duration
-	path                 string
-	err                  error
+	steps      []float64 // nanoseconds of each
+	validated  int
+	validating time.Duration
+	path       string
+	err        error
 }
 
 // run trains and validates on an engine of its own until the budget is spent.
-func (e *Estimator) run(ctx context.Context, s *jobs.Spec, f *dataset.Fold, worker int) (r run) {
+func (e *Estimator) run(ctx context.Context, s *jobs.Spec, x *sampled, worker int) (r run) {
+	examples, f := x.examples, x.fold
 	engine, err := e.NewEngine(s.Model, f.Sizes(), train.FoldSeed(s.Seed, worker))
 	if err != nil {
 		return run{err: err}
@@ -208,12 +265,15 @@ func (e *Estimator) run(ctx context.Context, s *jobs.Spec, f *dataset.Fold, work
 	defer engine.Close()
 	r.path = engine.Path()
 	adam := s.Config.Adam(s.LearningRate)
+	random := rand.New(rand.NewPCG(s.Seed, uint64(worker)))
+	var order []int
 	batch := nn.Batch{Examples: make([]nn.Example, s.BatchSize)}
-	at := worker * len(f.Train) / 2 // two workers at two places of the table
 	step := func() error {
 		for i := range batch.Examples {
-			batch.Examples[i] = f.Train[at%len(f.Train)]
-			at++
+			if len(order) == 0 {
+				order = random.Perm(len(examples))
+			}
+			batch.Examples[i], order = examples[order[0]], order[1:]
 		}
 		_, err := engine.Step(&batch, adam)
 		return err
@@ -223,8 +283,7 @@ func (e *Estimator) run(ctx context.Context, s *jobs.Spec, f *dataset.Fold, work
 			return r
 		}
 	}
-	// Whole rounds over the rows, if there is time, so that all count alike.
-	for r.steps == 0 || r.stepping < budget && (r.stepping < budget/2 || r.steps*s.BatchSize%len(f.Train) != 0) {
+	for spent := time.Duration(0); spent < budget; {
 		if r.err = ctx.Err(); r.err != nil {
 			return r
 		}
@@ -232,18 +291,15 @@ func (e *Estimator) run(ctx context.Context, s *jobs.Spec, f *dataset.Fold, work
 		if r.err = step(); r.err != nil {
 			return r
 		}
-		r.stepping += time.Since(start)
-		r.steps++
+		took := time.Since(start)
+		spent += took
+		r.steps = append(r.steps, float64(took))
 	}
-	out := make([]float32, len(f.Scaler.Center))
-	for r.validated == 0 || r.validating < budget/4 && r.validated < len(f.Validate) {
-		one := nn.Batch{Examples: f.Validate[r.validated : r.validated+1]}
-		start := time.Now()
-		if r.err = engine.Predict(&one, out); r.err != nil {
+	for start := time.Now(); r.validated == 0 || r.validating < budget/4 && r.validated < 4*len(examples); {
+		if _, r.err = train.Predict(ctx, engine, f.Validate, len(f.Scaler.Center)); r.err != nil {
 			return r
 		}
-		r.validating += time.Since(start)
-		r.validated++
+		r.validating, r.validated = time.Since(start), r.validated+len(examples)
 	}
 	return r
 }

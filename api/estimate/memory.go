@@ -21,10 +21,15 @@ func (m Memory) Job() int64 { return m.Fold + m.Data }
 const (
 	float = 4 // bytes of a float32
 	// copies are those of every weight while a checkpoint is written: weights and
-	// two moments in the engine, the same in its state, and as a file.
-	copies = 9
-	// textPerRow is the table's own part of a row and of its chain, in bytes.
-	textPerRow = 4 << 10
+	// two moments in the engine, the same in its state, and as a file; the best
+	// weights, and those in the file.
+	copies = 11
+	// copiesOfAverage are those of averaged weights: the average, what it is
+	// exchanged with, and those in the file.
+	copiesOfAverage = 3
+	// textPerRow is the table's own part of a row and of its packed chain, in
+	// bytes.
+	textPerRow = 1 << 10
 	// statesAtOnce bounds the states of a batch, as nn/cpu does: a larger batch
 	// goes through the network in parts. In numbers.
 	statesAtOnce = 64 << 20
@@ -34,26 +39,34 @@ const (
 
 // Memory computes what a job takes, without allocating any of it, from its
 // network and the largest polymer of a few rows from all over the table. The
-// first call of a job costs some milliseconds.
+// first call of a job costs about a tenth of a second.
 func (e *Estimator) Memory(ctx context.Context, s *jobs.Spec, t *data.Table) (Memory, error) {
-	fold, perRow, err := e.sample(ctx, s, t)
+	x, err := sample(ctx, s, t)
 	if err != nil {
 		return Memory{}, fmt.Errorf("estimate memory: %w", err)
 	}
-	weights := int64(nn.NumParams(s.Model, fold.Sizes()))
+	return x.memory(s, t), nil
+}
+
+func (x *sampled) memory(s *jobs.Spec, t *data.Table) Memory {
+	weights := int64(nn.NumParams(s.Model, x.fold.Sizes()))
 	n := copies
-	if s.BatchSize > 1 {
+	if s.BatchSize > 1 || s.ClipNorm != nil {
 		n++ // the gradient, which single examples do not store
 	}
+	if s.AverageWeights != nil {
+		n += copiesOfAverage
+	}
 	var states int64
-	for i := range fold.Train {
-		states = max(states, statesOf(s.Model, fold.Sizes(), &fold.Train[i]))
+	for i := range x.examples {
+		states = max(states, statesOf(s.Model, x.fold.Sizes(), &x.examples[i]))
 	}
 	states = max(states, min(states*int64(s.BatchSize), statesAtOnce))
+	held, _ := x.held()
 	return Memory{
 		Fold: int64(slack*float64(float*states)) + int64(n)*float*weights,
-		Data: int64(t.Rows()) * int64(perRow+textPerRow),
-	}, nil
+		Data: int64(t.Rows())*textPerRow + held,
+	}
 }
 
 // statesOf is how many numbers a step on one example computes and stores, see

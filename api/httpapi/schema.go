@@ -98,10 +98,10 @@ func (measureSchema) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (scheduleSchema) Schema(huma.Registry) *huma.Schema {
-	name := &huma.Schema{Type: huma.TypeString, Enum: []any{train.Constant, train.Cosine, train.Exponential, train.ReduceOnPlateau}}
+	name := &huma.Schema{Type: huma.TypeString, Enum: []any{train.Constant, train.Cosine, train.Exponential, train.ReduceOnPlateau, train.OneCycle}}
 	number := &huma.Schema{Type: huma.TypeNumber}
 	settings := &huma.Schema{Type: huma.TypeObject, Required: []string{"name"}, Properties: map[string]*huma.Schema{
-		"name": name, "warmup_epochs": number, "min_ratio": number, "gamma": number, "factor": number, "patience": {Type: huma.TypeInteger},
+		"name": name, "warmup_epochs": number, "min_ratio": number, "gamma": number, "factor": number, "patience": {Type: huma.TypeInteger}, "rise": number,
 	}}
 	return &huma.Schema{OneOf: []*huma.Schema{name, settings}, Description: "A schedule's name, or an object with the name and its settings."}
 }

@@ -28,7 +28,7 @@ func readSpec(body []byte) (jobs.Spec, []jobs.Problem, error) {
 		return jobs.Spec{}, nil, newProblem(http.StatusBadRequest, Malformed, "the body is not valid JSON: "+err.Error())
 	}
 	problems := readFields("", fields, reflect.TypeFor[jobs.Spec]())
-	problems = append(problems, zeros("", fields, "kfolds", "epochs", "batch_size", "learning_rate")...)
+	problems = append(problems, zeros("", fields, "kfolds", "epochs", "batch_size", "learning_rate", "validate_every")...)
 	var model map[string]json.RawMessage
 	if json.Unmarshal(fields["model"], &model) == nil {
 		problems = append(problems, zeros("/model", model, "atom_features", "bond_features", "mol_features", "num_messages")...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"polyid-trainer/api/estimate"
 	"polyid-trainer/jobs"
@@ -22,6 +21,7 @@ type Estimate struct {
 	Parallel *int           `json:"folds_parallel" doc:"Folds that a worker trains at once."`
 	Kernel   *string        `json:"kernel_path" doc:"What the steps were measured with."`
 	Hours    *float64       `json:"hours" doc:"Of one worker."`
+	Range    *[2]float64    `json:"hours_range" doc:"Hours that the job should take at least and at most."`
 	USD      *float64       `json:"usd" doc:"At COST_PER_HOUR."`
 	MemoryMB *float64       `json:"memory_mb" doc:"What a worker needs to train one fold, with the job's data; null if there are problems."`
 	Warnings []jobs.Warning `json:"warnings" nullable:"false"`
@@ -117,17 +117,20 @@ func steps(f jobs.Size, batch int) int { return (f.Train + batch - 1) / batch }
 // addTime fills in time and cost: folds train in rounds of as many as a worker
 // takes at once.
 func (e *Estimate) addTime(p *plan, pace estimate.Pace, perHour float64) {
-	var longest time.Duration
+	longest := 0.0 // hours of a fold
 	for _, f := range e.Folds {
-		epoch := time.Duration(steps(f, p.spec.BatchSize))*pace.Step + time.Duration(f.Validate)*pace.Validate
-		longest = max(longest, epoch)
+		validations := float64((p.spec.Epochs + p.spec.ValidateEvery - 1) / p.spec.ValidateEvery)
+		epochs := float64(p.spec.Epochs) * float64(steps(f, p.spec.BatchSize)) * pace.Step.Hours()
+		longest = max(longest, epochs+validations*float64(f.Validate)*pace.Validate.Hours())
 	}
 	rounds := (len(e.Folds) + pace.Parallel - 1) / pace.Parallel
-	hours := longest.Hours() * float64(p.spec.Epochs) * float64(rounds)
+	const passes = 3 // over all chains: to prepare, to train, to finalize
+	hours := longest*float64(rounds) + passes*float64(e.Rows)*pace.Prepare.Hours()
 	usd := hours * perHour
 	ms := float64(pace.Step.Microseconds()) / 1000
 	hours, usd = math.Round(hours*1e4)/1e4, math.Round(usd*1e4)/1e4
 	e.MS, e.Hours, e.USD, e.Parallel, e.Kernel = &ms, &hours, &usd, &pace.Parallel, &pace.Path
+	e.Range = &[2]float64{math.Round(hours*(1-pace.Spread)*1e4) / 1e4, math.Round(hours*(1+pace.Spread)*1e4) / 1e4}
 	if most := p.spec.MaxUSD; most > 0 && usd > most {
 		e.Warnings = append(e.Warnings, jobs.Warning{Code: "over_budget", Detail: "The estimate is above max_cost_usd: the job would pause before its end."})
 	}

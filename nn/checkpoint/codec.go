@@ -27,6 +27,7 @@ const (
 	setBest    = "best."
 	setM       = "adam_m."
 	setV       = "adam_v."
+	setAverage = "average."
 )
 
 // modelJSON is the metadata entry "model".
@@ -60,6 +61,9 @@ func (m *Model) sets() []set {
 			s = append(s, set{setBest, t.Best})
 		}
 		s = append(s, set{setM, t.M}, set{setV, t.V})
+		if t.Average != nil {
+			s = append(s, set{setAverage, t.Average})
+		}
 	}
 	return s
 }
@@ -181,8 +185,11 @@ func parseMetadata(meta map[string]string) (*Model, error) {
 			return nil, fmt.Errorf("metadata training: %w", err)
 		}
 		m.Training = &Training{Config: t.Config, Progress: t.Progress, Step: t.Step, M: &nn.Params{}, V: &nn.Params{}}
-		if len(t.Progress.History) > 0 {
+		if _, ok := t.Progress.Best(); ok {
 			m.Training.Best = &nn.Params{}
+		}
+		if t.Config.AverageWeights != nil {
+			m.Training.Average = &nn.Params{}
 		}
 	}
 	return m, nil

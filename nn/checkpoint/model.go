@@ -45,7 +45,8 @@ type Training struct {
 	Progress train.Progress
 	Step     int64
 	M, V     *nn.Params // Adam moments
-	Best     *nn.Params // nil before the first epoch's end
+	Best     *nn.Params // nil before the first validation
+	Average  *nn.Params // of the weights; nil unless Config.AverageWeights
 }
 
 // Sizes is what the data adds to m.Config.
@@ -54,13 +55,14 @@ func (m *Model) Sizes() nn.Sizes {
 }
 
 // Published is the model with its best weights, without training state. It
-// shares m's memory. A training that has not finished an epoch has none.
+// shares m's memory. A training that has not
+// validated an epoch has none.
 func (m *Model) Published() (*Model, error) {
 	p := *m
 	if m.Training != nil {
 		best, ok := m.Training.Progress.Best()
 		if !ok || m.Training.Best == nil {
-			return nil, errors.New("the training has not finished an epoch, so there is no best model yet")
+			return nil, errors.New("the training has not validated an epoch, so there is no best model yet")
 		}
 		p.Weights, p.Training = m.Training.Best, nil
 		p.Origin.BestEpoch = best.Epoch
@@ -71,7 +73,7 @@ func (m *Model) Published() (*Model, error) {
 // Keep puts a training's snapshot into m, sharing its memory.
 func (m *Model) Keep(c train.Config, s *train.Snapshot) {
 	m.Weights = s.State.Weights
-	m.Training = &Training{Config: c, Progress: s.Progress, Step: s.State.Step, M: s.State.M, V: s.State.V, Best: s.Best}
+	m.Training = &Training{Config: c, Progress: s.Progress, Step: s.State.Step, M: s.State.M, V: s.State.V, Best: s.Best, Average: s.Average}
 	m.Origin.KernelPaths = s.Progress.Paths
 	if best, ok := s.Progress.Best(); ok {
 		m.Origin.BestEpoch = best.Epoch
@@ -89,6 +91,7 @@ func (m *Model) Snapshot() (*train.Snapshot, error) {
 		Progress: t.Progress,
 		State:    nn.State{Step: t.Step, Weights: m.Weights, M: t.M, V: t.V},
 		Best:     t.Best,
+		Average:  t.Average,
 	}, nil
 }
 
@@ -125,8 +128,11 @@ func (m *Model) Validate() error {
 		if t.Step < 0 {
 			errs = append(errs, fmt.Errorf("training: step %d", t.Step))
 		}
-		if (t.Best == nil) != (len(t.Progress.History) == 0) {
-			errs = append(errs, errors.New("training: it has best weights and no finished epoch, or the other way round"))
+		if _, ok := t.Progress.Best(); (t.Best != nil) != ok {
+			errs = append(errs, errors.New("training: it has best weights and no validated epoch, or the other way round"))
+		}
+		if (t.Average != nil) != (t.Config.AverageWeights != nil) {
+			errs = append(errs, errors.New("training: it has averaged weights and averages none, or the other way round"))
 		}
 	}
 	return errors.Join(errs...)

@@ -147,7 +147,7 @@ func (e *engine[T]) step(b *nn.Batch, o nn.Adam, run func() error) (float64, err
 		n := e.atOnce(rest)
 		e.bind(rest[:n], true)
 		rest = rest[n:]
-		e.final = len(rest) == 0
+		e.final = len(rest) == 0 && o.ClipNorm == 0 // a bound needs the whole gradient first
 		e.stream = len(e.groups) == 1 && e.final && !e.later
 		if !e.stream && e.grad.panels == nil {
 			e.grad.panels = alloc[T](e.layout.panels)
@@ -156,7 +156,33 @@ func (e *engine[T]) step(b *nn.Batch, o nn.Adam, run func() error) (float64, err
 			return 0, fmt.Errorf("step: %w", err)
 		}
 	}
+	if o.ClipNorm > 0 {
+		e.clip(o.ClipNorm)
+		e.ks.Adam(e.weights.vectors, e.m.vectors, e.v.vectors, e.grad.vectors, e.adam)
+		e.ks.Adam(e.weights.panels, e.m.panels, e.v.panels, e.grad.panels, e.adam)
+	}
 	return e.loss(), nil
+}
+
+// clip scales the gradient down to a norm, if it is larger. What panels are
+// padded with is zero.
+func (e *engine[T]) clip(most float64) {
+	sum := 0.0
+	for _, part := range [][]T{e.grad.vectors, e.grad.panels} {
+		for _, g := range part {
+			sum += float64(g) * float64(g)
+		}
+	}
+	norm := math.Sqrt(sum)
+	if !(norm > most) {
+		return
+	}
+	scale := T(most / norm)
+	for _, part := range [][]T{e.grad.vectors, e.grad.panels} {
+		for i := range part {
+			part[i] *= scale
+		}
+	}
 }
 
 // start makes room for the results of a batch.

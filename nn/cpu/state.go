@@ -11,6 +11,23 @@ func (e *engine[T]) State(dst *nn.State) error {
 	return nil
 }
 
+var _ nn.Weighted = (*engine[float32])(nil)
+
+// Weights copies the weights out; see nn.Weighted.
+func (e *engine[T]) Weights(dst *nn.Params) (*nn.Params, error) {
+	e.copyOut(&dst, e.weights)
+	return dst, nil
+}
+
+// SetWeights copies the weights in; see nn.Weighted.
+func (e *engine[T]) SetWeights(src *nn.Params) error {
+	if err := (&nn.State{Weights: src}).Check(e.config, e.sizes); err != nil {
+		return err
+	}
+	e.pack(e.weights, src)
+	return nil
+}
+
 // copyOut sets *p, made anew unless it is of this network, from t; nil is
 // zeros.
 func (e *engine[T]) copyOut(p **nn.Params, t *tensors[T]) {

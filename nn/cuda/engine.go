@@ -122,6 +122,9 @@ func (e *engine) Step(b *nn.Batch, o nn.Adam) (float64, error) {
 	if e.broken != nil {
 		return 0, e.broken
 	}
+	if o.ClipNorm > 0 {
+		return 0, errors.New("clip_norm: the cuda kernels update weights as gradients appear and cannot bound them: train without it, or on a cpu")
+	}
 	if err := e.makeMoments(); err != nil {
 		return 0, err
 	}

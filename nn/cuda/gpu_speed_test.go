@@ -85,15 +85,15 @@ func BenchmarkGridOnDevice(b *testing.B) {
 
 // fold is every fifth shipped row for validation, the others for training.
 func fold(t *testing.T, c nn.Config) train.Data {
-	d := train.Data{Scale: enginetest.ShippedScale}
+	var learned, validated train.Examples
 	for i, ex := range enginetest.ShippedExamples(t, c) {
 		if i%jobFolds == 0 {
-			d.Validate = append(d.Validate, ex)
+			validated = append(validated, ex)
 		} else {
-			d.Train = append(d.Train, ex)
+			learned = append(learned, ex)
 		}
 	}
-	return d
+	return train.Data{Train: learned, Validate: validated, Scale: enginetest.ShippedScale}
 }
 
 // One fold of the default job in full, on the device; the whole job's time by
@@ -142,7 +142,7 @@ func learn(t *testing.T, newEngine nn.NewEngine, c nn.Config, epochs int, most f
 	h := r.Progress.History
 	best, ok := r.Progress.Best()
 	t.Logf("%s: %d epochs of %d steps in %.1f s, %.2f ms a step, validation included; five such folds of %d epochs, one after the other: %.2f h; best val_loss %.4f (epoch %d), %.4f after the first",
-		e.Path(), len(h), len(data.Train), took.Seconds(), 1e3*took.Seconds()/float64(len(h)*len(data.Train)),
+		e.Path(), len(h), data.Train.Len(), took.Seconds(), 1e3*took.Seconds()/float64(len(h)*data.Train.Len()),
 		jobEpochs, jobFolds*took.Hours()*jobEpochs/float64(len(h)), best.ValLoss, best.Epoch, h[0].ValLoss)
 	if !ok || float64(best.ValLoss) > most*float64(h[0].ValLoss) {
 		t.Errorf("it does not learn: val_loss %.4f after the first epoch, %.4f at best", h[0].ValLoss, best.ValLoss)

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"slices"
 	"testing"
 
 	"polyid-trainer/data"
@@ -36,7 +37,7 @@ func second(t *testing.T, c nn.Config, stride int) ([]nn.Example, nn.Sizes) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := dataset.New(t.Context(), f, smiles, c.NumMessages, nil)
+	set, err := dataset.New(t.Context(), f, slices.Values(smiles), c.NumMessages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +46,9 @@ func second(t *testing.T, c nn.Config, stride int) ([]nn.Example, nn.Sizes) {
 		t.Fatal(err)
 	}
 	var examples []nn.Example
-	for i := 0; i < len(bound.Train); i += stride {
-		examples = append(examples, bound.Train[i])
+	all := bound.Train.All()
+	for i := 0; i < len(all); i += stride {
+		examples = append(examples, all[i])
 	}
 	return examples, bound.Sizes()
 }

@@ -62,3 +62,27 @@ func (e *engine) SetState(src *nn.State) error {
 	e.steps = src.Step
 	return nil
 }
+
+var _ nn.Weighted = (*engine)(nil)
+
+// Weights copies the weights out; see nn.Weighted.
+func (e *engine) Weights(dst *nn.Params) (*nn.Params, error) {
+	if e.broken != nil {
+		return nil, e.broken
+	}
+	if dst == nil || !dst.Fits(e.config, e.sizes) {
+		dst = nn.NewParams(e.config, e.sizes)
+	}
+	return dst, e.fail("read the weights", e.stream.read(bytesOf(dst.Slab), e.weights.at))
+}
+
+// SetWeights copies the weights in; see nn.Weighted.
+func (e *engine) SetWeights(src *nn.Params) error {
+	if err := (&nn.State{Weights: src}).Check(e.config, e.sizes); err != nil {
+		return err
+	}
+	if e.broken != nil {
+		return e.broken
+	}
+	return e.write("place the weights", &e.weights, bytesOf(src.Slab))
+}

@@ -53,7 +53,7 @@ func TestShippedTable(t *testing.T) {
 	}
 	peer := enginetest.ReadShipped(t)
 	cache := plan.NewCache(12)
-	for i, x := range fold.Train {
+	for i, x := range fold.Train.All() {
 		want := peer.Polymer(i, fold.Scaler.Center, fold.Scaler.Scale)
 		p := cache.Plan(want.Graph())
 		if !slices.Equal(x.Atom, p.AtomID) || !slices.Equal(x.Bond, p.BondID) {
@@ -68,7 +68,7 @@ func TestShippedTable(t *testing.T) {
 			t.Errorf("example %d is row %d", i, x.Row)
 		}
 	}
-	if &fold.Validate[0].Plan.AtomID[0] != &fold.Train[3].Plan.AtomID[0] {
+	if &fold.Validate.All()[0].Plan.AtomID[0] != &fold.Train.All()[3].Plan.AtomID[0] {
 		t.Error("training and validation do not share plans")
 	}
 }
@@ -92,7 +92,7 @@ func TestFittedOnTrainingRowsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(fold.Vocab.Atom.Words(), "('S', 2, 0, 0, False)") || !slices.Contains(fold.Validate[0].Atom, featurize.Unknown) {
+	if slices.Contains(fold.Vocab.Atom.Words(), "('S', 2, 0, 0, False)") || !slices.Contains(fold.Validate.All()[0].Atom, featurize.Unknown) {
 		t.Errorf("the vocabulary knows sulfur: %q", fold.Vocab.Atom.Words())
 	}
 	want, err := table.FitScaler(without)
@@ -126,7 +126,7 @@ func TestGraphKeyOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := New(t.Context(), f, []string{"OCC(C)=O", "CC(=O)CO", "CC(=O)OC"}, 4, nil)
+	set, err := New(t.Context(), f, slices.Values([]string{"OCC(C)=O", "CC(=O)CO", "CC(=O)OC"}), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = New(t.Context(), f, []string{"CC", "C(", "CC", "N)"}, 2, nil)
+	_, err = New(t.Context(), f, slices.Values([]string{"CC", "C(", "CC", "N)"}), 2)
 	if err == nil || !strings.Contains(err.Error(), "row 1: ") || !strings.Contains(err.Error(), "row 3: ") {
 		t.Errorf("error %v, want it to name rows 1 and 3", err)
 	}
@@ -152,5 +152,58 @@ func TestRefused(t *testing.T) {
 	short.Structures = short.Structures[:3]
 	if _, err := set.Fold(&short, data.Fold{Train: []int{0}}); err == nil {
 		t.Error("another table was accepted")
+	}
+}
+
+// TestPacking packs and unpacks graphs of every kind: chains, rings, branches and
+// hydrogens, a lone atom, fragments.
+func TestPacking(t *testing.T) {
+	f, err := featurize.New(featurize.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _ := shipped(t)
+	structures := []string{"C", "[H][H]", "[Na+].[Cl-]", "C12C3C4C1C5C2C3C45", "O=C1NC(=O)c2ccccc12", "[2H]C([2H])O", "CC(C)(C)c1ccc2[nH]ccc2c1.O"}
+	for i := range table.Structures {
+		structures = append(structures, table.Structures[i].Polymer)
+	}
+	p := packers.Get().(*packer)
+	atoms, bytes := 0, 0
+	for _, s := range structures {
+		g, err := f.Graph(s)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		b, err := p.pack(g)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		got, err := p.unpack(b)
+		if err != nil || !slices.Equal(got.Atom, g.Atom) || !slices.Equal(got.Bond, g.Bond) || !slices.Equal(got.Src, g.Src) || !slices.Equal(got.Dst, g.Dst) {
+			t.Fatalf("%s comes back as %+v, %v", s, got, err)
+		}
+		atoms, bytes = atoms+len(g.Atom), bytes+len(b)
+	}
+	if bytes > atoms {
+		t.Errorf("%d atoms take %d bytes", atoms, bytes)
+	}
+}
+
+// TestSmallCache learns the same examples from plans that are never held.
+func TestSmallCache(t *testing.T) {
+	table, set := shipped(t)
+	fold, err := set.Fold(table, data.Fold{Train: all(229)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fold.Train.All()
+	set.plans = plan.NewBounded(0)
+	for i, x := range fold.Train.All() {
+		if !x.Plan.Equal(want[i].Plan) || !slices.Equal(x.Atom, want[i].Atom) || !slices.Equal(x.Bond, want[i].Bond) || !slices.Equal(x.Target, want[i].Target) && !math.IsNaN(float64(x.Target[0]+x.Target[1])) {
+			t.Fatalf("example %d is another one", i)
+		}
+	}
+	if _, plans := set.Bytes(); plans != 0 {
+		t.Errorf("%d bytes of plans are held", plans)
 	}
 }

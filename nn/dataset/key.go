@@ -12,15 +12,15 @@ import (
 // cannot tell apart: those whose atoms and bonds get the same colours, in the
 // same numbers, by as many rounds of Weisfeiler–Lehman refinement as it has
 // blocks. Unlike featurize.Graph.Key it does not depend on the atoms' order. The
-// cost is O(blocks · (atoms + bonds)) a distinct graph.
+// first call costs O(blocks · (atoms + bonds)) a distinct graph, on all cores.
 func (d *Dataset) GraphKeys() []string {
-	keys := make([]string, len(d.graphs))
-	for i, g := range d.graphs {
-		keys[i] = colours(g, len(d.plans[i].Blocks))
-	}
+	d.once.Do(func() {
+		d.keys = make([]string, len(d.graphs))
+		d.everyGraph(func(i int32, g *featurize.Graph) { d.keys[i] = colours(g, d.blocks) })
+	})
 	out := make([]string, len(d.row))
 	for r, g := range d.row {
-		out[r] = keys[g]
+		out[r] = d.keys[g]
 	}
 	return out
 }

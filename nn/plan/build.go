@@ -38,9 +38,28 @@ func (b *Builder) build(g *featurize.Graph, blocks int, plain bool) *Plan {
 	p.AtomCount, p.AtomID = members(b.atom), representatives(b.atom, g.Atom)
 	p.BondCount, p.BondID = members(b.bond), representatives(b.bond, g.Bond)
 	for j := range p.Blocks {
+		if j > 0 && p.splitNothing(j-1) {
+			p.repeat(j)
+			continue
+		}
 		b.advance(&p.Blocks[j], g, j == blocks-1)
 	}
 	return p
+}
+
+// splitNothing reports whether block j has as many classes after as before: then
+// every class is its own parent, and all blocks behind it are equal to it.
+func (p *Plan) splitNothing(j int) bool {
+	return p.AtomClasses(j+1) == p.AtomClasses(j) && p.BondClasses(j+1) == p.BondClasses(j)
+}
+
+// repeat makes block j the one before it, whose memory it shares.
+func (p *Plan) repeat(j int) {
+	k := p.Blocks[j-1]
+	if j == len(p.Blocks)-1 {
+		k = Block{Bond: k.Bond, Src: k.Src, Dst: k.Dst, BondCount: k.BondCount}
+	}
+	p.Blocks[j] = k
 }
 
 // begin sets the classes of layer 0.

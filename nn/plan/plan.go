@@ -95,11 +95,14 @@ func (p *Plan) BondMembers(t int) []float32 {
 	return p.Blocks[t-1].BondCount
 }
 
-// Bytes is the memory p's arrays take.
+// Bytes is the memory p's arrays take. Those that blocks share count once.
 func (p *Plan) Bytes() int {
 	n := 2*len(p.AtomID) + 2*len(p.BondID)
 	for i := range p.Blocks {
 		b := &p.Blocks[i]
+		if i > 0 && len(b.Bond) > 0 && len(p.Blocks[i-1].Bond) > 0 && &b.Bond[0] == &p.Blocks[i-1].Bond[0] {
+			continue
+		}
 		n += 4*len(b.Bond) + 3*len(b.Atom)
 		n += len(b.Messages.Off) + 2*cap(b.Messages.Row) + len(b.Readers.Off) + 2*cap(b.Readers.Row)
 	}

@@ -172,7 +172,7 @@ func (w *card) training() {
 	w.fact("Chains", "stated as %s; %s; end groups: %s", notations(w.Chains.Notations), degree(w.Chains), cmp.Or(w.Chains.EndGroups, "not known"))
 	w.fact("Split", "%d folds; what may not be divided: %s", w.Config.Folds, cmp.Or(grouping(w.Data.GroupBy), "not known"))
 	if t := w.Training; t != nil {
-		w.fact("Settings", "%d epochs at most, batches of %d, learning rate %g (%s), decay %g", t.Epochs, t.BatchSize, t.LearningRate, t.Schedule.WithDefaults().Name, t.Decay)
+		w.fact("Settings", "%d epochs at most, batches of %d, learning rate %g (%s), decay %g%s", t.Epochs, t.BatchSize, t.LearningRate, t.Schedule.WithDefaults().Name, t.Decay, options(t))
 	}
 	if r := w.Run; r != nil {
 		if len(r.Hardware) > 0 {

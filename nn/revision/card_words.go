@@ -86,3 +86,18 @@ func grouping(g data.Grouping) string {
 	}
 	return string(g)
 }
+
+// options are the settings of a training that are usually off.
+func options(t *train.Config) string {
+	text := ""
+	if t.AverageWeights != nil {
+		text += fmt.Sprintf("; the weights are an exponential moving average with a decay of %g a step", *t.AverageWeights)
+	}
+	if t.ClipNorm != nil {
+		text += fmt.Sprintf("; gradients of a norm of %g at most", *t.ClipNorm)
+	}
+	if t.ValidateEvery > 1 {
+		text += fmt.Sprintf("; validated every %d epochs", t.ValidateEvery)
+	}
+	return text
+}

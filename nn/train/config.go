@@ -44,6 +44,12 @@ type Config struct {
 	Seed          uint64         `json:"seed"`
 	EarlyStopping *EarlyStopping `json:"early_stopping"` // nil trains every epoch
 	Schedule      Schedule       `json:"learning_rate_schedule"`
+	// AverageWeights is the decay, a step, of an exponential moving average of
+	// the weights, which is validated and published in their place; nil averages
+	// nothing.
+	AverageWeights *float64 `json:"average_weights"`
+	ClipNorm       *float64 `json:"clip_norm"`      // nn.Adam's; nil bounds nothing
+	ValidateEvery  int      `json:"validate_every"` // epochs from one validation to the next; the last epoch always has one
 }
 
 // DefaultConfig is how PolyID was published.
@@ -68,6 +74,9 @@ func (c Config) WithDefaults() Config {
 		c.EarlyStopping = &es
 	}
 	c.Schedule = c.Schedule.WithDefaults()
+	if c.ValidateEvery == 0 {
+		c.ValidateEvery = 1
+	}
 	return c
 }
 
@@ -91,12 +100,30 @@ func (c Config) Validate() error {
 		errs = append(errs, c.EarlyStopping.validate())
 	}
 	errs = append(errs, c.Schedule.validate())
+	if d := c.AverageWeights; d != nil && !(*d > 0 && *d < 1) {
+		errs = append(errs, fmt.Errorf("average_weights: %v is not between 0 and 1; 0.999 is usual", *d))
+	}
+	if n := c.ClipNorm; n != nil && !(*n > 0 && !math.IsInf(*n, 1)) {
+		errs = append(errs, fmt.Errorf("clip_norm: %v is not a finite number above 0", *n))
+	}
+	if c.ValidateEvery < 0 || c.ValidateEvery > MaxEpochs { // 0 is a checkpoint's of before there was one
+		errs = append(errs, fmt.Errorf("validate_every: %d is not between 1 and %d", c.ValidateEvery, MaxEpochs))
+	}
 	return errors.Join(errs...)
+}
+
+// validates reports whether epoch n, from 1, ends with a validation.
+func (c Config) validates(n int) bool {
+	return n == c.Epochs || n%max(1, c.ValidateEvery) == 0
 }
 
 // Adam is the optimizer's setting for a step at one learning rate.
 func (c Config) Adam(rate float64) nn.Adam {
-	return nn.Adam{LearningRate: rate, Decay: c.Decay, Beta1: beta1, Beta2: beta2, Epsilon: epsilon}
+	o := nn.Adam{LearningRate: rate, Decay: c.Decay, Beta1: beta1, Beta2: beta2, Epsilon: epsilon}
+	if c.ClipNorm != nil {
+		o.ClipNorm = *c.ClipNorm
+	}
+	return o
 }
 
 // EarlyStopping ends a training whose val_loss no longer falls.
@@ -127,6 +154,9 @@ func (e EarlyStopping) validate() error {
 // val_loss more than min_delta below what it had been before. As in Keras, a
 // small gain below min_delta does not move the mark.
 func (e EarlyStopping) stops(history []Epoch) bool {
+	if n := len(history); n > 0 && !history[n-1].Validated() { // known once it is measured
+		return false
+	}
 	mark, since := math.Inf(1), 0
 	for _, h := range history {
 		if float64(h.ValLoss) < mark-e.MinDelta {

@@ -16,10 +16,10 @@ func TestConfigJSON(t *testing.T) {
 		want Config
 	}{
 		{`{}`, DefaultConfig()},
-		{`{"decay": 0, "epochs": 15}`, Config{Epochs: 15, BatchSize: 1, LearningRate: 1e-4, Schedule: Schedule{Name: Constant}}},
-		{`{"learning_rate_schedule": "cosine"}`, Config{Epochs: 500, BatchSize: 1, LearningRate: 1e-4, Decay: 1e-5, Schedule: Schedule{Name: Cosine}}},
+		{`{"decay": 0, "epochs": 15}`, Config{Epochs: 15, BatchSize: 1, LearningRate: 1e-4, ValidateEvery: 1, Schedule: Schedule{Name: Constant}}},
+		{`{"learning_rate_schedule": "cosine"}`, Config{Epochs: 500, BatchSize: 1, LearningRate: 1e-4, Decay: 1e-5, ValidateEvery: 1, Schedule: Schedule{Name: Cosine}}},
 		{`{"learning_rate_schedule": {"name": "exponential", "warmup_epochs": 2}, "early_stopping": {"min_delta": 0.01}}`,
-			Config{Epochs: 500, BatchSize: 1, LearningRate: 1e-4, Decay: 1e-5,
+			Config{Epochs: 500, BatchSize: 1, LearningRate: 1e-4, Decay: 1e-5, ValidateEvery: 1,
 				EarlyStopping: &EarlyStopping{Patience: 50, MinDelta: 0.01},
 				Schedule:      Schedule{Name: Exponential, WarmupEpochs: 2, Gamma: 0.99}}},
 		{`{"learning_rate_schedule": null, "early_stopping": null}`, DefaultConfig()},
@@ -45,7 +45,7 @@ func TestConfigJSON(t *testing.T) {
 		}
 	}
 	out, err := json.Marshal(DefaultConfig())
-	if want := `{"epochs":500,"batch_size":1,"learning_rate":0.0001,"decay":0.00001,"seed":0,"early_stopping":null,"learning_rate_schedule":"constant"}`; err != nil || string(out) != want {
+	if want := `{"epochs":500,"batch_size":1,"learning_rate":0.0001,"decay":0.00001,"seed":0,"early_stopping":null,"learning_rate_schedule":"constant","average_weights":null,"clip_norm":null,"validate_every":1}`; err != nil || string(out) != want {
 		t.Errorf("the default is %s, want %s", out, want)
 	}
 	for _, bad := range []string{`{"learning_rate_schedule": {"name": "cosine", "gama": 1}}`, `{"learning_rate_schedule": 3}`} {

@@ -122,6 +122,15 @@ func (f *fake) SetState(src *nn.State) error {
 	return f.s.Weights.CopyFrom(src.Weights)
 }
 
+func (f *fake) Weights(dst *nn.Params) (*nn.Params, error) {
+	if dst == nil {
+		return f.s.Weights.Clone(), nil
+	}
+	return dst, dst.CopyFrom(f.s.Weights)
+}
+
+func (f *fake) SetWeights(src *nn.Params) error { return f.s.Weights.CopyFrom(src) }
+
 func (f *fake) Path() string { return f.path }
 
 func (f *fake) Device() string { return f.path + ":0, a model" }
@@ -135,16 +144,16 @@ func tiny() Data {
 	row := func(row int, p *plan.Plan, token int32, y ...float32) nn.Example {
 		return nn.Example{Plan: p, Atom: []int32{token}, Bond: []int32{2}, Target: y, Row: row}
 	}
-	d := Data{Scale: []float64{40, 63}, Fold: 1}
+	var train Examples
 	for i := range 11 {
-		d.Train = append(d.Train, row(i, p, int32(i%3+2), float32(i%3)-0.7, float32(i%4)/2))
+		train = append(train, row(i, p, int32(i%3+2), float32(i%3)-0.7, float32(i%4)/2))
 	}
-	d.Train[4].Target[0] = nan
-	d.Validate = []nn.Example{
+	train[4].Target[0] = nan
+	validate := Examples{
 		row(20, p, 2, 0.1, 0.2), row(21, p, 3, 1, nan), row(22, q, 3, 0.5, 0.5),
 		row(23, p, 2, nan, -0.5), row(24, q, 3, nan, nan), row(25, p, 3, 2, 0),
 	}
-	return d
+	return Data{Train: train, Validate: validate, Scale: []float64{40, 63}, Fold: 1}
 }
 
 func tinyFit() Config {

@@ -2,8 +2,6 @@ package train
 
 import (
 	"math"
-
-	"polyid-trainer/nn"
 )
 
 // finite counts the measured values of a row.
@@ -19,31 +17,25 @@ func finite(target []float32) (n int) {
 func isFinite(y float32) bool { return !math.IsNaN(float64(y)) && !math.IsInf(float64(y), 0) }
 
 // measured returns the examples with a finite target, and the largest magnitude
-// of one. It shares examples where it can.
-func measured(examples []nn.Example) (kept []nn.Example, largest float64) {
-	for i, x := range examples {
-		if finite(x.Target) == 0 {
-			if kept == nil {
-				kept = append(kept, examples[:i]...)
-				if kept == nil {
-					kept = []nn.Example{}
-				}
-			}
+// of one.
+func measured(examples Set) (of Set, largest float64) {
+	var at []int32
+	for i := range examples.Len() {
+		_, target := examples.Label(i)
+		if finite(target) == 0 {
 			continue
 		}
-		if kept != nil {
-			kept = append(kept, x)
-		}
-		for _, y := range x.Target {
+		at = append(at, int32(i))
+		for _, y := range target {
 			if isFinite(y) {
 				largest = max(largest, math.Abs(float64(y)))
 			}
 		}
 	}
-	if kept == nil {
-		kept = examples
+	if len(at) == examples.Len() {
+		return examples, largest
 	}
-	return kept, largest
+	return part{examples, at}, largest
 }
 
 // scores is the outcome of a validation pass.
@@ -57,10 +49,11 @@ type scores struct {
 func (v *evaluator) score(limit float64) (s scores, at int, rowLoss float64) {
 	sum := make([]float64, v.targets)
 	n := make([]int, v.targets)
-	for i := range v.examples {
+	for i := range v.examples.Len() {
 		row, count := 0.0, 0
 		p := v.row(i)
-		for t, y := range v.examples[i].Target {
+		_, target := v.examples.Label(i)
+		for t, y := range target {
 			if !isFinite(y) {
 				continue
 			}
@@ -74,12 +67,21 @@ func (v *evaluator) score(limit float64) (s scores, at int, rowLoss float64) {
 		}
 		s.loss += row
 	}
-	s.loss /= float64(len(v.examples))
+	s.loss /= float64(v.examples.Len())
 	s.mae = make([]Measure, v.targets)
 	for t := range s.mae {
 		s.mae[t] = Measure(sum[t] / float64(n[t])) // 0/0 is NaN: missing
 	}
 	return s, -1, 0
+}
+
+// missing is the errors of an epoch without a validation.
+func missing(targets int) []Measure {
+	out := make([]Measure, targets)
+	for t := range out {
+		out[t] = Measure(math.NaN())
+	}
+	return out
 }
 
 // inUnits takes scaled errors to the targets' own units.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"polyid-trainer/nn"
 )
@@ -37,12 +38,15 @@ func (m *Measure) UnmarshalJSON(b []byte) error {
 type Epoch struct {
 	Epoch        int       `json:"epoch"`          // from 1
 	Loss         Measure   `json:"loss"`           // mean over the rows stepped on, as it was descended
-	ValLoss      Measure   `json:"val_loss"`       // mean over the validation rows of their masked MAE, scaled
+	ValLoss      Measure   `json:"val_loss"`       // mean over the validation rows of their masked MAE, scaled; missing where the epoch had no validation
 	ValMAE       []Measure `json:"val_mae"`        // per target, in the target's own units; missing where no row has it
 	ValMAEScaled []Measure `json:"val_mae_scaled"` // per target, in scaled units
 	LearningRate float64   `json:"learning_rate"`  // of its last step
 	Seconds      float64   `json:"seconds"`        // spent on it, validation included
 }
+
+// Validated reports whether the epoch ended with a validation.
+func (e Epoch) Validated() bool { return !math.IsNaN(float64(e.ValLoss)) }
 
 // Progress is how far a training has come, apart from the engine's weights. It
 // is a value between two steps: the same Progress, State and configuration go
@@ -58,14 +62,24 @@ type Progress struct {
 	Paths []string `json:"kernel_paths"`
 }
 
-// Best is the epoch with the lowest val_loss, the first one of equals.
+// Best is the validated epoch with the lowest val_loss, the first one of equals.
 func (p *Progress) Best() (best Epoch, ok bool) {
 	for _, h := range p.History {
-		if !ok || h.ValLoss < best.ValLoss {
+		if h.Validated() && (!ok || h.ValLoss < best.ValLoss) {
 			best, ok = h, true
 		}
 	}
 	return best, ok
+}
+
+// LastValidated is the newest epoch that ended with a validation.
+func (p *Progress) LastValidated() (last Epoch, ok bool) {
+	for _, h := range slices.Backward(p.History) {
+		if h.Validated() {
+			return h, true
+		}
+	}
+	return last, false
 }
 
 // clone copies p so that a later epoch cannot show through.
@@ -102,7 +116,8 @@ func (p *Progress) check(steps, rows, epochs int) error {
 type Snapshot struct {
 	Progress Progress
 	State    nn.State
-	Best     *nn.Params // weights of Progress.Best; nil before the first epoch's end
+	Best     *nn.Params // weights of Progress.Best; nil before the first validation
+	Average  *nn.Params // of the weights; nil unless Config.AverageWeights
 }
 
 // Checkpointer decides when a training is saved, and saves it. It is called

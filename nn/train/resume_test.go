@@ -132,7 +132,7 @@ func TestResumeFromFile(t *testing.T) {
 	for _, batch := range []int{1, 7, 32, 1000} {
 		c := smallFit(4)
 		c.BatchSize = batch
-		steps := (len(f.Train) + batch - 1) / batch
+		steps := (f.Train.Len() + batch - 1) / batch
 		r, e := fit(t, f, small, c, train.Options{})
 		want := file(t, f, c, timeless(snapshot(t, r, e)))
 		for _, k := range []int{1, steps - 1, steps, steps + 1, 2*steps + steps/2} {
@@ -162,7 +162,7 @@ func TestResumeOnAnotherPath(t *testing.T) {
 		t.Skip("this processor has only the generic kernels")
 	}
 	want := snapshot(t, r, e)
-	s, rec := resumed(t, f, generic, c, stopped(t, f, cpu.New, c, len(f.Train)))
+	s, rec := resumed(t, f, generic, c, stopped(t, f, cpu.New, c, f.Train.Len()))
 	if rec.start.WasPath != e.Path() || rec.start.Path != "generic" {
 		t.Errorf("the change of path is reported as %+v", rec.start)
 	}
@@ -190,9 +190,9 @@ func TestStepsAllocateNothing(t *testing.T) {
 		})
 	}
 	perEpoch := (allocs(21) - allocs(1)) / 20
-	t.Logf("%.1f allocations an epoch of %d steps", perEpoch, len(f.Train))
+	t.Logf("%.1f allocations an epoch of %d steps", perEpoch, f.Train.Len())
 	if perEpoch > 20 {
-		t.Errorf("%.1f allocations an epoch of %d steps: a step allocates", perEpoch, len(f.Train))
+		t.Errorf("%.1f allocations an epoch of %d steps: a step allocates", perEpoch, f.Train.Len())
 	}
 }
 
@@ -207,3 +207,37 @@ func (idle) State(dst *nn.State) error                { *dst = idleState; return
 func (idle) SetState(*nn.State) error                 { return nil }
 func (idle) Path() string                             { return "idle" }
 func (idle) Close() error                             { return nil }
+
+// TestResumeWithOptions stops and resumes trainings that average their weights,
+// bound their gradients, go through one cycle, and validate now and then: the
+// same bits as without a stop.
+func TestResumeWithOptions(t *testing.T) {
+	f := fold0(t, small.NumMessages)
+	decay, norm := 0.99, 0.5
+	for name, set := range map[string]func(*train.Config){
+		"average_weights": func(c *train.Config) { c.AverageWeights = &decay },
+		"clip_norm":       func(c *train.Config) { c.ClipNorm = &norm },
+		"one_cycle":       func(c *train.Config) { c.Schedule = train.Schedule{Name: train.OneCycle}.WithDefaults() },
+		"validate_every":  func(c *train.Config) { c.ValidateEvery = 3 },
+		"all": func(c *train.Config) {
+			c.AverageWeights, c.ClipNorm, c.ValidateEvery, c.BatchSize = &decay, &norm, 2, 7
+			c.Schedule = train.Schedule{Name: train.OneCycle, Rise: 0.5}
+		},
+	} {
+		c := smallFit(4)
+		set(&c)
+		steps := (f.Train.Len() + c.BatchSize - 1) / c.BatchSize
+		r, e := fit(t, f, small, c, train.Options{})
+		want := file(t, f, c, timeless(snapshot(t, r, e)))
+		for _, k := range []int{3, steps, 2*steps + 5} {
+			s, _ := resumed(t, f, cpu.New, c, stopped(t, f, cpu.New, c, k))
+			if !bytes.Equal(file(t, f, c, timeless(s)), want) {
+				t.Errorf("%s, stopped after %d steps: not the same bits as without a stop", name, k)
+			}
+		}
+		plain, _ := fit(t, f, small, smallFit(4), train.Options{})
+		if name != "validate_every" && slices.Equal(plain.Best.Slab, r.Best.Slab) {
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+}

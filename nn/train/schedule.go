@@ -16,13 +16,22 @@ const (
 	Cosine          = "cosine"            // half a cosine from the rate to MinRatio of it over all epochs
 	Exponential     = "exponential"       // times Gamma every epoch
 	ReduceOnPlateau = "reduce_on_plateau" // times Factor after Patience epochs without a better val_loss
+	OneCycle        = "one_cycle"         // up to the rate over Rise of all steps, then down to almost nothing
 )
 
-var schedules = []string{Constant, Cosine, Exponential, ReduceOnPlateau}
+var schedules = []string{Constant, Cosine, Exponential, ReduceOnPlateau, OneCycle}
+
+// One cycle begins at the rate over oneCycleStart, and ends at that over
+// oneCycleEnd (Smith and Topin 2019, with PyTorch's numbers).
+const (
+	oneCycleStart = 25
+	oneCycleEnd   = 1e4
+	defaultRise   = 0.3
+)
 
 // Schedule varies the learning rate. In JSON it is a name ("constant", the
-// default) or an object with the name and its settings; any of them may begin
-// with a linear warm-up. A setting that the named schedule does not read is
+// default) or an object with the name and its settings; any but one_cycle may
+// begin with a linear warm-up. A setting that the named schedule does not read is
 // refused.
 type Schedule struct {
 	Name         string  `json:"name"`
@@ -31,6 +40,7 @@ type Schedule struct {
 	Gamma        float64 `json:"gamma,omitempty"`         // exponential; 0 stands for 0.99
 	Factor       float64 `json:"factor,omitempty"`        // reduce_on_plateau; 0 stands for 0.5
 	Patience     int     `json:"patience,omitempty"`      // reduce_on_plateau; 0 stands for 10
+	Rise         float64 `json:"rise,omitempty"`          // one_cycle: part of all steps until the full rate; 0 stands for 0.3
 }
 
 // WithDefaults fills the zero settings that the schedule reads.
@@ -49,6 +59,10 @@ func (s Schedule) WithDefaults() Schedule {
 		}
 		if s.Patience == 0 {
 			s.Patience = 10
+		}
+	case OneCycle:
+		if s.Rise == 0 {
+			s.Rise = defaultRise
 		}
 	}
 	return s
@@ -70,6 +84,10 @@ func (s Schedule) validate() error {
 	}
 	if !(s.WarmupEpochs >= 0 && s.WarmupEpochs <= MaxEpochs) {
 		bad("warmup_epochs", "%v is not between 0 and %d", s.WarmupEpochs, MaxEpochs)
+	}
+	used("warmup_epochs", s.WarmupEpochs != 0, Constant, Cosine, Exponential, ReduceOnPlateau)
+	if used("rise", s.Rise != 0, OneCycle) && !(s.Rise > 0 && s.Rise < 1) {
+		bad("rise", "%v is not between 0 and 1", s.Rise)
 	}
 	if used("min_ratio", s.MinRatio != 0, Cosine, ReduceOnPlateau) && !(s.MinRatio >= 0 && s.MinRatio <= 1) {
 		bad("min_ratio", "%v is not in [0, 1]", s.MinRatio)
@@ -106,8 +124,20 @@ func (s Schedule) Rate(full float64, epoch, step, steps, epochs int, history []E
 		return full * math.Pow(s.Gamma, max(0, float64(epoch)-s.WarmupEpochs))
 	case ReduceOnPlateau:
 		return full * s.plateau(history)
+	case OneCycle:
+		return full * s.cycle(at/float64(epochs))
 	}
 	return full
+}
+
+// cycle is the part of the full rate after a part of all steps: two halves of a
+// cosine.
+func (s Schedule) cycle(part float64) float64 {
+	from, to, way := 1./oneCycleStart, 1., part/s.Rise
+	if part > s.Rise {
+		from, to, way = 1, 1./oneCycleStart/oneCycleEnd, (part-s.Rise)/(1-s.Rise)
+	}
+	return from + (to-from)*(1-math.Cos(math.Pi*way))/2
 }
 
 // plateau is the product of the reductions that history has earned.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"polyid-trainer/nn"
@@ -12,7 +12,7 @@ import (
 
 // Data is what one fold learns from.
 type Data struct {
-	Train, Validate []nn.Example
+	Train, Validate Set
 	// Scale is the width of one scaled unit in each target's own units.
 	Scale []float64
 	// Fold keys the order, with Config.Seed.
@@ -33,7 +33,8 @@ type Options struct {
 // Result is where a training stands when Fit returns.
 type Result struct {
 	Progress Progress
-	Best     *nn.Params // weights of Progress.Best; nil before the first epoch's end
+	Best     *nn.Params // weights of Progress.Best; nil before the first validation
+	Average  *nn.Params // of the weights; nil unless Config.AverageWeights
 	// EarlyStopped says that early stopping ended it before its last epoch.
 	EarlyStopped bool
 }
@@ -41,7 +42,7 @@ type Result struct {
 // Snapshot takes what is needed to go on from r, with the engine that Fit used,
 // before that has done anything else.
 func (r *Result) Snapshot(e nn.Engine) (*Snapshot, error) {
-	snap := &Snapshot{Progress: r.Progress.clone(), Best: r.Best}
+	snap := &Snapshot{Progress: r.Progress.clone(), Best: r.Best, Average: r.Average}
 	if err := e.State(&snap.State); err != nil {
 		return nil, fmt.Errorf("reading the engine's state: %w", err)
 	}
@@ -67,8 +68,8 @@ func WarmStart(e nn.Engine, weights *nn.Params) error {
 // A loss that is no number, infinite, or above 10,000 times the largest
 // |target| (at least 1, scaled) ends the training with a *DivergedError.
 //
-// Beyond the engine's, Fit holds one copy of the weights, and three more while
-// a checkpoint is saved.
+// Beyond the engine's, Fit holds one copy of the weights, two more if they are
+// averaged, and three more while a checkpoint is saved.
 func Fit(ctx context.Context, e nn.Engine, d Data, c Config, o Options) (*Result, error) {
 	f, err := newFit(e, d, c, o)
 	if err != nil {
@@ -82,19 +83,20 @@ func Fit(ctx context.Context, e nn.Engine, d Data, c Config, o Options) (*Result
 type fit struct {
 	Result
 	engine nn.Engine
-	train  []nn.Example
+	train  Set
 	val    *evaluator
 	scale  []float64
 	config Config
 	seed   uint64
-	steps  int     // of an epoch
-	limit  float64 // above which a loss has exploded
+	steps  int      // of an epoch
+	limit  float64  // above which a loss has exploded
+	mean   *average // of the weights; nil unless they are averaged
 
 	recorder   Recorder
 	checkpoint Checkpointer
 	now        func() time.Time
 
-	order []int     // of the epoch's rows
+	order []int     // of the epoch's examples
 	batch nn.Batch  // of the step; reused, so that a step allocates nothing
 	began time.Time // of the epoch in progress, less what a resumed one had spent
 }
@@ -105,10 +107,10 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	}
 	train, a := measured(d.Train)
 	validate, b := measured(d.Validate)
-	if len(train) == 0 {
+	if train.Len() == 0 {
 		return nil, errors.New("no training row has a finite target")
 	}
-	if len(validate) == 0 {
+	if validate.Len() == 0 {
 		return nil, errors.New("no validation row has a finite target")
 	}
 	if err := checkTargets(len(d.Scale), train, validate); err != nil {
@@ -117,10 +119,10 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	f := &fit{
 		engine: e, train: train, val: newEvaluator(e, validate, len(d.Scale)), scale: d.Scale,
 		config: c, seed: FoldSeed(c.Seed, d.Fold),
-		steps:    (len(train) + c.BatchSize - 1) / c.BatchSize,
+		steps:    (train.Len() + c.BatchSize - 1) / c.BatchSize,
 		limit:    explosion * max(1, a, b),
 		recorder: o.Recorder, checkpoint: o.Checkpointer, now: o.Now,
-		order: make([]int, len(train)), batch: nn.Batch{Examples: make([]nn.Example, 0, min(c.BatchSize, len(train)))},
+		order: make([]int, train.Len()), batch: nn.Batch{Examples: make([]nn.Example, 0, min(c.BatchSize, train.Len()))},
 	}
 	if f.recorder == nil {
 		f.recorder = discard{}
@@ -137,6 +139,17 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 			was = f.Progress.Paths[n-1]
 		}
 	}
+	if c.AverageWeights != nil {
+		var resumed *nn.Params
+		if o.Resume != nil {
+			resumed = o.Resume.Average
+		}
+		var err error
+		if f.mean, err = newAverage(e, c, resumed); err != nil {
+			return nil, err
+		}
+		f.Average = f.mean.mean
+	}
 	if n := len(f.Progress.Paths); n == 0 || f.Progress.Paths[n-1] != e.Path() {
 		f.Progress.Paths = append(f.Progress.Paths, e.Path())
 	}
@@ -146,16 +159,18 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	}
 	f.recorder.Start(Start{
 		Epoch: len(f.Progress.History), Step: f.Progress.Step, Path: e.Path(), Device: device, WasPath: was,
-		LeftOut: len(d.Train) - len(train) + len(d.Validate) - len(validate),
+		LeftOut: d.Train.Len() - train.Len() + d.Validate.Len() - validate.Len(),
 	})
 	return f, nil
 }
 
 // checkTargets refuses examples that have not as many targets as the scale.
-func checkTargets(targets int, sets ...[]nn.Example) error {
-	for _, x := range slices.Concat(sets...) {
-		if len(x.Target) != targets {
-			return fmt.Errorf("row %d has %d targets, the scale %d", x.Row, len(x.Target), targets)
+func checkTargets(targets int, sets ...Set) error {
+	for _, set := range sets {
+		for i := range set.Len() {
+			if row, target := set.Label(i); len(target) != targets {
+				return fmt.Errorf("row %d has %d targets, the scale %d", row, len(target), targets)
+			}
 		}
 	}
 	return nil
@@ -163,11 +178,14 @@ func checkTargets(targets int, sets ...[]nn.Example) error {
 
 // resume takes over a snapshot.
 func (f *fit) resume(s *Snapshot) error {
-	if err := s.Progress.check(f.steps, len(f.train), f.config.Epochs); err != nil {
+	if err := s.Progress.check(f.steps, f.train.Len(), f.config.Epochs); err != nil {
 		return fmt.Errorf("the snapshot does not fit this training: %w", err)
 	}
-	if (s.Best == nil) != (len(s.Progress.History) == 0) {
-		return errors.New("the snapshot has best weights and no finished epoch, or the other way round")
+	if _, ok := s.Progress.Best(); (s.Best != nil) != ok {
+		return errors.New("the snapshot has best weights and no validated epoch, or the other way round")
+	}
+	if (s.Average != nil) != (f.config.AverageWeights != nil) {
+		return errors.New("the snapshot has averaged weights and this training averages none, or the other way round")
 	}
 	if err := f.engine.SetState(&s.State); err != nil {
 		return fmt.Errorf("setting the engine's state: %w", err)
@@ -215,7 +233,7 @@ func (f *fit) epoch(ctx context.Context) error {
 			}
 		}
 	}
-	return f.validate(ctx, rate)
+	return f.end(ctx, rate)
 }
 
 // rate is the learning rate of the next step; after an epoch's last one, its.
@@ -228,10 +246,11 @@ func (f *fit) step(rate float64) error {
 	p := &f.Progress
 	epoch := len(p.History) + 1
 	b := &f.batch
-	b.Epoch, b.Examples = epoch, b.Examples[:0]
 	at := p.Step * f.config.BatchSize
-	for _, i := range f.order[at:min(at+f.config.BatchSize, len(f.order))] {
-		b.Examples = append(b.Examples, f.train[i])
+	order := f.order[at:min(at+f.config.BatchSize, len(f.order))]
+	b.Epoch, b.Examples = epoch, b.Examples[:len(order)]
+	for k, i := range order {
+		f.train.Example(i, &b.Examples[k])
 	}
 	loss, err := f.engine.Step(b, f.config.Adam(rate))
 	switch {
@@ -241,6 +260,11 @@ func (f *fit) step(rate float64) error {
 		return &DivergedError{Epoch: epoch, Rows: rows(b), Loss: loss, Limit: f.limit}
 	}
 	p.Step++
+	if f.mean != nil {
+		if err := f.mean.stepped(len(p.History)*f.steps + p.Step); err != nil {
+			return err
+		}
+	}
 	p.Rows += len(b.Examples)
 	p.LossSum += loss * float64(len(b.Examples))
 	f.recorder.Step(Step{Epoch: epoch, Step: p.Step, Steps: f.steps, Loss: loss,
@@ -256,24 +280,15 @@ func rows(b *nn.Batch) []int {
 	return out
 }
 
-// validate ends the epoch in progress: it measures it, keeps its weights if
-// they are the best so far, and records it. rate was its last step's.
-func (f *fit) validate(ctx context.Context, rate float64) error {
+// end ends the epoch in progress: it measures it, if it is one's turn, keeps its
+// weights if they are the best so far, and records it. rate was its last step's.
+func (f *fit) end(ctx context.Context, rate float64) error {
 	p := &f.Progress
 	n := len(p.History) + 1
-	if err := f.val.run(ctx); err != nil {
-		if context.Cause(ctx) != nil {
-			return f.stopped(err)
-		}
-		return fmt.Errorf("epoch %d: %w", n, err)
-	}
-	s, at, loss := f.val.score(f.limit)
-	if at >= 0 {
-		return &DivergedError{Epoch: n, Validating: true, Rows: []int{f.val.examples[at].Row}, Loss: loss, Limit: f.limit}
-	}
-	best, ok := p.Best()
-	if !ok || Measure(s.loss) < best.ValLoss {
-		if err := f.keep(); err != nil {
+	s := scores{loss: math.NaN(), mae: missing(len(f.scale))}
+	if f.config.validates(n) {
+		var err error
+		if s, err = f.validate(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -288,11 +303,43 @@ func (f *fit) validate(ctx context.Context, rate float64) error {
 	return nil
 }
 
-// keep copies the engine's weights to Best.
-func (f *fit) keep() error {
+// validate scores epoch n, with the averaged weights if there are any, and copies
+// the weights to Best if no earlier epoch's were as good.
+func (f *fit) validate(ctx context.Context, n int) (s scores, err error) {
+	run := func() error { return f.val.run(ctx) }
+	if f.mean != nil {
+		err = f.mean.during(run)
+	} else {
+		err = run()
+	}
+	if err != nil {
+		if context.Cause(ctx) != nil {
+			return s, f.stopped(err)
+		}
+		return s, fmt.Errorf("epoch %d: %w", n, err)
+	}
+	s, at, loss := f.val.score(f.limit)
+	if at >= 0 {
+		return s, &DivergedError{Epoch: n, Validating: true, Rows: []int{f.val.rowOf(at)}, Loss: loss, Limit: f.limit}
+	}
+	if best, ok := f.Progress.Best(); !ok || Measure(s.loss) < best.ValLoss {
+		err = f.improve()
+	}
+	return s, err
+}
+
+// improve copies the weights that were validated to Best.
+func (f *fit) improve() error {
+	if f.mean != nil {
+		if f.Best == nil {
+			f.Best = f.Average.Clone()
+			return nil
+		}
+		return f.Best.CopyFrom(f.Average)
+	}
 	s := nn.State{Weights: f.Best}
 	if err := f.engine.State(&s); err != nil {
-		return fmt.Errorf("keeping the best weights: %w", err)
+		return fmt.Errorf("copying the best weights: %w", err)
 	}
 	f.Best = s.Weights
 	return nil

@@ -198,7 +198,7 @@ func TestMeasures(t *testing.T) {
 	var sum, tsum [2]float64
 	var n [2]float64
 	rows := 0.0
-	for _, x := range d.Validate {
+	for _, x := range d.Validate.(Examples) {
 		k := finite(x.Target)
 		if k == 0 {
 			continue
@@ -243,7 +243,7 @@ func TestEqualGraphsAreEvaluatedOnce(t *testing.T) {
 		t.Errorf("%d predictions, want %d", e.predicts, want)
 	}
 	got := must[[]float32](t)(Predict(t.Context(), e, tiny().Validate, 2))
-	for i, x := range tiny().Validate {
+	for i, x := range tiny().Validate.(Examples) {
 		var p [2]float32
 		if err := e.Predict(&nn.Batch{Examples: []nn.Example{x}}, p[:]); err != nil {
 			t.Fatal(err)
@@ -379,10 +379,10 @@ func TestWarmStart(t *testing.T) {
 func TestRefusedData(t *testing.T) {
 	nan := float32(math.NaN())
 	for name, mod := range map[string]func(*Data){
-		"nothing to train on":    func(d *Data) { d.Train = nil },
-		"nothing to validate on": func(d *Data) { d.Validate = nil },
+		"nothing to train on":    func(d *Data) { d.Train = Examples(nil) },
+		"nothing to validate on": func(d *Data) { d.Validate = Examples(nil) },
 		"no finite target": func(d *Data) {
-			d.Validate = []nn.Example{{Atom: []int32{2}, Target: []float32{nan, nan}}}
+			d.Validate = Examples{{Atom: []int32{2}, Target: []float32{nan, nan}}}
 		},
 		"too few targets": func(d *Data) { d.Scale = d.Scale[:1] },
 	} {

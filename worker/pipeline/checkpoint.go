@@ -63,10 +63,11 @@ func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
 	m.Keep(c.Config, s)
 	point := &jobs.Checkpoint{Key: checkpointKey(c.Job, c.Fold, c.attempt, epoch, step), Time: c.now().UTC(), Epoch: epoch, Step: step}
 	if epoch > 0 {
-		last := s.Progress.History[epoch-1]
-		best, _ := s.Progress.Best()
-		point.Loss, point.ValLoss = float64(last.Loss), float64(last.ValLoss)
-		point.BestValLoss, point.BestEpoch = float64(best.ValLoss), best.Epoch
+		point.Loss = float64(s.Progress.History[epoch-1].Loss)
+		if last, ok := s.Progress.LastValidated(); ok {
+			best, _ := s.Progress.Best()
+			point.ValLoss, point.BestValLoss, point.BestEpoch = float64(last.ValLoss), float64(best.ValLoss), best.Epoch
+		}
 	}
 	if err := c.put(ctx, point.Key, &m); err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)

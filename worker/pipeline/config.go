@@ -42,7 +42,7 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 	return revision.Config{
 		Job: j.ID, CreatedAt: run.FinishedAt.Truncate(time.Second), CodeVersion: s.Code,
 		Targets: targets(c.table), Seed: spec.Seed, Model: spec.Model, Features: spec.Features, Training: &training,
-		KernelPaths: slices.Compact(paths), Chains: chains(c, prep.Grower),
+		KernelPaths: slices.Compact(paths), Chains: described(c, prep.Grower),
 		Data: revision.Data{
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
 			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
@@ -52,8 +52,8 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 	}
 }
 
-// chains says how the rows' polymers became chains.
-func chains(c *corpus, g structure.Grower) revision.Chains {
+// described says how the rows' polymers became chains.
+func described(c *corpus, g structure.Grower) revision.Chains {
 	out := revision.Chains{Replicates: g.Replicates, Periodic: g.Periodic, MaxHeavyAtoms: g.MaxHeavyAtoms}
 	notations, mechanisms, dps := map[data.Notation]int{}, map[string]bool{}, map[int]bool{}
 	for i := range c.rows {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -21,9 +22,9 @@ type corpus struct {
 	table *data.Table // the job's rows, those of another hold-out table last
 	rows  int         // of the job's own table
 
-	chains *data.Table // one row per chain, with the values of the row it was grown from
-	row    []int       // of each chain: its row of table
-	first  []int       // of each row of table: its first chain; one more at the end
+	grown chains  // of the rows
+	row   []int32 // of each chain: its row of table
+	first []int32 // of each row of table: its first chain; one more at the end
 
 	set *dataset.Dataset // the chains' graphs and plans
 }
@@ -80,86 +81,56 @@ func (p *Pipeline) readTable(ctx context.Context, key string, c data.Columns, o 
 	return table, nil
 }
 
-// grow makes the chains of every row that states none. Equal structures grow
-// equal chains, once. All rows at fault are in the error.
-func grow(ctx context.Context, g structure.Grower, t *data.Table) ([][]structure.Chain, error) {
-	grown := make([][]structure.Chain, t.Rows())
-	var bad []error
-	var at int
-	for i := range t.Structures {
-		if err := context.Cause(ctx); err != nil {
-			return nil, err
-		}
-		s := &t.Structures[i]
-		if s.Notation() == data.Polymer {
-			continue
-		}
-		chains, err := g.Grow(s)
-		if err != nil {
-			if bad == nil {
-				at = i
-			}
-			bad = append(bad, fmt.Errorf("row %d: %w", i, err))
-			continue
-		}
-		grown[i] = chains
-	}
-	if bad != nil {
-		return nil, &failed{jobs.Failure{Code: "invalid_structure", Detail: "no chain can be grown: " + several(bad), Row: &at}}
-	}
-	return grown, nil
-}
-
-// several writes the first errors and the number of the rest.
-func several(errs []error) string {
-	const shown = 3
-	text := errors.Join(errs[:min(shown, len(errs))]...).Error()
-	if len(errs) > shown {
-		text += fmt.Sprintf("\nand %d more", len(errs)-shown)
-	}
-	return text
-}
-
-// newCorpus featurizes the chains of a job's tables; holdout may be nil.
-func newCorpus(ctx context.Context, s *jobs.Spec, table, holdout *data.Table, grown [][]structure.Chain) (*corpus, error) {
+// newCorpus featurizes the chains of a job's tables, which rows yields; holdout
+// may be nil.
+func newCorpus(ctx context.Context, s *jobs.Spec, table, holdout *data.Table, rows iter.Seq2[[]structure.Chain, error]) (*corpus, error) {
 	c := &corpus{table: table, rows: table.Rows()}
 	if holdout != nil {
 		c.table = appended(table, holdout)
 	}
-	if len(grown) != c.table.Rows() {
-		return nil, fmt.Errorf("chains of %d rows for %d", len(grown), c.table.Rows())
-	}
-	c.chains = &data.Table{Targets: c.table.Targets, InputRows: c.table.InputRows}
-	var smiles []string
-	for i := range c.table.Structures {
-		c.first = append(c.first, len(smiles))
-		chains := grown[i]
-		if chains == nil {
-			chains = []structure.Chain{{SMILES: c.table.Structures[i].Polymer}}
-		}
-		for _, chain := range chains {
-			st := c.table.Structures[i]
-			st.Polymer, st.Replicate = chain.SMILES, chain.Replicate
-			smiles = append(smiles, chain.SMILES)
-			c.row = append(c.row, i)
-			c.chains.Structures = append(c.chains.Structures, st)
-			c.chains.Y = append(c.chains.Y, c.table.Values(i)...)
-			c.chains.Origin = append(c.chains.Origin, c.table.Origin[i])
-		}
-	}
-	c.first = append(c.first, len(smiles))
 	f, err := featurize.New(s.Features)
 	if err != nil {
 		return nil, failure("invalid_features", "%v", err)
 	}
-	c.set, err = dataset.New(ctx, f, smiles, s.Model.NumMessages, nil)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
+	var stopped error
+	c.set, err = dataset.New(ctx, f, func(yield func(string) bool) {
+		stopped = c.follow(rows, yield)
+	}, s.Model.NumMessages)
+	switch {
+	case stopped != nil:
+		return nil, stopped
+	case err == nil && len(c.first) != c.table.Rows()+1:
+		return nil, fmt.Errorf("chains of %d rows for %d", len(c.first)-1, c.table.Rows())
+	case err != nil && ctx.Err() == nil:
 		return nil, c.unreadable(err)
 	}
-	return c, nil
+	return c, err
+}
+
+// follow yields the SMILES of every chain and notes which row it is of.
+func (c *corpus) follow(rows iter.Seq2[[]structure.Chain, error], yield func(string) bool) error {
+	i := int32(0)
+	for grown, err := range rows {
+		if err != nil {
+			return err
+		}
+		if int(i) == c.table.Rows() {
+			return fmt.Errorf("chains of more than %d rows", i)
+		}
+		c.first = append(c.first, int32(len(c.row)))
+		if grown == nil {
+			grown = []structure.Chain{{SMILES: c.table.Structures[i].Polymer}}
+		}
+		for _, chain := range grown {
+			c.row = append(c.row, i)
+			if !yield(chain.SMILES) {
+				return nil
+			}
+		}
+		i++
+	}
+	c.first = append(c.first, int32(len(c.row)))
+	return nil
 }
 
 // unreadable is the failure of a corpus with chains that cannot be featurized.
@@ -168,7 +139,7 @@ func (c *corpus) unreadable(err error) error {
 	if !errors.As(err, &first) {
 		return err
 	}
-	row := c.row[first.Row]
+	row := int(c.row[first.Row])
 	return &failed{jobs.Failure{Code: "invalid_structure", Row: &row, Detail: fmt.Sprintf("row %d: %v", row, first.Err)}}
 }
 
@@ -185,34 +156,44 @@ func (c *corpus) chainsOf(rows []int) []int {
 	var out []int
 	for _, r := range rows {
 		for i := c.first[r]; i < c.first[r+1]; i++ {
-			out = append(out, i)
+			out = append(out, int(i))
 		}
 	}
 	return out
 }
 
-// own is the chains of the job's own table, without those of another hold-out
-// table.
+// own is a table with a row for each chain of the job's own table, with the values
+// of the row it was grown from and no SMILES of its own.
 func (c *corpus) own() *data.Table {
-	n := c.first[c.rows]
-	return &data.Table{
-		Structures: c.chains.Structures[:n], Targets: c.chains.Targets, Y: c.chains.Y[:n*len(c.chains.Targets)],
-		Origin: c.chains.Origin[:n], InputRows: c.chains.InputRows,
+	out := &data.Table{Targets: c.table.Targets, InputRows: c.table.InputRows}
+	for _, r := range c.row[:c.first[c.rows]] {
+		out.Structures = append(out.Structures, c.table.Structures[r])
+		out.Y = append(out.Y, c.table.Values(int(r))...)
+		out.Origin = append(out.Origin, c.table.Origin[r])
 	}
+	return out
 }
 
-// trained says what the chains of the job's own table are.
-func (c *corpus) trained(prep *Preparation) []keras.Chain {
+// trained is the job's own table by chains, and what each was to the models.
+func (c *corpus) trained() (*data.Table, []keras.Chain, error) {
+	table := c.own()
 	var out []keras.Chain
-	for i := range c.rows {
-		if prep.Chains[i] == nil {
-			out = append(out, keras.Chain{SMILES: c.table.Structures[i].Polymer})
+	for grown, err := range c.grown.each() {
+		if err != nil {
+			return nil, nil, err
 		}
-		for _, g := range prep.Chains[i] {
+		if len(out) == len(table.Structures) { // the rest is of another hold-out table
+			break
+		}
+		if grown == nil {
+			out = append(out, keras.Chain{SMILES: table.Structures[len(out)].Polymer})
+		}
+		for _, g := range grown {
+			table.Structures[len(out)].Replicate = g.Replicate
 			out = append(out, keras.Chain{SMILES: g.SMILES, DP: g.DP, Ring: g.Ring})
 		}
 	}
-	return out
+	return table, out, nil
 }
 
 // folds are folds of rows as folds of chains.
@@ -255,6 +236,17 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 	if hash := table.Hash(); hash != prep.Data.Hash {
 		return nil, nil, failure("dataset_changed", "%s is not the table that was prepared", DatasetKey(j.ID))
 	}
-	c, err := newCorpus(ctx, &j.Spec, table, holdout, prep.Chains)
-	return c, prep, err
+	grown, err := read(ctx, p.Bucket, ChainsKey(j.ID), maxChains)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, nil, failure("prepared_missing", "%s is gone", ChainsKey(j.ID))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := newCorpus(ctx, &j.Spec, table, holdout, chains(grown).each())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.grown = grown
+	return c, prep, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/smiles"
+	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
@@ -65,18 +66,18 @@ func (p *Pipeline) finalize(ctx context.Context, id string) error {
 // assemble makes the revision, and the training rows that Python's files hold if
 // the job asks for them.
 func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Revision, *keras.Rows, error) {
-	item, err := s.shared.borrow(ctx, s.job.ID, func() (*corpus, *Preparation, error) { return s.load(ctx, s.job) })
+	item, err := s.corpora.acquire(ctx, s.job.ID, func() (*corpus, *Preparation, error) { return s.load(ctx, s.job) })
 	if err != nil {
 		return nil, nil, err
 	}
-	defer s.shared.giveBack(item)
+	defer s.corpora.release(item)
 	c, prep := item.corpus, item.prep
 	if len(folds) != len(prep.Folds) {
 		return nil, nil, failure("folds_missing", "there are %d fold records for %d folds", len(folds), len(prep.Folds))
 	}
 	r := &revision.Revision{Folds: prep.Folds}
 	var held [][]float64 // of each fold: its predictions of the hold-out rows
-	rows := &keras.Rows{Table: c.own()}
+	rows := &keras.Rows{}
 	for i, f := range folds {
 		m, err := readModel(ctx, s.Bucket, f.Result.Model)
 		if err != nil {
@@ -124,8 +125,9 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 	if p := s.job.Spec.Publish; p == nil || !p.SaveTraining {
 		return r, nil, nil
 	}
-	rows.Folds, rows.History, rows.Chains = c.folds(prep.Folds), r.History, c.trained(prep)
-	return r, rows, nil
+	rows.Folds, rows.History = c.folds(prep.Folds), r.History
+	rows.Table, rows.Chains, err = c.trained()
+	return r, rows, err
 }
 
 // readModel reads a fold's best weights.
@@ -199,7 +201,7 @@ func (c *corpus) predict(ctx context.Context, engine nn.Engine, m *checkpoint.Mo
 func (c *corpus) mean(rows []int, chains []float64, targets int) []float64 {
 	out := make([]float64, 0, len(rows)*targets)
 	for _, row := range rows {
-		n := c.first[row+1] - c.first[row]
+		n := int(c.first[row+1] - c.first[row])
 		for t := range targets {
 			sum := 0.0
 			for i := range n {
@@ -239,24 +241,36 @@ func (c *corpus) name(row int) string {
 	return text
 }
 
-// domain is the Morgan hashes of the chains of rows.
+// domain is the Morgan hashes of the chains of rows, ascending. Cost: reading each
+// distinct chain once.
 func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, error) {
 	d := new(featurize.Domain)
-	seen := map[string]bool{}
-	for _, i := range c.chainsOf(rows) {
-		if err := context.Cause(ctx); err != nil {
+	wanted := make([]bool, c.table.Rows())
+	for _, r := range rows {
+		wanted[r] = true
+	}
+	seen := make([]bool, len(c.row)) // by number of SMILES
+	row := 0
+	for grown, err := range c.grown.each() {
+		if err := errors.Join(err, context.Cause(ctx)); err != nil {
 			return nil, err
 		}
-		text := c.chains.Structures[i].Polymer
-		if seen[text] {
-			continue
+		if grown == nil {
+			grown = []structure.Chain{{SMILES: c.table.Structures[row].Polymer}}
 		}
-		seen[text] = true
-		m, err := smiles.Read(text)
-		if err != nil {
-			return nil, fmt.Errorf("row %d: %w", c.row[i], err)
+		for i, chain := range grown {
+			text := c.set.Texts()[int(c.first[row])+i]
+			if !wanted[row] || seen[text] {
+				continue
+			}
+			seen[text] = true
+			m, err := smiles.Read(chain.SMILES)
+			if err != nil {
+				return nil, fmt.Errorf("row %d: %w", row, err)
+			}
+			d.Add(m)
 		}
-		d.Add(m)
+		row++
 	}
 	return d, nil
 }

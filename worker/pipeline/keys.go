@@ -23,6 +23,10 @@ func InitPrefix(job string) string { return "jobs/" + job + "/init/" }
 // PreparedKey is the Preparation.
 func PreparedKey(job string) string { return "jobs/" + job + "/prepared.json" }
 
+// ChainsKey is the chains of the job's rows, and of those held out from another
+// table behind them; it is there before the Preparation.
+func ChainsKey(job string) string { return "jobs/" + job + "/chains.ndjson.gz" }
+
 // ModelPrefix is what the paths of the revision's files follow.
 func ModelPrefix(job string) string { return "jobs/" + job + "/model/" }
 

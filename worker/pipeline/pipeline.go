@@ -46,9 +46,9 @@ type Pipeline struct {
 	Log         *slog.Logger
 	Now         func() time.Time // nil is time.Now
 
-	once   sync.Once
-	meter  *Meter
-	shared shelf
+	once    sync.Once
+	meter   *Meter
+	corpora corpusCache
 }
 
 const (

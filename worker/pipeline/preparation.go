@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -26,35 +27,47 @@ type Preparation struct {
 	Groups        data.Groups      `json:"groups"` // of every row: what stayed together
 	Graphs        data.GraphStats  `json:"graphs"`
 	Grower        structure.Grower `json:"defaults"`
-	// Chains that were grown, by row; none for one that states its chain.
-	Chains [][]structure.Chain `json:"chains"`
 	// Learned names what is learned from: tables, split and chains.
 	Learned string `json:"learned"`
 }
 
-const preparationSchema = 1
+const preparationSchema = 2
 
-// maxPreparation bounds prepared.json in bytes: 200,000 rows with chains of 1,200
-// atoms have a fifth of it.
-const maxPreparation = 4 << 30
+// What prepared.json and the chains may have in bytes: 200,000 rows in 20 folds
+// take 30 MB, and their chains of 1,200 atoms about 40 MB.
+const (
+	maxPreparation = 1 << 30
+	maxChains      = 1 << 30
+)
 
-// name sets Learned.
-func (p *Preparation) name() error {
-	// What a chain is called besides does not change what is learned.
+// name sets Learned: what a chain is called besides its SMILES and replicate does
+// not change what is learned.
+func (p *Preparation) name(rows chains) error {
+	head, err := json.Marshal([]any{p.Data.Hash, p.Folds, p.Holdout})
+	if err != nil {
+		return err
+	}
+	h := sha256.New() // of one array, the chains its last element
+	h.Write(head[:len(head)-1])
+	separator := ",["
 	type chain struct {
 		SMILES    string
 		Replicate int
 	}
-	learned := make([][]chain, len(p.Chains))
-	for i, grown := range p.Chains {
-		for _, c := range grown {
-			learned[i] = append(learned[i], chain{c.SMILES, c.Replicate})
+	for row, err := range rows.each() {
+		var learned []chain
+		for _, c := range row {
+			learned = append(learned, chain{c.SMILES, c.Replicate})
 		}
+		text, wrong := json.Marshal(learned)
+		if err := errors.Join(err, wrong); err != nil {
+			return err
+		}
+		io.WriteString(h, separator)
+		h.Write(text)
+		separator = ","
 	}
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode([]any{p.Data.Hash, p.Folds, p.Holdout, learned}); err != nil {
-		return err
-	}
+	io.WriteString(h, "]]\n")
 	p.Learned = hex.EncodeToString(h.Sum(nil))
 	return nil
 }
@@ -70,7 +83,7 @@ func readPreparation(ctx context.Context, b storage.Bucket, job string) (*Prepar
 		return nil, fmt.Errorf("reading %s: %w", PreparedKey(job), err)
 	}
 	if p.SchemaVersion != preparationSchema {
-		return nil, failure("schema", "%s has schema %d, this worker knows %d: run a newer one", PreparedKey(job), p.SchemaVersion, preparationSchema)
+		return nil, failure("schema", "%s has schema %d, this worker knows %d: let workers of one version finish the job, or submit it again", PreparedKey(job), p.SchemaVersion, preparationSchema)
 	}
 	return &p, nil
 }

@@ -37,7 +37,7 @@ func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
 		return prep, err
 	}
 	var made *Preparation
-	item, err := s.shared.borrow(ctx, s.job.ID, func() (*corpus, *Preparation, error) {
+	item, err := s.corpora.acquire(ctx, s.job.ID, func() (*corpus, *Preparation, error) {
 		c, p, err := s.divide(ctx)
 		made = p
 		return c, p, err
@@ -45,12 +45,15 @@ func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.shared.giveBack(item)
+	defer s.corpora.release(item)
 	if made == nil { // a fold is at work already, so another worker was quicker
 		return item.prep, nil
 	}
 	body, err := json.Marshal(made)
 	if err != nil {
+		return nil, err
+	}
+	if err := putOnce(ctx, s.Bucket, ChainsKey(s.job.ID), item.corpus.grown); err != nil {
 		return nil, err
 	}
 	if err := putOnce(ctx, s.Bucket, PreparedKey(s.job.ID), body); err != nil {
@@ -71,14 +74,12 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	if holdout != nil {
 		all = appended(table, holdout)
 	}
-	grown, err := grow(ctx, grower, all)
+	var grown chains
+	c, err := newCorpus(ctx, spec, table, holdout, grown.record(grow(ctx, grower, all)))
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := newCorpus(ctx, spec, table, holdout, grown)
-	if err != nil {
-		return nil, nil, err
-	}
+	c.grown = grown
 	keys := c.groupKeys()
 	part, err := table.Partition(data.PartitionRequest{
 		Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: keys[:c.rows],
@@ -91,7 +92,7 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	}
 	prep := &Preparation{
 		SchemaVersion: preparationSchema, Folds: part.Folds, Holdout: part.Holdout, Groups: part.Groups,
-		Graphs: c.graphStats(part.Folds), Grower: grower, Chains: grown,
+		Graphs: c.graphStats(part.Folds), Grower: grower,
 		Data: jobs.Prepared{Name: datasetName(spec.Dataset), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
 	}
 	warned := part.Warnings
@@ -104,8 +105,12 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	for _, f := range part.Folds {
 		prep.Data.Folds = append(prep.Data.Folds, jobs.Size{Train: len(f.Train), Validate: len(f.Validate)})
 	}
-	prep.Warnings = append(s.warnings(warned, prep.Graphs), notGrown(grower, grown)...)
-	return c, prep, prep.name()
+	short, err := notGrown(grower, grown)
+	if err != nil {
+		return nil, nil, err
+	}
+	prep.Warnings = append(s.warnings(warned, prep.Graphs), short...)
+	return c, prep, prep.name(grown)
 }
 
 // holdOut takes the measured rows of another table, which begin at row from of
@@ -144,6 +149,9 @@ func (p *Preparation) holdOut(all *data.Table, from int) (warnings []data.Warnin
 // graphStats counts what the network can tell apart, by chains.
 func (c *corpus) graphStats(folds data.Folds) data.GraphStats {
 	own := c.own()
+	for i := range own.Structures { // equal chains are one polymer, however they are stated
+		own.Structures[i].Polymer = fmt.Sprint(c.set.Texts()[i])
+	}
 	return own.GraphStats(c.set.GraphKeys()[:own.Rows()], c.folds(folds))
 }
 
@@ -162,16 +170,19 @@ func (s *stage) warnings(split []data.Warning, graphs data.GraphStats) []jobs.Wa
 }
 
 // notGrown says how many rows have chains that are not as the job asks.
-func notGrown(g structure.Grower, grown [][]structure.Chain) []jobs.Warning {
+func notGrown(g structure.Grower, grown chains) ([]jobs.Warning, error) {
 	var short structure.Shortfall
-	for _, chains := range grown {
-		short.Note(chains)
+	for row, err := range grown.each() {
+		if err != nil {
+			return nil, err
+		}
+		short.Note(row)
 	}
 	var out []jobs.Warning
 	for _, w := range short.Warnings(g.Chains) {
 		out = append(out, jobs.Warning{Code: w.Code, Detail: w.Detail})
 	}
-	return out
+	return out, nil
 }
 
 // leastPerFold is how many values of a target a fold needs on average to be

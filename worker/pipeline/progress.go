@@ -33,8 +33,10 @@ func (p *progress) claimed(f *jobs.Fold) {
 	defer p.mu.Unlock()
 	p.beat.Worker, p.beat.Attempt = f.Worker, f.Attempt
 	if c := f.Checkpoint; c != nil && c.Epoch > 0 {
-		p.beat.Loss, p.beat.ValLoss = train.Measure(c.Loss), train.Measure(c.ValLoss)
-		p.beat.BestValLoss, p.beat.BestEpoch = train.Measure(c.BestValLoss), c.BestEpoch
+		p.beat.Loss = train.Measure(c.Loss)
+		if c.BestEpoch > 0 { // one was validated
+			p.beat.ValLoss, p.beat.BestValLoss, p.beat.BestEpoch = train.Measure(c.ValLoss), train.Measure(c.BestValLoss), c.BestEpoch
+		}
 	}
 }
 
@@ -60,7 +62,11 @@ func (p *progress) Epoch(e train.Epoch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := &p.beat
-	b.Epoch, b.Step, b.Loss, b.ValLoss = e.Epoch, 0, e.Loss, e.ValLoss
+	b.Epoch, b.Step, b.Loss = e.Epoch, 0, e.Loss
+	if !e.Validated() {
+		return
+	}
+	b.ValLoss = e.ValLoss
 	if b.BestEpoch == 0 || e.ValLoss < b.BestValLoss {
 		b.BestValLoss, b.BestEpoch = e.ValLoss, e.Epoch
 	}

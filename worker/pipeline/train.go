@@ -103,7 +103,7 @@ func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **cor
 	defer cancel(nil)
 	w.begin = func() { beating.Go(func() { w.beat(ctx, cancel) }) }
 	load := func(ctx context.Context, work *Work) error {
-		item, err := p.shared.borrow(ctx, j.ID, func() (*corpus, *Preparation, error) { return p.load(ctx, j) })
+		item, err := p.corpora.acquire(ctx, j.ID, func() (*corpus, *Preparation, error) { return p.load(ctx, j) })
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **cor
 	}
 	defer func() {
 		if w.item != nil {
-			p.shared.giveBack(w.item)
+			p.corpora.release(w.item)
 		}
 	}()
 	began := p.now()
@@ -124,13 +124,13 @@ func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **cor
 }
 
 // bind sets a fold's work: its rows bound to their own vocabulary and scaler.
-func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *shelved, w *Work) error {
+func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *cached, w *Work) error {
 	c, prep, spec := item.corpus, item.prep, &j.Spec
 	if w.Fold >= len(prep.Folds) {
 		return failure("no_such_fold", "there are %d folds, %d is none of them", len(prep.Folds), w.Fold)
 	}
 	rows := prep.Folds[w.Fold]
-	fold, err := c.set.Fold(c.chains, data.Fold{Train: c.chainsOf(rows.Train), Validate: c.chainsOf(rows.Validate)})
+	fold, err := c.set.FoldOf(c.table, c.row, data.Fold{Train: c.chainsOf(rows.Train), Validate: c.chainsOf(rows.Validate)})
 	if err != nil {
 		return failure("invalid_fold", "fold %d: %v", w.Fold, err)
 	}
@@ -180,7 +180,7 @@ func foldFailure(err error, fold int, c *corpus) (jobs.Failure, bool) {
 	if errors.As(err, &diverged) {
 		f := jobs.Failure{Code: "diverged", Detail: fmt.Sprintf("fold %d, %v", fold, diverged), Fold: &fold, Epoch: &diverged.Epoch}
 		if len(diverged.Rows) > 0 && c != nil {
-			row := c.row[diverged.Rows[0]]
+			row := int(c.row[diverged.Rows[0]])
 			f.Row = &row
 		}
 		return f, true

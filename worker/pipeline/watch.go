@@ -18,8 +18,8 @@ type watch struct {
 	fold     int
 	progress *progress
 	share    *Share
-	item     *shelved // once loaded
-	begin    func()   // the beats
+	item     *cached // once loaded
+	begin    func()  // the beats
 	log      *slog.Logger
 }
 

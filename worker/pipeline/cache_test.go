@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// What several folds borrow at once is loaded once, and kept for the next one.
-func TestShelf(t *testing.T) {
-	var s shelf
+// What several folds acquire at once is loaded once, and stays for the next one.
+func TestCorpusCache(t *testing.T) {
+	var s corpusCache
 	loads := 0
-	borrow := func(job string) *shelved {
+	acquire := func(job string) *cached {
 		t.Helper()
-		item, err := s.borrow(t.Context(), job, func() (*corpus, *Preparation, error) {
+		item, err := s.acquire(t.Context(), job, func() (*corpus, *Preparation, error) {
 			loads++
 			return &corpus{}, &Preparation{}, nil
 		})
@@ -22,34 +22,34 @@ func TestShelf(t *testing.T) {
 		}
 		return item
 	}
-	a, b := borrow("a"), borrow("a")
+	a, b := acquire("a"), acquire("a")
 	if a != b || loads != 1 {
 		t.Fatalf("%d loads for two", loads)
 	}
-	s.giveBack(a)
-	s.giveBack(b)
-	if borrow("a") != a || loads != 1 {
+	s.release(a)
+	s.release(b)
+	if acquire("a") != a || loads != 1 {
 		t.Errorf("%d loads for one after the other", loads)
 	}
-	s.giveBack(a)
-	s.giveBack(borrow("b"))
+	s.release(a)
+	s.release(acquire("b"))
 	if s.last == nil || s.last.job != "b" || len(s.items) != 0 {
-		t.Errorf("kept %+v and %d more, want the last one alone", s.last, len(s.items))
+		t.Errorf("left %+v and %d more, want the last one alone", s.last, len(s.items))
 	}
-	if borrow("a") == a || loads != 3 {
+	if acquire("a") == a || loads != 3 {
 		t.Errorf("%d loads, with another job between", loads)
 	}
 }
 
 // A load that was interrupted is made again by who waits; one that cannot
 // succeed is not.
-func TestShelfErrors(t *testing.T) {
-	var s shelf
+func TestCorpusCacheErrors(t *testing.T) {
+	var s corpusCache
 	loading, release := make(chan struct{}), make(chan error)
 	var first sync.WaitGroup
 	begin := func() {
 		first.Go(func() {
-			_, _ = s.borrow(context.Background(), "a", func() (*corpus, *Preparation, error) {
+			_, _ = s.acquire(context.Background(), "a", func() (*corpus, *Preparation, error) {
 				loading <- struct{}{}
 				return nil, nil, <-release
 			})
@@ -65,13 +65,13 @@ func TestShelfErrors(t *testing.T) {
 		var second sync.WaitGroup
 		var err error
 		second.Go(func() {
-			var item *shelved
-			item, err = s.borrow(context.Background(), "a", func() (*corpus, *Preparation, error) {
+			var item *cached
+			item, err = s.acquire(context.Background(), "a", func() (*corpus, *Preparation, error) {
 				again = true
 				return &corpus{}, nil, nil
 			})
 			if err == nil {
-				s.giveBack(item)
+				s.release(item)
 			}
 		})
 		for waits := false; !waits; { // until the second has joined the first
@@ -87,7 +87,7 @@ func TestShelfErrors(t *testing.T) {
 		}
 		s.last = nil
 	}
-	if _, err := s.borrow(t.Context(), "b", func() (*corpus, *Preparation, error) { return nil, nil, errors.New("away") }); err == nil || len(s.items) != 0 {
-		t.Errorf("a failed load: %v, %d kept", err, len(s.items))
+	if _, err := s.acquire(t.Context(), "b", func() (*corpus, *Preparation, error) { return nil, nil, errors.New("away") }); err == nil || len(s.items) != 0 {
+		t.Errorf("a failed load: %v, %d left", err, len(s.items))
 	}
 }
