@@ -68,7 +68,7 @@ var allowed = map[string][]string{
 
 	"worker/memory":   {},
 	"worker/runner":   {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
-	"worker/predict":  {"nn/plan", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
+	"worker/predict":  {"nn/plan", "nn/stack", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 	"worker/pipeline": {"worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
 	"api/app":     {"worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
@@ -88,7 +88,7 @@ var allowed = map[string][]string{
 	"nn/keras/internal/hdf5":    {},
 	"nn/keras/internal/pickle":  {},
 
-	"nn/revision/revisiontest": {"nn", "nn/train", "nn/checkpoint", "nn/cpu", "nn/dataset", "nn/ensemble", "nn/revision", "featurize", "featurize/smiles", "data"},
+	"nn/revision/revisiontest": {"nn", "nn/stack", "nn/train", "nn/checkpoint", "nn/cpu", "nn/dataset", "nn/ensemble", "nn/revision", "featurize", "featurize/smiles", "data"},
 
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
 }

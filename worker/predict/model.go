@@ -2,6 +2,7 @@ package predict
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/plan"
 	"polyid-trainer/nn/revision"
+	"polyid-trainer/nn/stack"
 )
 
 // What a loaded model remembers, each a few kB at most.
@@ -33,9 +35,10 @@ type Model struct {
 	ensemble    *ensemble.Ensemble
 	calibration *ensemble.Calibration // nil if the revision has none
 	domain      *featurize.Domain     // likewise
+	stack       *stack.Stack          // nil if the network predicts alone
 	maxAtoms    int
 
-	answers *lru.Cache[string, *answer] // by SMILES of the chain
+	answers *lru.Cache[string, *answer] // by the chain, see Model.key
 	graphs  *lru.Cache[featurize.Key, *prediction]
 
 	mu     sync.Mutex
@@ -54,6 +57,8 @@ type prediction struct {
 // answer is what a model says of one chain.
 type answer struct {
 	*ensemble.Prediction
+	blended    []stack.Prediction // by target; nil without a stack
+	polymer    stack.Polymer      // what the stack sees of the chain
 	unseen     []featurize.Unseen // nil without a domain
 	heavyAtoms int
 	err        error // *structure.Error
@@ -65,7 +70,7 @@ func newModel(repo, commit string, r *revision.Revision, newEngine nn.NewEngine,
 		return nil, err
 	}
 	m := &Model{Repo: repo, Commit: commit, Config: r.Config, Metrics: r.Metrics,
-		ensemble: e, calibration: r.Calibration, domain: r.Domain, maxAtoms: maxAtoms}
+		ensemble: e, calibration: r.Calibration, domain: r.Domain, stack: r.Stack, maxAtoms: maxAtoms}
 	m.answers, _ = lru.New[string, *answer](keptAnswers) // fails on sizes below 1 only
 	m.graphs, _ = lru.New[featurize.Key, *prediction](keptGraphs)
 	return m, nil
@@ -100,13 +105,12 @@ func (m *Model) end(users int, retire bool) {
 }
 
 // chains answers for finished chains, in their order. Those that it does not know
-// yet go through the ensemble together; what is computed for them takes turns by
-// enter.
-func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
-	answers := make([]*answer, len(smiles))
+// yet go through the ensemble together; what is computed for them waits for enter.
+func (m *Model) chains(chains []structure.Chain, enter func() (leave func())) []*answer {
+	answers := make([]*answer, len(chains))
 	var unknown []int
-	for i, s := range smiles {
-		if a, ok := m.answers.Get(s); ok {
+	for i, c := range chains {
+		if a, ok := m.answers.Get(m.key(c)); ok {
 			answers[i] = a
 		} else {
 			unknown = append(unknown, i)
@@ -118,7 +122,7 @@ func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
 	graphs := make([]*featurize.Graph, len(unknown))
 	leave := enter()
 	for at, i := range unknown {
-		answers[i], graphs[at] = m.read(smiles[i])
+		answers[i], graphs[at] = m.read(chains[i])
 	}
 	leave()
 	predictions := m.predictions(graphs, enter)
@@ -127,15 +131,40 @@ func (m *Model) chains(smiles []string, enter func() (leave func())) []*answer {
 		if p := predictions[at]; p != nil {
 			<-p.done
 			a.Prediction = p.Prediction
-			if p.err != nil {
-				a.err = &structure.Error{Code: "unpredictable", Monomer: -1, Detail: p.err.Error()}
+			if err := m.blend(a, p.err, enter); err != nil {
+				a.err = &structure.Error{Code: "unpredictable", Monomer: -1, Detail: err.Error()}
 			}
 		}
 		if size(a.unseen) <= keptUnseen {
-			m.answers.Add(smiles[i], a)
+			m.answers.Add(m.key(chains[i]), a)
 		}
 	}
 	return answers
+}
+
+// key names what an answer depends on: the chain, and where there is a stack, which
+// looks at repeat units, how many it has.
+func (m *Model) key(c structure.Chain) string {
+	if m.stack == nil {
+		return c.SMILES
+	}
+	return strconv.Itoa(c.DP) + " " + c.SMILES
+}
+
+// blend adds the stack's predictions to an answer of the network, unless that
+// failed.
+func (m *Model) blend(a *answer, failed error, enter func() (leave func())) error {
+	if failed != nil || m.stack == nil {
+		return failed
+	}
+	defer enter()()
+	network := make([][]float64, len(a.Values))
+	for t, v := range a.Values {
+		network[t] = v.PerFold
+	}
+	var err error
+	a.blended, err = m.stack.Predict(a.polymer, network)
+	return err
 }
 
 func size(unseen []featurize.Unseen) (atoms int) {
@@ -147,9 +176,9 @@ func size(unseen []featurize.Unseen) (atoms int) {
 
 // read answers for a chain all but the prediction, which its graph is for: nil
 // if there is none to be made.
-func (m *Model) read(smiles string) (*answer, *featurize.Graph) {
+func (m *Model) read(c structure.Chain) (*answer, *featurize.Graph) {
 	f := m.ensemble.Featurizer()
-	mol, err := f.Read(smiles)
+	mol, err := f.Read(c.SMILES)
 	if err != nil {
 		return &answer{err: structure.Describe(err)}, nil
 	}
@@ -169,6 +198,9 @@ func (m *Model) read(smiles string) (*answer, *featurize.Graph) {
 	}
 	if m.domain != nil {
 		a.unseen = m.domain.Unseen(mol)
+	}
+	if m.stack != nil {
+		a.polymer = stack.Describe(mol, c.DP, nil)
 	}
 	return a, f.GraphOf(mol)
 }

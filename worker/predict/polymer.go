@@ -12,6 +12,8 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/revision"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
@@ -24,7 +26,7 @@ const shortMolecule = 20
 func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 	results := make([]Result, len(ps))
 	grown := make([][]structure.Chain, len(ps)) // nil where that failed
-	var smiles []string
+	var all []structure.Chain
 	for i, p := range ps {
 		if p.err != nil {
 			results[i] = failed(p.err)
@@ -36,11 +38,9 @@ func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 			continue
 		}
 		grown[i] = chains
-		for _, c := range chains {
-			smiles = append(smiles, c.SMILES)
-		}
+		all = append(all, chains...)
 	}
-	answers := m.chains(smiles, enter)
+	answers := m.chains(all, enter)
 	for i, chains := range grown {
 		if chains != nil {
 			results[i] = m.result(ps[i], chains, answers[:len(chains)])
@@ -63,17 +63,25 @@ func (m *Model) result(p polymer, chains []structure.Chain, answers []*answer) R
 	}
 	r := Result{keys: p.keys, SMILES: chains[0].SMILES, Predictions: map[string]Property{}, Warnings: m.warnings(p, chains[0], answers[0])}
 	for _, a := range answers {
-		perTarget := make([][]float64, len(m.Config.Targets))
-		for t := range perTarget {
-			perTarget[t] = a.Values[t].PerFold
-		}
-		r.perChain = append(r.perChain, perTarget)
+		r.perChain = append(r.perChain, a.perFold())
 	}
 	for t, target := range m.Config.Targets {
-		r.Predictions[target.Name] = m.property(t, target, r.perChain)
+		r.Predictions[target.Name] = m.property(t, target, r.perChain, answers)
 	}
 	r.Domain = m.judge(answers)
 	return r
+}
+
+// perFold is what each fold predicts, [targets][folds]: of the stack, where there
+// is one.
+func (a *answer) perFold() [][]float64 {
+	out := make([][]float64, len(a.Values))
+	for t := range out {
+		if out[t] = a.Values[t].PerFold; a.blended != nil {
+			out[t] = a.blended[t].PerFold
+		}
+	}
+	return out
 }
 
 // grow makes the chains of a polymer. What grows takes a turn.
@@ -97,8 +105,8 @@ func failed(e *structure.Error) Result {
 	return Result{Error: r}
 }
 
-// property averages target t over chains and folds.
-func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64) Property {
+// property averages target t over chains, with these answers, and folds.
+func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64, answers []*answer) Property {
 	folds := make([]float64, m.ensemble.Folds())
 	var all []float64
 	for _, chain := range perChain {
@@ -108,12 +116,16 @@ func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64
 		}
 	}
 	mean, std := meanStd(all)
-	p := Property{Mean: train.Measure(mean), Std: train.Measure(std), Units: target.Units}
+	p := Property{Mean: train.Measure(mean), Std: train.Measure(std), Units: target.Units, Quality: quality(m.Metrics, target.Name)}
+	difficulty := 1.0
+	if answers[0].blended != nil {
+		p.Members, difficulty = members(t, answers)
+	}
 	for _, y := range folds {
 		p.PerFold = append(p.PerFold, train.Measure(y))
 	}
 	if m.calibration != nil {
-		if i := m.calibration.Interval(t, folds); i != nil {
+		if i := m.calibration.IntervalAt(t, folds, difficulty); i != nil {
 			p.Interval90 = &[2]float64{i.Low, i.High}
 		}
 	}
@@ -124,6 +136,42 @@ func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64
 		}
 	}
 	return p
+}
+
+// members are what the members of the stack predict of target t, and how large an
+// error is to be expected, both averaged over the chains.
+func members(t int, answers []*answer) (of map[stack.Member]train.Measure, difficulty float64) {
+	of = map[stack.Member]train.Measure{}
+	for _, a := range answers {
+		for name, y := range a.blended[t].Members {
+			of[name] += train.Measure(y / float64(len(answers)))
+		}
+		difficulty += a.blended[t].Difficulty / float64(len(answers))
+	}
+	return of, difficulty
+}
+
+// The qualities of a property's predictions.
+const (
+	qualityOK     = "ok"
+	qualityUnfit  = "no_better_than_baseline"
+	qualityUnsure = "unknown" // imported: nothing was measured
+)
+
+// quality says whether a model does better at a property than always answering the
+// training rows' median, on the hold-out or else out of fold.
+func quality(m revision.Metrics, target string) string {
+	s, ok := m.Holdout[target]
+	if !ok || s.Rows == 0 {
+		s, ok = m.OutOfFold[target]
+	}
+	switch {
+	case !ok || s.Rows == 0 || math.IsNaN(float64(s.MAE)) || math.IsNaN(float64(s.Baseline)):
+		return qualityUnsure
+	case s.MAE >= s.Baseline:
+		return qualityUnfit
+	}
+	return qualityOK
 }
 
 // judge says how far the chains lie outside the training set: all of them, but

@@ -7,6 +7,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/nn/revision"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
@@ -62,7 +63,12 @@ type Property struct {
 	Interval90 *[2]float64     `json:"interval90"` // null if the model has no calibration, or too little of it
 	PerFold    []train.Measure `json:"per_fold"`   // means over replicates
 	Units      string          `json:"units"`
-	Linear     *Linear         `json:"linear,omitempty"` // of a log10_ property
+	// Quality is "ok", "no_better_than_baseline" where the model's own scores say
+	// so, or "unknown" where there are none.
+	Quality string `json:"quality"`
+	// Members are what each member of a stack predicts; Mean is their blend.
+	Members map[stack.Member]train.Measure `json:"members,omitempty"`
+	Linear  *Linear                        `json:"linear,omitempty"` // of a log10_ property
 }
 
 // Linear is a logarithmic property out of its logarithm. The mean of the
