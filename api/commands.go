@@ -16,6 +16,7 @@ type commands struct {
 	Restore    RestoreCmd    `cmd:"" help:"Put an archive that backup wrote where there is no data yet."`
 
 	CheckStorage CheckStorageCmd `cmd:"" help:"Say whether an object store will do: what it stores, its conditional writes, its listings."`
+	Doctor       DoctorCmd       `cmd:"" help:"Look for damage in what a service has stored; --repair repairs what can be."`
 	Version      VersionCmd      `cmd:"" help:"Say what this program was built from."`
 
 	Bench      BenchCmd      `cmd:"" help:"Measure this machine: training steps, matrix products, predictions, and the time the default job takes; a JSON object on stdout, a table on stderr."`

@@ -144,6 +144,9 @@ func (a *App) openRedis(ctx context.Context) (err error) {
 		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	a.closing(a.redis.Close)
+	if err := redisjobs.Inspect(ctx, a.redis); err != nil {
+		a.log.Error("Redis will not do as it is; the service starts and waits", "error", err, "cause", errors.Unwrap(err))
+	}
 	return nil
 }
 

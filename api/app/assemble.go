@@ -150,7 +150,7 @@ func (a *App) publisher() *publish.Publisher {
 // training makes what takes jobs, and carries out what must not leave this
 // process: publications, webhooks, predictions.
 func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
-	a.ready["redis"] = func(ctx context.Context) error { return a.redis.Ping(ctx).Err() }
+	a.ready["redis"] = func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) }
 	publisher := a.publisher()
 	publisher.Store, publisher.Queue = p.store, p.queue
 	publisher.Published = func(string) {

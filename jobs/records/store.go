@@ -2,6 +2,7 @@
 // storage.Bucket.
 //
 //	jobs/<id>/job.json             the job
+//	jobs/<id>/created.json         the job as it was created, for repairs
 //	jobs/<id>/folds/<i>.json       its folds
 //	index/jobs/<inverted id>       empty; lists jobs newest first
 //	index/active/<id>              empty; jobs that are not ended
@@ -48,6 +49,7 @@ func (s *Store) Create(ctx context.Context, j *jobs.Job, before ...func(context.
 	group.Go(func() error { return s.mark(putting, byAge+inverted(j.ID)) })
 	group.Go(func() error { return s.mark(putting, active+j.ID) })
 	group.Go(func() error { return s.freeze(putting, j, 0) })
+	group.Go(func() error { return s.putCreated(putting, j) })
 	for _, put := range before {
 		group.Go(func() error { return put(putting) })
 	}

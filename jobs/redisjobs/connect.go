@@ -26,6 +26,7 @@ func Connect(rawURL string) (redis.UniversalClient, error) {
 	case "redis", "rediss", "unix":
 		var o *redis.Options
 		if o, err = redis.ParseURL(rawURL); err == nil {
+			o.ContextTimeoutEnabled = true
 			return redis.NewClient(o), nil
 		}
 	case "redis-sentinel":
@@ -34,11 +35,13 @@ func Connect(rawURL string) (redis.UniversalClient, error) {
 			if o.MasterName == "" {
 				return nil, fmt.Errorf("connect to Redis: %s lacks ?master_name=", redact(rawURL))
 			}
+			o.ContextTimeoutEnabled = true
 			return redis.NewFailoverClient(o), nil
 		}
 	case "redis-cluster":
 		var o *redis.ClusterOptions
 		if o, err = redis.ParseClusterURL(severalHosts(rest)); err == nil {
+			o.ContextTimeoutEnabled = true
 			return redis.NewClusterClient(o), nil
 		}
 	default:

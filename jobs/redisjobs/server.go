@@ -65,7 +65,18 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	<-ctx.Done()
-	shutdown(servers)
+	stopped := make(chan struct{})
+	go func() {
+		shutdown(servers)
+		close(stopped)
+	}()
+	if err := Ready(context.WithoutCancel(ctx), s.Redis); err != nil {
+		// asynq would wait for it with every connection it has. What it cannot be
+		// told now its leases tell when they lapse.
+		s.Log.Warn("stopping without Redis", "error", err, "cause", errors.Unwrap(err))
+		return s.drain(grace)
+	}
+	<-stopped
 	return s.drain(grace)
 }
 

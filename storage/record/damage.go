@@ -18,6 +18,7 @@ import (
 type DamagedError struct {
 	Key    string
 	Reason string // a sentence without its full stop, "it is empty"
+	Newer  bool   // it is of a newer schema: sound, but not for this program
 }
 
 func (e *DamagedError) Error() string {
@@ -38,7 +39,7 @@ type Register struct {
 	Log *slog.Logger
 
 	mu      sync.Mutex
-	damaged map[string]string // key to reason
+	damaged map[string]DamagedError // by key
 }
 
 var _ storage.Bucket = (*Register)(nil)
@@ -52,8 +53,8 @@ func (r *Register) Damaged() []DamagedError {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]DamagedError, 0, len(r.damaged))
-	for key, reason := range r.damaged {
-		all = append(all, DamagedError{key, reason})
+	for _, d := range r.damaged {
+		all = append(all, d)
 	}
 	slices.SortFunc(all, func(x, y DamagedError) int { return cmp.Compare(x.Key, y.Key) })
 	return all
@@ -92,9 +93,9 @@ func (r *Register) note(key string, err error) {
 	_, known := r.damaged[key]
 	if !known && len(r.damaged) < maxDamaged {
 		if r.damaged == nil {
-			r.damaged = map[string]string{}
+			r.damaged = map[string]DamagedError{}
 		}
-		r.damaged[key] = d.Reason
+		r.damaged[key] = *d
 	}
 	r.mu.Unlock()
 	if !known {

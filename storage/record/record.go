@@ -72,9 +72,17 @@ func load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T
 	}
 	e, reason := decode[T](key, body)
 	if reason != "" {
-		return nil, "", &DamagedError{Key: key, Reason: reason}
+		return nil, "", &DamagedError{Key: key, Reason: reason, Newer: newer(body)}
 	}
 	return e, o.Version, nil
+}
+
+// newer reports whether a record is of a schema that this program does not know.
+func newer(body []byte) bool {
+	var head struct {
+		Schema int `json:"schema"`
+	}
+	return json.Unmarshal(body, &head) == nil && head.Schema > schema
 }
 
 // decode reads a stored record, or says why it cannot be read.
