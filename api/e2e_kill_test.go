@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func killEmbedded(t *testing.T, deaths int, env ...string) (slowest time.Duratio
 	for _, id := range asked {
 		for i := range 3 {
 			kept := slices.DeleteFunc(objects(t, s), func(name string) bool {
-				return !bytes.Contains([]byte(name), []byte(id+"/folds/"+string(rune('0'+i))+"/checkpoints/"))
+				return !strings.Contains(name, id+"/folds/"+string(rune('0'+i))+"/checkpoints/")
 			})
 			if len(kept) > s.job(id).Folds[i].Attempt {
 				t.Errorf("fold %d of %s has %d checkpoints after %d attempts", i, id, len(kept), s.job(id).Folds[i].Attempt)

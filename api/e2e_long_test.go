@@ -129,7 +129,7 @@ func TestLongLoad(t *testing.T) {
 	}
 	asked := map[string]bool{}
 	var times []time.Duration
-	id := ""
+	var id string
 	for range predictions {
 		id, times = post("/v1/predictions", `{"inputs": [{"smiles_repeat_unit": "*OC(C)C(=O)*"}]}`, times)
 		asked[id] = true

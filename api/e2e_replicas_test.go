@@ -100,7 +100,7 @@ func TestReplicas(t *testing.T) {
 		t.Fatalf("publishing the other one elsewhere: %d", status)
 	}
 	again(jobs.Publish, lost.ID, 0, other+2)
-	lost = two.reaches(lost.ID, "the other publication", func(v *jobs.View) bool { return v.Status == jobs.Succeeded })
+	two.reaches(lost.ID, "the other publication", func(v *jobs.View) bool { return v.Status == jobs.Succeeded })
 
 	want := map[string]int{
 		"training_job.created": 2, "training_job.started": 2, "training_job.fold_started": 6, "training_job.fold_finished": 6,

@@ -122,7 +122,7 @@ func TestPolymerizeSeed(t *testing.T) {
 		}
 		return b.String()
 	}
-	if text("1") != text("1") {
+	if first, second := text("1"), text("1"); first != second {
 		t.Error("the same seed gives other chains")
 	}
 	if text("1") == text("2") {

@@ -78,7 +78,7 @@ func TestSubmit(t *testing.T) {
 	answer := view(t, jobs.Queued, 0)
 	c := serve(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Method != "POST" || r.URL.Path != "/v1/training-jobs" || string(body) != `{"dataset":"x"}` ||
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/training-jobs" || string(body) != `{"dataset":"x"}` ||
 			r.Header.Get("Authorization") != "Bearer tok" || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("request %s %s %q %v", r.Method, r.URL, body, r.Header)
 		}
@@ -255,7 +255,7 @@ func TestPredictCSV(t *testing.T) {
 	gets := 0
 	c := serve(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Method == "POST":
+		case r.Method == http.MethodPost:
 			body, _ := io.ReadAll(r.Body)
 			if string(body) != "smiles_polymer\nCC\n" || r.Header.Get("Content-Type") != "text/csv" || r.URL.Query().Get("revision") != "v1.0.0" {
 				t.Errorf("%s %q %v", r.URL, body, r.Header)

@@ -194,7 +194,7 @@ func (r *cipRanks) splitCell(id int32) {
 	k := min(n, len(rest))
 	copy(run[with:with+k], run[len(run)-k:])
 	copy(run[len(run)-n:], r.above)
-	for i := range len(marked) {
+	for i := range marked {
 		r.place[run[i]] = c.first + int32(i)
 	}
 	for i := len(run) - n; i < len(run); i++ {

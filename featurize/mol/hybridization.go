@@ -81,7 +81,7 @@ func (m *Mol) orbitals(i int32) int {
 func (m *Mol) dropTags() {
 	for i := range m.Atoms {
 		a := &m.Atoms[i]
-		limit := 0
+		var limit int
 		switch a.Chirality {
 		case Clockwise, Counterclockwise:
 			if a.Hybridization != SP3 {

@@ -208,7 +208,7 @@ func (k *kekulizer) assignWithoutDummies() bool {
 		return false
 	}
 	without := make([]bool, len(k.maybe)) // a binary number, counted up
-	for tries := 0; tries < maxDummyTries; tries++ {
+	for range maxDummyTries {
 		at := 0
 		for at < len(without) && without[at] {
 			without[at] = false

@@ -201,7 +201,7 @@ func strictJSON(s string, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("it goes on after its end")
 	}
 	return nil

@@ -65,7 +65,7 @@ func cut(j *plan.Joined, i int) []any {
 		out = append(out, lowered(k.Bond[nb0:nb1], b0), lowered(k.Src[nb0:nb1], a0), lowered(k.Dst[nb0:nb1], a0),
 			k.BondCount[nb0:nb1], lowered(k.Atom[na0:na1], a0), k.AtomCount[na0:na1], k.Degree[na0:na1],
 			lists(&k.Messages, na0, na1, nb0), lists(&k.Readers, nb0, nb1, na0))
-		a0, a1, b0, b1 = na0, na1, nb0, nb1
+		a0, b0 = na0, nb0
 	}
 	return out
 }

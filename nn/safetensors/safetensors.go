@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -325,7 +326,7 @@ func kind(first [8]byte, n uint64) string {
 
 // truncated explains the error of a read that should have succeeded.
 func truncated(what string, err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the file is truncated: it ends within %s", what)
 	}
 	return err
@@ -373,7 +374,7 @@ const maxAhead = 6 << 20
 func (p *Payload) End(want string) error {
 	if n, err := io.ReadFull(p.r, p.buf[:1]); n > 0 {
 		return fmt.Errorf("the file goes on after its last tensor")
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	if got := hex.EncodeToString(p.sum.Sum(nil)); got != want {
