@@ -79,6 +79,7 @@ type Publication struct {
 	Commit string    `json:"commit"`
 	Tag    string    `json:"tag,omitempty"`
 	URL    string    `json:"url"`
+	Reason string    `json:"reason,omitempty"` // why it is not on the branch that the job names; "" if it is
 	Time   time.Time `json:"time"`
 }
 

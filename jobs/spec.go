@@ -79,9 +79,12 @@ type Promote string
 
 // The values of Promote.
 const (
-	PromoteAlways   Promote = "always"
-	PromoteIfBetter Promote = "if_better" // only if the same hold-out improves
-	PromoteNever    Promote = "never"
+	// PromoteIfNotWorse, the default, moves the branch unless the new revision is
+	// worse on what both were scored on, or predicts fewer properties.
+	PromoteIfNotWorse Promote = "if_not_worse"
+	PromoteIfBetter   Promote = "if_better" // only if the same hold-out improves
+	PromoteAlways     Promote = "always"
+	PromoteNever      Promote = "never"
 )
 
 // Webhook is who is told of a job's events.
@@ -107,7 +110,7 @@ func DefaultSpec() Spec {
 		Features: featurize.Config{}.WithDefaults(),
 		Chains:   structure.Chains{}.WithDefaults(),
 		Split:    data.Split{}.WithDefaults(),
-		Publish:  &Destination{Branch: "main", Promote: PromoteAlways},
+		Publish:  &Destination{Branch: "main", Promote: PromoteIfNotWorse},
 	}
 }
 
@@ -143,7 +146,7 @@ func (s Spec) WithDefaults() Spec {
 			p.Branch = "main"
 		}
 		if p.Promote == "" {
-			p.Promote = PromoteAlways
+			p.Promote = PromoteIfNotWorse
 		}
 		s.Publish = &p
 	}
@@ -217,8 +220,8 @@ func (d *Destination) Problems(at string) []Problem {
 	if d.Tag != "" && !tagName.MatchString(d.Tag) {
 		ps.add(at+"/tag", "%q is not of the form v1.2.0", d.Tag)
 	}
-	if !slices.Contains([]Promote{PromoteAlways, PromoteIfBetter, PromoteNever}, d.Promote) {
-		ps.add(at+"/promote", "%q is none of always, if_better, never", d.Promote)
+	if !slices.Contains([]Promote{PromoteIfNotWorse, PromoteIfBetter, PromoteAlways, PromoteNever}, d.Promote) {
+		ps.add(at+"/promote", "%q is none of if_not_worse, if_better, always, never", d.Promote)
 	}
 	return ps
 }

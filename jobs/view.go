@@ -62,6 +62,7 @@ type Published struct {
 	Commit string  `json:"commit"`
 	Tag    *string `json:"tag"`
 	URL    string  `json:"url"`
+	Reason string  `json:"reason,omitempty"` // why it is not on the branch that the job names
 }
 
 // Cost is what a job has cost and will.
@@ -87,7 +88,7 @@ func NewView(now time.Time, j *Job, folds []*Fold, live []json.RawMessage, rate 
 		v.Metrics = json.RawMessage("null")
 	}
 	if p := j.Published; p != nil {
-		v.Published = &Published{p.Repo, p.Branch, p.Commit, orNil(p.Tag), p.URL}
+		v.Published = &Published{p.Repo, p.Branch, p.Commit, orNil(p.Tag), p.URL, p.Reason}
 	}
 	var t tally
 	for i, f := range folds {

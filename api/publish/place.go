@@ -3,21 +3,14 @@ package publish
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"polyid-trainer/jobs"
-	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage/hub"
 )
-
-// Candidates is the branch for revisions that a job was not to promote, or that
-// did not do better than what is published.
-const Candidates = "candidates"
 
 // rounds is how often a publication looks anew after somebody else's commit came
 // before its own.
@@ -36,7 +29,7 @@ func (p *Publisher) destination(d *jobs.Destination) jobs.Destination {
 		out.Branch = "main"
 	}
 	if out.Promote == "" {
-		out.Promote = jobs.PromoteAlways
+		out.Promote = jobs.PromoteIfNotWorse
 	}
 	return out
 }
@@ -100,11 +93,11 @@ func (a *attempt) place(ctx context.Context, f *files, d jobs.Destination) (*job
 	if err != nil {
 		return nil, err
 	}
-	branch, err := a.branch(ctx, f, d, refs)
+	branch, reason, err := a.branch(ctx, f, d, refs)
 	if err != nil {
 		return nil, err
 	}
-	out := &jobs.Publication{Repo: d.Repo, Branch: branch, Tag: d.Tag, Time: a.now().UTC()}
+	out := &jobs.Publication{Repo: d.Repo, Branch: branch, Tag: d.Tag, Reason: reason, Time: a.now().UTC()}
 	history, err := a.history(ctx, d.Repo, branch, refs)
 	if err != nil {
 		return nil, err
@@ -196,69 +189,6 @@ func (a *attempt) committing(ctx context.Context, is bool) error {
 		return nil
 	})
 	return err
-}
-
-// branch is where the revision goes: to the branch asked for or, if it is not to
-// be promoted, to Candidates.
-func (a *attempt) branch(ctx context.Context, f *files, d jobs.Destination, refs *hub.Refs) (string, error) {
-	switch d.Promote {
-	case jobs.PromoteNever:
-		return Candidates, nil
-	case jobs.PromoteIfBetter:
-	default:
-		return d.Branch, nil
-	}
-	head := commitOf(refs.Branches, d.Branch)
-	if head == "" {
-		return d.Branch, nil
-	}
-	there, err := a.published(ctx, d.Repo, head)
-	if err != nil {
-		return "", err
-	}
-	if there == nil {
-		return d.Branch, nil // nothing to be better than
-	}
-	if there.job == a.job.ID {
-		return d.Branch, nil // an earlier attempt promoted it
-	}
-	better, comparable, reason := f.metrics.Better(there.metrics)
-	a.log.Info("compared with what is published", "repo", d.Repo, "branch", d.Branch, "better", better, "comparable", comparable, "reason", reason)
-	if !better {
-		return Candidates, nil
-	}
-	return d.Branch, nil
-}
-
-// published is what a commit holds.
-type published struct {
-	job     string
-	metrics revision.Metrics
-}
-
-// published reads the metrics of a commit's revision; nil if it holds none. A
-// branch's name would not do: where the Hub is slow, what it held before is read.
-func (a *attempt) published(ctx context.Context, repo, commit string) (*published, error) {
-	out := &published{}
-	var config revision.Config
-	for path, into := range map[string]any{revision.MetricsPath: &out.metrics, revision.ConfigPath: &config} {
-		name, err := a.Hub.Download(ctx, repo, commit, path, nil)
-		if errors.Is(err, hub.ErrEntryNotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		body, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading what %s holds: %w", commit, err)
-		}
-		if json.Unmarshal(body, into) != nil {
-			return nil, nil // none of ours
-		}
-	}
-	out.job = config.Job
-	return out, nil
 }
 
 // Check reports, before a job is accepted, what would make its publication fail:

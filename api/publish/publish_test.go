@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -126,6 +127,7 @@ func (b *bench) publisher(name string) *publish.Publisher {
 func (b *bench) job(files map[string][]byte, d jobs.Destination) *jobs.Job {
 	b.Helper()
 	spec := jobs.DefaultSpec()
+	d.Promote = cmp.Or(d.Promote, jobs.PromoteAlways) // which revision is better is of promote_test.go
 	spec.Dataset, spec.Publish = data.Names{"x"}, &d
 	j, err := jobs.New(b.clock(), "tester", spec)
 	if err != nil {
@@ -488,12 +490,14 @@ func TestIfBetter(t *testing.T) {
 		{with(3, "x"), jobs.PromoteIfBetter, "candidates"},
 		{with(1, "x"), jobs.PromoteIfBetter, "main"},
 		{with(0.5, "other"), jobs.PromoteIfBetter, "candidates"},
+		{with(1.1, "x"), jobs.PromoteIfNotWorse, "candidates"},
+		{with(1, "x"), jobs.PromoteIfNotWorse, "main"},
 		{with(9, "x"), jobs.PromoteAlways, "main"},
 		{with(0.1, "x"), jobs.PromoteNever, "candidates"},
 	} {
 		before := b.head("main")
 		p := b.published(b.job(x.files, jobs.Destination{Promote: x.how}))
-		if p.Branch != x.branch || b.head(x.branch) != p.Commit || x.branch != "main" && b.head("main") != before {
+		if (p.Reason != "") != (x.branch != "main") || p.Branch != x.branch || b.head(x.branch) != p.Commit || x.branch != "main" && b.head("main") != before {
 			t.Errorf("published to %s, want %s", p.Branch, x.branch)
 		}
 	}

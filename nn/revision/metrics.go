@@ -1,7 +1,6 @@
 package revision
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -247,27 +246,9 @@ func (m Metrics) Better(other Metrics) (better, comparable bool, reason string) 
 	if m.HoldoutID != other.HoldoutID {
 		return false, false, "the two were scored on different hold-out sets"
 	}
-	names := make([]string, 0, len(m.Holdout))
-	for name := range m.Holdout {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, cmp.Compare[string])
-	total, n := 0.0, 0
-	for _, name := range names {
-		mine, theirs := float64(m.Holdout[name].MAE), float64(other.Holdout[name].MAE)
-		if _, ok := other.Holdout[name]; !ok || math.IsNaN(mine) || math.IsNaN(theirs) {
-			continue
-		}
-		if mine != theirs { // an error of zero is better than any other, and equal to itself
-			total += min(mine/theirs, 1e6)
-		} else {
-			total++
-		}
-		n++
-	}
-	if n == 0 {
+	mean, ok := Relative(m.Holdout, other.Holdout)
+	if !ok {
 		return false, false, "no target was measured in the hold-out set"
 	}
-	mean := total / float64(n)
 	return mean < 1, true, fmt.Sprintf("its hold-out error is %.3g times that of the published revision", mean)
 }

@@ -108,7 +108,7 @@ function drawEnd() {
   if (job.metrics) $("metrics-body").replaceChildren(...metricsTable(job.metrics));
   const done = job.published;
   $("published").replaceChildren(...(done ? [el("div", { class: "alert good" },
-    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
+    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))), done.reason ? el("p", {}, `${done.reason[0].toUpperCase()}${done.reason.slice(1)}.`) : "")] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
   $("use").hidden = !done;
   if (done) $("use-body").replaceChildren(...usage(done, job));
 }
