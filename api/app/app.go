@@ -40,7 +40,8 @@ type App struct {
 	embedded *redisjobs.Embedded   // nil with a Redis of others
 	hub      *hub.Client
 	secret   string // signs webhooks
-	memory   int64  // bytes that the process may use
+	sessions *httpapi.Sessions
+	memory   int64 // bytes that the process may use
 
 	ready    map[string]func(context.Context) error // what the service depends on
 	around   []echo.MiddlewareFunc
@@ -83,6 +84,7 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 		return nil, err
 	}
 	a.patient = &record.Register{Bucket: &storage.Retry{Bucket: a.bucket}, Log: log}
+	a.sessions = httpapi.NewSessions(a.patient, time.Now)
 	if c.Role != RoleInference {
 		if a.secret, err = webhookSecret(c.WebhookSecret, c.DataDir); err != nil {
 			return nil, err
@@ -170,7 +172,7 @@ func (a *App) newHandler(areas []httpapi.Area) http.Handler {
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Around: a.around, Version: Version(), Log: a.log}, areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, areas...)
 }
 
 // URL is the address that this machine reaches the server at.
@@ -217,7 +219,7 @@ func (a *App) serveHTTP(ctx context.Context) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	server := &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: readHeader, IdleTimeout: idleEnd,
+		Handler: withDeadlines(a.handler), ReadHeaderTimeout: readHeader, IdleTimeout: idleEnd,
 		BaseContext: func(net.Listener) context.Context { return requests },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // what clients do to their connections
 	}

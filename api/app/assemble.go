@@ -12,8 +12,10 @@ import (
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/metrics"
 	"polyid-trainer/api/publish"
+	"polyid-trainer/api/registry"
 	"polyid-trainer/api/training"
 	"polyid-trainer/api/webhook"
+	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/localqueue"
@@ -119,9 +121,11 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		queue = local
 	}
 	return []httpapi.Area{
-		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, Keys: p.keys, TempDir: scratch},
+		&httpapi.Predictions{Predictor: p.predictor, Models: p.models, Default: served, Store: p.results, Queue: queue, Keys: p.keys, Mechanisms: structure.Mechanisms(), TempDir: scratch},
 		&httpapi.Compat{Predictor: p.predictor, Models: p.models},
-		&httpapi.Models{Serving: p.models, Hub: a.hub, HubURL: a.hubPages(), Default: served, Allow: a.mayPublish, Import: a.importer()},
+		&httpapi.Models{Import: a.importer(), Registry: &registry.Registry{
+			Serving: p.models, Hub: a.hub, HubURL: a.hubPages(), Default: served, Allow: a.mayPublish, Log: a.log,
+		}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/redisjobs"
@@ -21,7 +22,7 @@ func (a *App) housekeeping(p *parts) {
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
-		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}},
+		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}},
 	}
 	a.serve("retention", a.every(retention.Every, "retention", a.inTurn, sweeper.Sweep))
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -10,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,33 +23,14 @@ import (
 // Token lets its holder in under a name, which records keep.
 type Token struct{ Name, Secret string }
 
-// ParseTokens reads API_TOKENS: name:token, separated by commas.
-func ParseTokens(s string) ([]Token, error) {
-	var ts []Token
-	for i, entry := range strings.Split(s, ",") {
-		entry = strings.TrimSpace(entry)
-		if entry == "" {
-			continue
-		}
-		name, secret, ok := strings.Cut(entry, ":")
-		if !ok || name == "" || secret == "" {
-			return nil, fmt.Errorf("API_TOKENS: entry %d is not of the form name:token", i+1)
-		}
-		if slices.ContainsFunc(ts, func(t Token) bool { return t.Name == name }) {
-			return nil, fmt.Errorf("API_TOKENS: the name %q appears twice", name)
-		}
-		ts = append(ts, Token{name, secret})
-	}
-	return ts, nil
-}
-
 // Anyone is the name of who works with a server that has no tokens.
 const Anyone = "local"
 
 const (
 	sessionCookie = "polyid_session"
-	sessionLasts  = 7 * 24 * time.Hour
-	principalKey  = "principal" // in echo.Context
+	// SessionLasts is how long a browser stays logged in.
+	SessionLasts = 7 * 24 * time.Hour
+	principalKey = "principal" // in echo.Context
 )
 
 type principalContext struct{}
@@ -86,9 +67,26 @@ func (s *Server) who(r *http.Request) string {
 		return s.holder(strings.TrimSpace(secret))
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		return s.session(cookie.Value)
+		return s.browser(r.Context(), cookie.Value)
 	}
 	return ""
+}
+
+// browser is the name of the token that a cookie stands for, unless its session
+// has logged out.
+func (s *Server) browser(ctx context.Context, cookie string) string {
+	name := s.session(cookie)
+	if name == "" {
+		return ""
+	}
+	ended, err := s.Sessions.Ended(ctx, cookie)
+	if err != nil {
+		logOf(ctx).Warn("whether a session has logged out is not known; it goes on", "error", err)
+	}
+	if ended {
+		return ""
+	}
+	return name
 }
 
 // holder is the name of a token. How long it takes says nothing about how much
@@ -104,11 +102,12 @@ func (s *Server) holder(secret string) (name string) {
 	return name
 }
 
-// newSession is a cookie's value that lets t's holder in until a time. It is
+// newSession is a cookie's value that lets t's holder in until a time; no two are
+// equal, so that each can be ended by itself. It is
 // signed with the token and does not hold it, so it is good on every replica,
 // for as long as the token is, and for nothing but browsing.
 func newSession(t Token, until time.Time) string {
-	text := base64.RawURLEncoding.EncodeToString([]byte(t.Name)) + "." + strconv.FormatInt(until.Unix(), 10)
+	text := base64.RawURLEncoding.EncodeToString([]byte(t.Name)) + "." + strconv.FormatInt(until.Unix(), 10) + "." + rand.Text()
 	return text + "." + sign(t, text)
 }
 
@@ -120,7 +119,8 @@ func (s *Server) session(value string) string {
 		return ""
 	}
 	text, mac := value[:i], value[i+1:]
-	encoded, expiry, _ := strings.Cut(text, ".")
+	encoded, rest, _ := strings.Cut(text, ".")
+	expiry, _, _ := strings.Cut(rest, ".")
 	name, err := base64.RawURLEncoding.DecodeString(encoded)
 	until, err2 := strconv.ParseInt(expiry, 10, 64)
 	if err != nil || err2 != nil || s.Now().Unix() >= until {
@@ -169,6 +169,11 @@ func (s *Server) sameSite(next echo.HandlerFunc) echo.HandlerFunc {
 				return refused(fmt.Sprintf("the host %q is not this machine: without API_TOKENS only loopback names are served", r.Host))
 			}
 			if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+				return refused("the request comes from a page of another site")
+			}
+			// A GET that a page makes a browser send comes without Origin.
+			switch r.Header.Get("Sec-Fetch-Site") {
+			case "cross-site", "same-site": // another name, or another port of this machine
 				return refused("the request comes from a page of another site")
 			}
 		}

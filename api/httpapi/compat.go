@@ -88,17 +88,18 @@ type (
 
 func (a *Compat) routes(s *Server) {
 	s.open("/health")
-	s.echo.Match([]string{http.MethodGet, http.MethodHead}, "/health", func(c echo.Context) error { return a.health(c, s) })
+	s.echo.GET("/health", func(c echo.Context) error { return a.health(c, s) })
 	s.echo.POST("/run/predict", func(c echo.Context) error { return a.single(c, s) })
 	s.echo.POST("/batch_predict", func(c echo.Context) error { return a.batch(c, s) })
 }
 
 // health says whether there is a model. The components are named after the
-// Python packages whose work this program does itself.
+// Python packages whose work this program does itself, as the clients know them;
+// TensorFlow is not among them, since nothing of it is here.
 func (a *Compat) health(c echo.Context, s *Server) error {
 	h := compatHealth{
 		Status: "healthy", Timestamp: s.Now().UTC(), Version: s.Version,
-		Components: map[string]string{"rdkit": "available", "nfp": "available", "polyid": "available", "tensorflow": "available"},
+		Components: map[string]string{"rdkit": "available", "nfp": "available", "polyid": "available"},
 	}
 	status := http.StatusOK
 	if err := a.Models.Ready(); err != nil {

@@ -22,9 +22,9 @@ import (
 // undocumented are the routes that are no part of the API's document: pages,
 // other protocols, and the shapes of clients there were before.
 var undocumented = []string{
-	"GET /static/*", "HEAD /static/*", "GET /", "GET /jobs", "GET /jobs/:id", "HEAD /jobs/:id", "GET /predict", "GET /models", "GET /docs", "GET /docs/*", "GET /login", "POST /login", "POST /logout",
+	"GET /static/*", "GET /", "GET /jobs", "GET /jobs/:id", "GET /predict", "GET /models", "GET /docs", "GET /docs/*", "GET /login", "POST /login", "POST /logout",
 	"GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
-	"GET /metrics", "GET /health", "HEAD /health", "POST /run/predict", "POST /batch_predict",
+	"GET /metrics", "GET /health", "POST /run/predict", "POST /batch_predict",
 }
 
 // validated is a server whose every answer is held to its own document.

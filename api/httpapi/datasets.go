@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"path"
 	"strings"
@@ -149,7 +150,32 @@ func (in *createDataset) file() (io.Reader, string, error) {
 			if name == "" {
 				name = stem(part.FileName())
 			}
-			return part, name, nil
+			return &onlyFile{part, form}, name, nil
+		}
+	}
+}
+
+// onlyFile is the file of a form that may hold no other.
+type onlyFile struct {
+	io.Reader
+	form *multipart.Reader
+}
+
+// Read implements io.Reader. At the end of the file it looks at what follows.
+func (f *onlyFile) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	for {
+		part, next := f.form.NextPart()
+		switch {
+		case errors.Is(next, io.EOF):
+			return n, err
+		case next != nil:
+			return n, newProblem(http.StatusBadRequest, Malformed, "the form is broken: "+next.Error())
+		case part.FormName() == "file":
+			return n, newProblem(http.StatusBadRequest, Malformed, `the form has two parts called "file": send each file in a request of its own`)
 		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage"
-	"polyid-trainer/storage/hub"
 	"polyid-trainer/storage/record"
 )
 
@@ -113,9 +112,6 @@ func problemOf(ctx context.Context, err error) *Problem {
 	case errors.Is(err, storage.ErrUnavailable):
 		logOf(ctx).Warn("unavailable", "error", err)
 		return newProblem(http.StatusServiceUnavailable, jobs.Unavailable, "object storage is away: try again")
-	case errors.Is(err, hub.ErrUnavailable):
-		logOf(ctx).Warn("unavailable", "error", err)
-		return newProblem(http.StatusServiceUnavailable, jobs.Unavailable, "the Hub is away: try again")
 	case errors.Is(err, context.Canceled):
 		return newProblem(http.StatusRequestTimeout, Timeout, "the client went away")
 	}

@@ -79,35 +79,69 @@ func (a *TrainingJobs) eventRoutes(s *Server, base string, tags []string) {
 		if err != nil {
 			return nil, err
 		}
-		if !in.wants("text/event-stream") {
+		if !in.wants(eventStream) {
 			l, err := in.list(j)
 			if err != nil {
 				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(huma.Context) { _ = in.echo.JSON(http.StatusOK, l) }}, nil
 		}
-		last, err := strconv.Atoi(in.Last)
-		if err != nil || last < 0 || last > len(j.Events) { // of another job, or of none
-			last = 0
+		last, err := in.seen(j)
+		if err != nil {
+			return nil, err
 		}
-		if j.State.Ended() && in.Last != "" && last == len(j.Events) {
+		if j.State.Ended() && (in.Last != "" || in.After != "") && last == len(j.Events) {
 			return &huma.StreamResponse{Body: func(c huma.Context) { c.SetStatus(http.StatusNoContent) }}, nil
 		}
+		leave, err := s.streams.enter(ctx, in.echo, s.Limits.Streams)
+		if err != nil {
+			return nil, err
+		}
 		st := &follower{TrainingJobs: a, in: in, job: j, seen: last}
-		return &huma.StreamResponse{Body: func(huma.Context) { st.run(ctx) }}, nil
+		return &huma.StreamResponse{Body: func(huma.Context) {
+			defer leave()
+			st.run(ctx)
+		}}, nil
 	})
+}
+
+// seen is the number of events after which a stream goes on: by Last-Event-ID,
+// which a browser sends when it reconnects, or else by ?after=, the id of an
+// event.
+func (in *eventList) seen(j *jobs.Job) (int, error) {
+	if in.Last != "" {
+		last, err := strconv.Atoi(in.Last)
+		if err != nil || last < 0 || last > len(j.Events) { // of another job, or of none
+			return 0, nil
+		}
+		return last, nil
+	}
+	if in.After == "" {
+		return 0, nil
+	}
+	i, err := in.find(j)
+	return i + 1, err
+}
+
+// find is the place of the event that ?after= names.
+func (in *eventList) find(j *jobs.Job) (int, error) {
+	if err := checkAfter(jobs.EventPrefix, in.After); err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(j.Events, func(e jobs.Event) bool { return e.ID == in.After })
+	if i < 0 {
+		return 0, &jobs.Error{Code: jobs.NotFound, Detail: "the job has no such event"}
+	}
+	return i, nil
 }
 
 // list is a page of a job's events, newest first.
 func (in *eventList) list(j *jobs.Job) (*List[Event], error) {
-	if err := checkAfter(jobs.EventPrefix, in.After); err != nil {
-		return nil, err
-	}
 	end := len(j.Events)
 	if in.After != "" {
-		end = slices.IndexFunc(j.Events, func(e jobs.Event) bool { return e.ID == in.After })
-		if end < 0 {
-			return nil, &jobs.Error{Code: jobs.NotFound, Detail: "the job has no such event"}
+		var err error
+		if end, err = in.find(j); err != nil {
+			return nil, err
 		}
 	}
 	start := max(0, end-in.Limit)

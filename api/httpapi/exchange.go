@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,15 +32,31 @@ func (x *Exchange) mediaType() string {
 	return kind
 }
 
-// wants reports whether the client asks for a media type, other than by
-// accepting anything.
+// wants reports whether the client asks for a media type by name, and likes it no
+// less than JSON.
 func (x *Exchange) wants(kind string) bool {
-	for _, part := range strings.Split(x.echo.Request().Header.Get("Accept"), ",") {
-		if accepted, _, err := mime.ParseMediaType(part); err == nil && accepted == kind {
-			return true
+	asked := quality(x.echo.Request().Header.Get("Accept"), kind)
+	return asked > 0 && asked >= quality(x.echo.Request().Header.Get("Accept"), "application/json")
+}
+
+// quality is how much an Accept header likes a media type that it names, from 0
+// to 1, as RFC 9110 has it; 0 if it does not name it.
+func quality(accept, kind string) float64 {
+	best := 0.0
+	for _, part := range strings.Split(accept, ",") {
+		named, params, err := mime.ParseMediaType(part)
+		if err != nil || named != kind {
+			continue
 		}
+		q := 1.0
+		if text, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		best = max(best, q)
 	}
-	return false
+	return best
 }
 
 // limit bounds the body in bytes.

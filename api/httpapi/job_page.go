@@ -10,7 +10,6 @@ import (
 
 	"polyid-trainer/api/httpapi/web"
 	"polyid-trainer/jobs"
-	"polyid-trainer/nn/train"
 )
 
 // jobPage is a job as it stands when the page is asked for; from there its
@@ -72,13 +71,13 @@ func (a *TrainingJobs) jobPage(ctx context.Context, id string) (*jobPage, error)
 func lineOf(f *jobs.FoldView, of int) foldLine {
 	l := foldLine{Index: f.Index, Number: f.Index + 1, Epoch: f.Epoch, Epochs: f.Epochs}
 	parts := []string{fmt.Sprintf("Fold %d/%d: Epoch %d/%d", l.Number, of, f.Epoch, f.Epochs)}
-	if known(f.Loss) {
+	if known(float64(f.Loss)) {
 		parts = append(parts, "loss "+web.Number(float64(f.Loss)))
 	}
 	switch {
 	case f.Status == jobs.FoldRunning && f.ETASeconds != nil:
 		parts = append(parts, "ETA "+web.Duration(*f.ETASeconds))
-	case f.Status == jobs.FoldSucceeded && known(f.BestValLoss):
+	case f.Status == jobs.FoldSucceeded && known(float64(f.BestValLoss)):
 		parts = append(parts, "best val_loss "+web.Number(float64(f.BestValLoss)), "done")
 	case f.Status != jobs.FoldRunning:
 		parts = append(parts, string(f.Status))
@@ -87,7 +86,7 @@ func lineOf(f *jobs.FoldView, of int) foldLine {
 	return l
 }
 
-func known(m train.Measure) bool { return !math.IsNaN(float64(m)) && !math.IsInf(float64(m), 0) }
+func known(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // badge is the kind of badge that shows a state.
 func badge(s jobs.State) string {

@@ -19,6 +19,7 @@ type Limits struct {
 	JSON        int64   // bytes of any other body; 1 MB
 	Rate        float64 // requests a second of one token, or address without one; 500
 	Burst       int     // of them at once; 10,000, a backlog of predictions
+	Streams     int     // event streams of one token or address at a time; 100
 	Logins      float64 // tries to log in a second of one address; 1, 10 at once
 }
 
@@ -31,6 +32,7 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.JSON, 1<<20)
 	def(&l.Rate, 500)
 	def(&l.Burst, 10_000)
+	def(&l.Streams, 100)
 	def(&l.Logins, 1)
 	return l
 }

@@ -35,11 +35,11 @@ type Paging struct {
 	After string `query:"after" doc:"The id after which to go on: next_after of the page before."`
 }
 
-// checkAfter refuses what is no id of the kind listed.
+// checkAfter refuses what is not an id of the kind listed.
 func checkAfter(prefix, after string) error {
 	if after == "" || jobs.ValidID(prefix, after) {
 		return nil
 	}
-	return &jobs.Error{Code: jobs.Invalid, Detail: "the place to go on is none",
-		Problems: []jobs.Problem{{Pointer: "query.after", Detail: fmt.Sprintf("%q is no id of the form %s…", after[:min(len(after), 40)], strings.TrimSuffix(prefix, "_")+"_")}}}
+	return &jobs.Error{Code: jobs.Invalid, Detail: "`after` is not a cursor of this list",
+		Problems: []jobs.Problem{{Pointer: "query.after", Detail: fmt.Sprintf("%q is not an id of the form %s…; take next_after of the page before", after[:min(len(after), 40)], strings.TrimSuffix(prefix, "_")+"_")}}}
 }

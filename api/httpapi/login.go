@@ -20,6 +20,11 @@ func (s *Server) login() {
 	})
 	s.echo.POST("/login", s.enter, often)
 	s.echo.POST("/logout", func(c echo.Context) error {
+		if cookie, err := c.Cookie(sessionCookie); err == nil && s.session(cookie.Value) != "" {
+			if err := s.Sessions.End(c.Request().Context(), cookie.Value); err != nil {
+				return err
+			}
+		}
 		c.SetCookie(s.cookie(c, "", -1))
 		return c.Redirect(http.StatusSeeOther, "/login")
 	})
@@ -41,8 +46,8 @@ func (s *Server) enter(c echo.Context) error {
 		if t.Name != name {
 			continue
 		}
-		until := s.Now().Add(sessionLasts)
-		c.SetCookie(s.cookie(c, newSession(t, until), int(sessionLasts.Seconds())))
+		until := s.Now().Add(SessionLasts)
+		c.SetCookie(s.cookie(c, newSession(t, until), int(SessionLasts.Seconds())))
 		return c.Redirect(http.StatusSeeOther, local(in.Next))
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {

@@ -1,14 +1,12 @@
 package httpapi
 
 import (
-	"cmp"
 	"maps"
-	"net/url"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
-	"polyid-trainer/storage/hub"
+	"polyid-trainer/api/registry"
 )
 
 // modelsPage is what /models shows: the revisions that can predict, side by
@@ -22,7 +20,7 @@ type modelsPage struct {
 }
 
 type modelLine struct {
-	ModelRevision
+	registry.ModelRevision
 	Card   string // its page of the Hub
 	Picked bool
 }
@@ -30,20 +28,20 @@ type modelLine struct {
 // listPage shows the revisions.
 func (a *Models) listPage(c echo.Context) (*pageOf, error) {
 	ctx := c.Request().Context()
-	models, err := a.list(ctx)
+	models, err := a.Registry.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := modelsPage{Repo: a.Default.Repo}
+	p := modelsPage{Repo: a.Registry.Default.Repo}
 	targets, branches := map[string]bool{}, map[string]bool{"main": true}
 	picked := c.QueryParams()["compare"]
 	for _, m := range models {
-		l := modelLine{ModelRevision: m, Card: a.hubPage(m), Picked: slices.Contains(picked, m.Repo+"@"+m.Revision)}
+		l := modelLine{ModelRevision: m, Card: a.Registry.Card(m), Picked: slices.Contains(picked, m.Repo+"@"+m.Revision)}
 		p.Models = append(p.Models, l)
 		for _, t := range m.Targets {
 			targets[t.Name] = true
 		}
-		if m.Type == "branch" && m.Repo == a.Default.Repo {
+		if m.Type == "branch" && m.Repo == a.Registry.Default.Repo {
 			branches[m.Revision] = true
 		}
 		if l.Picked && len(p.Compare) < 2 {
@@ -56,13 +54,4 @@ func (a *Models) listPage(c echo.Context) (*pageOf, error) {
 	p.Targets = slices.Sorted(maps.Keys(targets))
 	p.Branch = slices.Sorted(maps.Keys(branches))
 	return &pageOf{Title: "Models", Template: "models.html", Script: "models.js", Data: p}, nil
-}
-
-// hubPage is where the Hub shows a revision's card.
-func (a *Models) hubPage(m ModelRevision) string {
-	page := cmp.Or(a.HubURL, hub.DefaultEndpoint) + "/" + m.Repo
-	if m.Revision != "main" {
-		page += "/blob/" + url.PathEscape(m.Revision) + "/README.md"
-	}
-	return page
 }

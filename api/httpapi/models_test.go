@@ -9,14 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"polyid-trainer/api/registry"
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage/hub"
 )
 
-func (in *inference) list() (models []ModelRevision) {
+func (in *inference) list() (models []registry.ModelRevision) {
 	in.t.Helper()
 	resp, body := request{path: "/v1/models"}.send(in.t, in.url)
-	var l List[ModelRevision]
+	var l List[registry.ModelRevision]
 	if err := json.Unmarshal(body, &l); err != nil || resp.StatusCode != http.StatusOK || l.Object != "list" || l.Data == nil || l.HasMore || l.NextAfter != nil {
 		in.t.Fatalf("%d %s, %v", resp.StatusCode, body, err)
 	}
@@ -71,7 +72,7 @@ func TestModels(t *testing.T) {
 func TestPromote(t *testing.T) {
 	in := newInference(t, Config{})
 	one, two := in.publish(1), in.publish(2)
-	promote := func(body string) (p Promotion) {
+	promote := func(body string) (p registry.Promotion) {
 		t.Helper()
 		resp, text := promotion(body).send(t, in.url)
 		if err := json.Unmarshal(text, &p); err != nil || resp.StatusCode != http.StatusOK {
@@ -80,7 +81,7 @@ func TestPromote(t *testing.T) {
 		return p
 	}
 	for range 2 { // a tag that is there already is as good
-		if p := promote(`{"revision": "main", "to": "v2.0.0"}`); p != (Promotion{"promotion", testRepo, "v2.0.0", "tag", two}) {
+		if p := promote(`{"revision": "main", "to": "v2.0.0"}`); p != (registry.Promotion{"promotion", testRepo, "v2.0.0", "tag", two}) {
 			t.Errorf("tagged %+v", p)
 		}
 	}
@@ -118,7 +119,7 @@ func TestImport(t *testing.T) {
 	in := newInference(t, Config{})
 	var from jobs.Revision
 	var to jobs.Destination
-	url := serve(t, Config{}, &Models{Serving: in.models, Hub: in.hub, Default: in.models.Default,
+	url := serve(t, Config{}, &Models{Registry: &registry.Registry{Serving: in.models, Hub: in.hub, Default: in.models.Default},
 		Import: func(_ context.Context, f jobs.Revision, d jobs.Destination) (*jobs.Publication, error) {
 			from, to = f, d
 			return &jobs.Publication{Repo: testRepo, Branch: d.Branch, Tag: d.Tag, Commit: "0123", URL: "http://x"}, nil

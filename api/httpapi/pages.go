@@ -92,5 +92,4 @@ func (s *Server) assets() {
 	path := s.pages.AssetsPath() + "*"
 	s.open(path)
 	s.echo.GET(path, echo.WrapHandler(s.pages))
-	s.echo.HEAD(path, echo.WrapHandler(s.pages))
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/api/httpapi/web"
-	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/worker/predict"
 )
@@ -44,7 +43,7 @@ var examples = []example{
 // showPage registers the page.
 func (a *Predictions) showPage(s *Server) {
 	data := predictPage{
-		Default: a.Default, Mechanisms: structure.Mechanisms(), Examples: examples,
+		Default: a.Default, Mechanisms: a.Mechanisms, Examples: examples,
 		MaxInputs: s.Limits.Inputs, MaxFile: s.Limits.Prediction, Token: len(s.Tokens) > 0,
 	}
 	s.page("/predict", "Predict", func(echo.Context) (*pageOf, error) {

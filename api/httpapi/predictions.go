@@ -54,7 +54,9 @@ type Predictions struct {
 	Store     *predictions.Store
 	Queue     Queue
 	Keys      *idempotency.Keys // nil ignores idempotency keys
-	TempDir   string            // for tables while they are received; "" is the system's
+	// Mechanisms are the polymerizations that a model can be asked about.
+	Mechanisms []string
+	TempDir    string // for tables while they are received; "" is the system's
 
 	Poll func(time.Duration) <-chan time.Time // nil is time.After
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/registry"
+	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/predictions"
@@ -79,9 +81,9 @@ func newInference(t *testing.T, c Config) *inference {
 	in.models = predict.NewModels(predict.ModelsConfig{Hub: in.hub, NewEngine: cpu.New, Default: standard, Log: log})
 	in.predictor = predict.New(predict.Config{Models: in.models, Store: in.store, Worker: "host:1", Log: log})
 	in.area = &Predictions{
-		Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, Keys: idempotency.New(b, nil), TempDir: t.TempDir(),
+		Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, Keys: idempotency.New(b, nil), Mechanisms: structure.Mechanisms(), TempDir: t.TempDir(),
 	}
-	in.url = serve(t, c, in.area, &Compat{Predictor: in.predictor, Models: in.models}, &Models{Serving: in.models, Hub: in.hub, Default: standard}).URL
+	in.url = serve(t, c, in.area, &Compat{Predictor: in.predictor, Models: in.models}, &Models{Registry: &registry.Registry{Serving: in.models, Hub: in.hub, Default: standard}}).URL
 	return in
 }
 

@@ -11,12 +11,11 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
-	"polyid-trainer/nn/train"
 	"polyid-trainer/worker/predict"
 )
 
-// registry holds the schemas of the OpenAPI document.
-func registry() huma.Registry {
+// newSchemas holds the schemas of the OpenAPI document.
+func newSchemas() huma.Registry {
 	r := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	aliases(r)
 	return r
@@ -24,7 +23,7 @@ func registry() huma.Registry {
 
 // plainNames are the packages whose types stand in the document under their own
 // names: this one and the services that it shows.
-var plainNames = []string{"httpapi", "training"}
+var plainNames = []string{"httpapi", "training", "registry"}
 
 // schemaName names a type in the document: by its own name if it is of
 // plainNames, with the package's before it otherwise, and as the API calls it
@@ -76,8 +75,8 @@ func settle(r huma.Registry) {
 // aliases says what types that write their own JSON look like, which packages
 // below this one have no words for.
 func aliases(r huma.Registry) {
-	r.RegisterTypeAlias(reflect.TypeFor[train.Measure](), reflect.TypeFor[measureSchema]())
-	r.RegisterTypeAlias(reflect.TypeFor[train.Schedule](), reflect.TypeFor[scheduleSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[jobs.Measure](), reflect.TypeFor[measureSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[jobs.Schedule](), reflect.TypeFor[scheduleSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Names](), reflect.TypeFor[namesSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Folds](), reflect.TypeFor[foldsSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[objectSchema]())
@@ -98,7 +97,11 @@ func (measureSchema) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (scheduleSchema) Schema(huma.Registry) *huma.Schema {
-	name := &huma.Schema{Type: huma.TypeString, Enum: []any{train.Constant, train.Cosine, train.Exponential, train.ReduceOnPlateau, train.OneCycle}}
+	var names []any
+	for _, name := range jobs.Schedules() {
+		names = append(names, name)
+	}
+	name := &huma.Schema{Type: huma.TypeString, Enum: names}
 	number := &huma.Schema{Type: huma.TypeNumber}
 	settings := &huma.Schema{Type: huma.TypeObject, Required: []string{"name"}, Properties: map[string]*huma.Schema{
 		"name": name, "warmup_epochs": number, "min_ratio": number, "gamma": number, "factor": number, "patience": {Type: huma.TypeInteger}, "rise": number,

@@ -21,6 +21,9 @@ type Config struct {
 	// under a loopback name and from pages of this very server.
 	Tokens []Token
 	Limits Limits
+	// Sessions knows who has logged out; nil lets a cookie be good until it
+	// expires.
+	Sessions *Sessions
 	// Ready asks what the server depends on, by name: "redis", "storage".
 	Ready map[string]func(context.Context) error
 	// Records names the records that are damaged, as an error. The server is ready
@@ -36,11 +39,12 @@ type Config struct {
 // Server answers HTTP requests. It is safe for concurrent use once made.
 type Server struct {
 	Config
-	echo   *echo.Echo
-	api    huma.API
-	public map[string]bool // routes that need no token
-	pages  *web.Pages
-	nav    []web.Link
+	echo    *echo.Echo
+	api     huma.API
+	public  map[string]bool // routes that need no token
+	streams streams
+	pages   *web.Pages
+	nav     []web.Link
 }
 
 // Queue takes the tasks of what is asked for here.
@@ -68,7 +72,7 @@ func New(c Config, areas ...Area) *Server {
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.Use(s.Around...)
 	s.echo.Use(s.observe()...)
-	s.echo.Use(secure, s.sameSite, s.identify, s.limitRate(), s.authorize)
+	s.echo.Use(secure, s.sameSite, s.identify, s.limitRate(), s.authorize, decodeBody)
 
 	s.api = humaecho.New(s.echo, s.openAPI())
 	s.assets()
@@ -87,7 +91,7 @@ func New(c Config, areas ...Area) *Server {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, asGet(r)) }
 
 // open exempts routes from authentication.
 func (s *Server) open(routes ...string) {
@@ -130,6 +134,6 @@ func (s *Server) openAPI() huma.Config {
 		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Set by /login."},
 	}
 	c.Security = []map[string][]string{{"token": {}}, {"session": {}}}
-	c.Components.Schemas = registry()
+	c.Components.Schemas = newSchemas()
 	return c
 }

@@ -329,15 +329,3 @@ func TestDocs(t *testing.T) {
 		}
 	}
 }
-
-func TestParseTokens(t *testing.T) {
-	ts, err := ParseTokens("ann:a:b, bob:c,")
-	if err != nil || len(ts) != 2 || ts[0] != (Token{"ann", "a:b"}) || ts[1] != (Token{"bob", "c"}) {
-		t.Errorf("tokens %v, %v", ts, err)
-	}
-	for _, bad := range []string{"ann", "ann:", ":x", "ann:x,ann:y"} {
-		if _, err := ParseTokens(bad); err == nil || strings.Contains(err.Error(), ":x") {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}

@@ -2,14 +2,12 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/data"
-	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
 )
 
@@ -46,19 +44,14 @@ func (a *TrainingJobs) pages(s *Server) {
 		}
 		return &pageOf{Title: p.Title, Template: "job.html", Script: "job.js", Data: p}, nil
 	})
-	s.echo.HEAD("/jobs/:id", func(c echo.Context) error {
-		if _, err := a.Store.Job(c.Request().Context(), c.Param("id")); err != nil {
-			return err
-		}
-		return c.NoContent(http.StatusOK)
-	})
 }
 
 // datasetsShown bounds the datasets a page lists; older ones are for the API.
 const datasetsShown = 100
 
 func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, error) {
-	p := &trainPage{Defaults: jobs.DefaultSpec(), Atom: featurize.AtomFeatures(), Bond: featurize.BondFeatures(), CostPerHour: a.CostPerHour}
+	atom, bond := a.Features()
+	p := &trainPage{Defaults: jobs.DefaultSpec(), Atom: atom, Bond: bond, CostPerHour: a.CostPerHour}
 	p.Defaults.Publish.Repo = a.HubRepo
 	if from != "" {
 		j, err := a.Store.Job(ctx, from)

@@ -101,6 +101,17 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 	return p, nil
 }
 
+// CheckDestination lists what is wrong with a destination that has its defaults,
+// as far as that can be told without the Hub, with pointers below at.
+func CheckDestination(d jobs.Destination, at string) []jobs.Problem {
+	p := &plan{spec: jobs.Spec{Publish: &d}, problems: d.Problems("/publish")}
+	p.checkNames()
+	for i := range p.problems {
+		p.problems[i].Pointer = at + strings.TrimPrefix(p.problems[i].Pointer, "/publish")
+	}
+	return p.problems
+}
+
 // checkNames reports names that no Hub takes.
 func (p *plan) checkNames() {
 	check := func(pointer, name string, valid func(string) error) {

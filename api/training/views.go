@@ -6,11 +6,17 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
 )
 
 // readsAtOnce bounds the concurrent reads of one listing.
 const readsAtOnce = 8
+
+// Features are the names of the feature functions of atoms and bonds.
+func (s *Service) Features() (atom, bond []string) {
+	return featurize.AtomFeatures(), featurize.BondFeatures()
+}
 
 // Created shows a job as it was when it was submitted.
 func (s *Service) Created(j *jobs.Job) jobs.View {

@@ -19,6 +19,7 @@
 //	predictions/<id>/…, index/predictions/    predictions
 //	datasets/<id>/…, index/datasets/          uploaded tables
 //	idempotency/<hash>                        idempotency records
+//	sessions/ended/<hash>                     browser sessions that have logged out
 //	hub/turns/<owner>--<name>.json            leases on Hub repositories
 //
 // Ids that come from a request are checked with jobs.ValidID before they become
@@ -41,6 +42,8 @@ const (
 	Datasets     = "datasets/"
 	Contents     = "index/datasets/" // by a hash of a dataset's content and name
 	Idempotency  = "idempotency/"
+	// EndedSessions are browser sessions that have logged out, by a hash.
+	EndedSessions = "sessions/ended/"
 )
 
 // JobPrefix is the prefix of everything that belongs to a job.
