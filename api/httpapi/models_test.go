@@ -81,7 +81,7 @@ func TestPromote(t *testing.T) {
 		return p
 	}
 	for range 2 { // a tag that is there already is as good
-		if p := promote(`{"revision": "main", "to": "v2.0.0"}`); p != (registry.Promotion{"promotion", testRepo, "v2.0.0", "tag", two}) {
+		if p := promote(`{"revision": "main", "to": "v2.0.0"}`); p != (registry.Promotion{Object: "promotion", Repo: testRepo, To: "v2.0.0", Type: "tag", Commit: two}) {
 			t.Errorf("tagged %+v", p)
 		}
 	}
