@@ -62,7 +62,7 @@ func New(blocks int, ops Operators) (*Model, error) {
 	return &Model{forward: G.NewTapeMachine(f.graph), step: G.NewTapeMachine(s.graph)}, nil
 }
 
-// Forward runs the network on the example the backend is bound to.
+// Forward runs the network on the batch the backend is bound to.
 func (m *Model) Forward() error { return run(m.forward) }
 
 // Step runs the network and its gradient.

@@ -1,7 +1,7 @@
 package global100
 
 // Operators are the network's fused operators as one backend runs them, on the
-// example it is bound to and in its own memory. Each forward operator comes
+// batch it is bound to and in its own memory. Each forward operator comes
 // with its backward operator, which is called after all forward ones.
 //
 // A backward operator has two results: the gradient of the states it read, and
