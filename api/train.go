@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"polyid-trainer/api/client"
 	"polyid-trainer/jobs"
@@ -33,8 +36,9 @@ func (f *serverFlags) client() (*client.Client, error) {
 // TrainCmd submits a training job.
 type TrainCmd struct {
 	serverFlags
-	Watch bool   `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
-	Job   string `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}"`
+	Watch    bool   `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
+	OnDefect string `enum:"refuse,drop,keep" default:"refuse" help:"What becomes of a table's rows with defects: ${enum}. What is dropped is told."`
+	Job      string `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}. Or a table (.csv, .csv.gz, .xlsx), which is uploaded and trained with the defaults."`
 }
 
 // Run writes the job's id, or with --watch its metrics, on standard output.
@@ -46,6 +50,11 @@ func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
 	api, err := c.client()
 	if err != nil {
 		return err
+	}
+	if isTable(c.Job) {
+		if spec, err = c.upload(ctx, api, spec, std); err != nil {
+			return unreachable(c.Server, err)
+		}
 	}
 	job, err := api.Submit(ctx, spec)
 	if err != nil {
@@ -64,6 +73,33 @@ func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	return outcome(job, std)
+}
+
+// isTable says by its name that a file is a table and no job.
+func isTable(name string) bool {
+	for _, ending := range []string{".csv", ".csv.gz", ".tsv", ".xlsx"} {
+		if strings.HasSuffix(strings.ToLower(name), ending) {
+			return true
+		}
+	}
+	return false
+}
+
+// upload sends a table, tells what was understood, and makes a job of it.
+func (c *TrainCmd) upload(ctx context.Context, api *client.Client, table []byte, std *streams) ([]byte, error) {
+	name, _, _ := strings.Cut(filepath.Base(c.Job), ".")
+	d, err := api.Upload(ctx, table, name, c.OnDefect)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(std.err, "%s: %d rows, as %s\n", d.Name, d.Rows, d.ID)
+	for _, t := range d.Targets {
+		fmt.Fprintf(std.err, "  %s: %d values %s\n", t.Name, t.Count, t.Units)
+	}
+	for _, w := range d.Warnings {
+		fmt.Fprintf(std.err, "note: %s\n", w.Detail)
+	}
+	return json.Marshal(map[string]string{"dataset": d.ID})
 }
 
 // follow shows a job's progress until it has ended.

@@ -77,19 +77,51 @@ func (p *parser) refuse(row int, t smilesText, nth int, err error) {
 // checkAll runs check over texts on all cores and gives each one's error.
 func checkAll(ctx context.Context, texts []smilesText, check func(Notation, string) error) ([]error, error) {
 	errs := make([]error, len(texts))
+	err := each(ctx, len(texts), func(i int) { errs[i] = check(texts[i].notation, texts[i].text) })
+	return errs, err
+}
+
+// each calls f with 0 to n-1 on all cores.
+func each(ctx context.Context, n int, f func(i int)) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(texts)) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(texts) {
+				if i >= n {
 					return
 				}
-				errs[i] = check(texts[i].notation, texts[i].text)
+				f(i)
 			}
 		})
 	}
 	wg.Wait()
-	return errs, ctx.Err()
+	return ctx.Err()
+}
+
+// identify names the polymers of repeat units.
+func (p *parser) identify(ctx context.Context) error {
+	if p.options.Identify == nil {
+		return nil
+	}
+	index := make(map[string]int)
+	var units []string
+	for i := range p.table.Structures {
+		s := &p.table.Structures[i]
+		if _, ok := index[s.RepeatUnit]; !ok && s.Notation() == RepeatUnit {
+			index[s.RepeatUnit] = len(units)
+			units = append(units, s.RepeatUnit)
+		}
+	}
+	names := make([]string, len(units))
+	if err := each(ctx, len(units), func(i int) { names[i] = p.options.Identify(units[i]) }); err != nil {
+		return err
+	}
+	for i := range p.table.Structures {
+		if s := &p.table.Structures[i]; s.Notation() == RepeatUnit {
+			s.Identity = names[index[s.RepeatUnit]]
+		}
+	}
+	return nil
 }

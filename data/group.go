@@ -1,6 +1,9 @@
 package data
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Groups assigns each row a group, numbered from 0 in the order of first rows.
 // Rows of one group share a fold.
@@ -68,7 +71,8 @@ func (g Groups) Members() [][]int {
 }
 
 // PolymerGroups puts rows of one polymer together: equal monomers, distribution
-// and pm, or an equal SMILES of chain or repeat unit.
+// and pm, an equal SMILES of a chain, or repeat units of one polymer by their
+// Identity, or where there is none by their SMILES.
 func (t *Table) PolymerGroups() Groups {
 	recipes, texts := make([]string, t.Rows()), make([]string, t.Rows())
 	for i := range t.Structures {
@@ -76,7 +80,7 @@ func (t *Table) PolymerGroups() Groups {
 		texts[i] = string(s.Notation()) + " " + s.Polymer
 		switch s.Notation() {
 		case RepeatUnit:
-			texts[i] += s.RepeatUnit
+			texts[i] += cmp.Or(s.Identity, s.RepeatUnit)
 		case Monomers:
 			texts[i] += recipe(s)
 		}

@@ -46,6 +46,9 @@ func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, 
 		return nil, nil, err
 	}
 	p.settleRows()
+	if err := p.identify(ctx); err != nil {
+		return nil, nil, err
+	}
 	p.settleUnits()
 	if !o.ForPrediction {
 		p.checkTargets()

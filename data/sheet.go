@@ -115,6 +115,11 @@ type Options struct {
 	// Position() int, that is the defect's 1-based position.
 	Check func(n Notation, smiles string) error
 
+	// Identify names the polymer that a repeat unit stands for, however it is
+	// written; nil or "" goes by the text. It is called once per distinct text, from
+	// several goroutines at once.
+	Identify func(repeatUnit string) string
+
 	// Recognize says what a cell would be as a structure, "" for none; nil
 	// recognizes nothing. It finds the column of structures where no header does,
 	// and is asked about a sample of each column's cells.

@@ -83,6 +83,8 @@ type Structure struct {
 	Distribution []float64 // sampling weights of the monomers; nil is unstated
 	DP           int       // monomers or repeat units in a chain; 0 is unstated
 	Replicate    int       // which of several chains grown from the same monomers
+
+	Identity string // the same for all writings of one polymer, by Options.Identify; "" is unknown
 }
 
 // Notation is the one to build the polymer from; "" if there is none.

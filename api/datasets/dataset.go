@@ -24,7 +24,11 @@ type Dataset struct {
 	Structure []string       `json:"structure_columns"`
 	Notations map[string]int `json:"notations"` // rows by the notation their polymer is built from
 	Targets   []Target       `json:"targets"`
-	Defects   []data.Defect  `json:"defects"`  // what a job must see to, by its choice of columns and units
+	Defects   []data.Defect  `json:"defects"` // what a job must see to, by its choice of columns and units; of rows that were kept the first 100
+
+	// NotProposed are numeric columns that are no targets unless a job names them.
+	NotProposed []data.Unlikely `json:"not_proposed"`
+
 	Warnings  []data.Warning `json:"warnings"` //
 	Shipped   bool           `json:"shipped"`
 	Origin    *Origin        `json:"origin"`     // of a shipped one
@@ -68,7 +72,7 @@ var structureColumns = []string{"smiles_polymer", "smiles_repeat_unit", "monomer
 func (d *Dataset) describe(s *data.Sheet, t *data.Table, r *data.Report) {
 	d.Object, d.Columns, d.Rows = "dataset", s.Header, r.Rows
 	d.Structure, d.Notations, d.Targets = []string{}, map[string]int{}, []Target{}
-	d.Defects, d.Warnings = r.Defects, r.Warnings
+	d.Defects, d.Warnings, d.NotProposed = ofTheTable(r.Defects), r.Warnings, r.NotProposed
 	if t == nil {
 		return
 	}
@@ -89,6 +93,20 @@ func (d *Dataset) describe(s *data.Sheet, t *data.Table, r *data.Report) {
 	for i, target := range t.Targets {
 		d.Targets = append(d.Targets, summarize(target, column(t, i)))
 	}
+}
+
+// ofTheTable leaves out all but the first defects of rows; the report has them.
+func ofTheTable(ds []data.Defect) []data.Defect {
+	out, rows := []data.Defect{}, 0
+	for _, d := range ds {
+		if d.Row > 0 {
+			if rows++; rows > mostRows {
+				continue
+			}
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // column is the measured values of a target, ascending.

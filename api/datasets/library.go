@@ -78,6 +78,9 @@ func New(b storage.Bucket, l Limits, now func() time.Time) *Library {
 func metaKey(id string) string  { return prefix + id + "/meta.json" }
 func tableKey(id string) string { return prefix + id + "/table.csv" }
 
+// reportKey is where what was found in a table is stored.
+func reportKey(id string) string { return prefix + id + "/report.json" }
+
 func contentKey(hash, name string) string {
 	sum := sha256.Sum256([]byte(hash + "\x00" + name))
 	return content + hex.EncodeToString(sum[:])
@@ -85,73 +88,12 @@ func contentKey(hash, name string) string {
 
 // options are how every table is read and judged; MinValues may be changed.
 func (l *Library) options(c *checker) data.Options {
-	return data.Options{MaxBytes: l.limits.Bytes, MaxRows: l.limits.Rows, Mechanisms: structure.Mechanisms(), Check: c.check, Recognize: structure.Recognize}
+	return data.Options{MaxBytes: l.limits.Bytes, MaxRows: l.limits.Rows, Mechanisms: structure.Mechanisms(), Check: c.check, Recognize: structure.Recognize, Identify: structure.Identity}
 }
 
-// Add stores a file: CSV, gzipped CSV or .xlsx. One with defects that no choice
-// of columns can mend is refused, with all of them, as jobs.Invalid; what is
-// larger than the limits as jobs.TooLarge. Cost: that of reading every distinct
-// SMILES.
-func (l *Library) Add(ctx context.Context, r io.Reader, name string) (*Dataset, error) {
-	select {
-	case l.reads <- struct{}{}:
-		defer func() { <-l.reads }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	name = strings.TrimSpace(name)
-	if name == "" {
-		name = "dataset"
-	}
-	if len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
-		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset's name cannot be",
-			Problems: []jobs.Problem{{Pointer: "query.name", Detail: fmt.Sprintf("is longer than %d bytes, or has control characters", maxName)}}}
-	}
-	sheet, err := data.ReadSheet(r, "", l.options(&checker{}))
-	if err != nil {
-		return nil, readError(err)
-	}
-	c := &checker{limit: l.limits.HeavyAtoms}
-	table, report, err := data.Parse(ctx, []*data.Sheet{sheet}, data.Columns{}, l.options(c))
-	var defects *data.DefectsError
-	if err != nil && !errors.As(err, &defects) {
-		return nil, fmt.Errorf("read dataset: %w", err)
-	}
-	if table == nil && !slices.ContainsFunc(report.Defects, hopeless) {
-		// It can be described all the same, as far as it goes.
-		o := l.options(c)
-		o.ForPrediction = true
-		if table, _, err = data.Parse(ctx, []*data.Sheet{sheet}, data.Columns{}, o); err != nil && !errors.As(err, &defects) {
-			return nil, fmt.Errorf("read dataset: %w", err)
-		}
-	}
-	if table != nil {
-		report.Defects = append(report.Defects, c.oversize(table)...)
-	}
-	if report.Rows == 0 && !slices.ContainsFunc(report.Defects, hopeless) {
-		report.Defects = append(report.Defects, data.Defect{Code: data.NoRows, Reason: "there is no row below the header"})
-	}
-	if problems := problemsOf(report, hopeless); len(problems) > 0 {
-		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset has defects", Problems: problems}
-	}
-	now := l.now().UTC()
-	d := &Dataset{ID: jobs.NewID(jobs.DatasetPrefix), Name: name, Hash: sheet.Hash(), CreatedAt: &now}
-	d.describe(sheet, table, report)
-	return l.store(ctx, d, sheet)
-}
-
-// hopeless reports whether a defect stays whatever columns a job chooses.
-func hopeless(d data.Defect) bool {
-	switch d.Code {
-	case data.NoStructure, data.NoTargets, data.NotATarget, data.TooFewValues, data.MixedUnits:
-		return false
-	}
-	return true
-}
-
-// store writes the table, then what describes it, then the entry by which the
+// store writes the table and its report, then what describes it, then the entry by which the
 // same content is found again. Of two that come at once one is kept.
-func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet) (*Dataset, error) {
+func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet, r *Report) (*Dataset, error) {
 	key := contentKey(d.Hash, d.Name)
 	if known, err := l.known(ctx, key); known != nil || err != nil {
 		return known, err
@@ -161,6 +103,9 @@ func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet) (*Datase
 		return nil, err
 	}
 	if _, err := l.bucket.Put(ctx, tableKey(d.ID), bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
+		return nil, fmt.Errorf("store dataset: %w", err)
+	}
+	if err := record.Create(ctx, l.bucket, reportKey(d.ID), r); err != nil {
 		return nil, fmt.Errorf("store dataset: %w", err)
 	}
 	if err := record.Create(ctx, l.bucket, metaKey(d.ID), d); err != nil {
@@ -299,7 +244,7 @@ func (l *Library) Delete(ctx context.Context, id string) error {
 
 // remove deletes a dataset's objects, first the one that makes it one.
 func (l *Library) remove(ctx context.Context, id string) error {
-	for _, key := range []string{metaKey(id), tableKey(id)} {
+	for _, key := range []string{metaKey(id), reportKey(id), tableKey(id)} {
 		if err := l.bucket.Delete(ctx, key); err != nil {
 			return fmt.Errorf("delete dataset %s: %w", id, err)
 		}

@@ -40,7 +40,7 @@ func table(rows int) string {
 	var b strings.Builder
 	b.WriteString("smiles_repeat_unit,Tg (C),Density\n")
 	for i := range rows {
-		fmt.Fprintf(&b, "*C%sC*,%d,", strings.Repeat("C", i+1), 10*i)
+		fmt.Fprintf(&b, "*C%sO*,%d,", strings.Repeat("C", i+1), 10*i)
 		if i%3 == 0 {
 			fmt.Fprintf(&b, "%g", 1+float64(i)/100)
 		}
@@ -51,7 +51,7 @@ func table(rows int) string {
 
 func add(t *testing.T, l *Library, csv, name string) *Dataset {
 	t.Helper()
-	d, err := l.Add(t.Context(), strings.NewReader(csv), name)
+	d, err := l.Add(t.Context(), strings.NewReader(csv), name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestDefects(t *testing.T) {
 	l, b := library(t, Limits{HeavyAtoms: 100})
 	long := strings.Repeat("C", 101)
 	csv := "smiles_polymer,Tg\nCC(C,1\nCCO,two\n" + long + ",3\nc1cccc1,4\nCCCC,5\n"
-	_, err := l.Add(t.Context(), strings.NewReader(csv), "bad")
+	_, err := l.Add(t.Context(), strings.NewReader(csv), "bad", "")
 	var e *jobs.Error
 	if !errors.As(err, &e) || e.Code != jobs.Invalid {
 		t.Fatalf("Add = %v, want invalid", err)
@@ -126,12 +126,96 @@ func TestDefects(t *testing.T) {
 		"binary":         "\x00\x01\x02",
 		"nonsense units": "smiles_monomer,mechanism,Tg\nOCC(=O)O,magic,1\n",
 	} {
-		if _, err := l.Add(t.Context(), strings.NewReader(csv), "bad"); jobs.ErrorCode(err) != jobs.Invalid {
+		if _, err := l.Add(t.Context(), strings.NewReader(csv), "bad", ""); jobs.ErrorCode(err) != jobs.Invalid {
 			t.Errorf("%s: %v, want invalid", name, err)
 		}
 	}
 	if left := keys(t, b); len(left) > 0 {
 		t.Errorf("refused files left %v", left)
+	}
+}
+
+// Rows with defects are dropped or kept as asked, and the report says which.
+func TestOnDefect(t *testing.T) {
+	l, _ := library(t, Limits{HeavyAtoms: 100})
+	var b strings.Builder
+	b.WriteString("name,SMILES,Tg (°C)\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "p%d,*C%sO*,%d\n", i, strings.Repeat("C", i), 5*i-40)
+	}
+	b.WriteString("a,*CC,1\nb,*C(*)C*,2\nc,*C(*)C(*)C*,3\nd,*CC*,<5\ne,*C(C*,4\n")
+	for _, on := range []OnDefect{"", Refuse} {
+		_, err := l.Add(t.Context(), strings.NewReader(b.String()), "mine", on)
+		var e *jobs.Error
+		if !errors.As(err, &e) || len(e.Problems) != 5 || e.Problems[0].Pointer != "/rows/22/SMILES" || !strings.Contains(e.Problems[0].Detail, "has 1 *") ||
+			!strings.Contains(e.Problems[1].Detail, "has 3 *") || !strings.Contains(e.Problems[2].Detail, "has 4 *") {
+			t.Errorf("%q: %v, want five problems", on, err)
+		}
+	}
+	d, err := l.Add(t.Context(), strings.NewReader(b.String()), "mine", Drop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.Report(t.Context(), d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Rows != 20 || d.Polymers != 20 || len(d.Targets) != 1 || r.Dropped != 5 || r.Rows != 25 || len(r.Defects) != 5 || r.Defects[3].Code != data.Bound || r.Defects[3].Row != 25 {
+		t.Errorf("dropped: %+v, report %+v", d, r)
+	}
+	if _, err := l.Open(t.Context(), data.Names{d.ID}, data.Columns{}, Use{}); err != nil {
+		t.Error("the rest is not trained on:", err)
+	}
+	if d, err = l.Add(t.Context(), strings.NewReader(b.String()), "mine", Keep); err != nil || d.Rows != 25 {
+		t.Errorf("kept: %+v, %v", d, err)
+	}
+	// A table without targets is a library.
+	if d, err = l.Add(t.Context(), strings.NewReader("smiles_repeat_unit\n*CC*\n*CC\n"), "library", ""); err != nil || d.Rows != 2 || len(d.Targets) != 0 {
+		t.Errorf("a library: %+v, %v", d, err)
+	}
+	for name, text := range map[string]string{
+		"names":          "polymer,Tg\npolyethylene,-120\nnylon,50\n",
+		"all bad":        "smiles_repeat_unit\n*CC\nCC\n",
+		"all bad and Tg": "smiles_repeat_unit,Tg\n*CC,1\nCC,2\n",
+	} {
+		for _, on := range []OnDefect{"", Refuse, Drop, Keep} {
+			if _, err := l.Add(t.Context(), strings.NewReader(text), "none", on); jobs.ErrorCode(err) != jobs.Invalid {
+				t.Errorf("%s, %q: %v, want invalid", name, on, err)
+			}
+		}
+	}
+}
+
+// The report finds what a chemist should look at.
+func TestReportFindings(t *testing.T) {
+	l, _ := library(t, Limits{})
+	var b strings.Builder
+	b.WriteString("smiles_repeat_unit,Tg (°C),year\n")
+	for i := range 30 {
+		fmt.Fprintf(&b, "*C%sO*,%d,%d\n", strings.Repeat("C", i+2), 3*i-40, 1990+i)
+	}
+	b.WriteString("*CCCC*,10,2001\n*CC*,10.1,2002\n*OCCC*,200,2003\n*CCN*,99999,2004\n*CCS*,-999,2005\n*NCCN*,310,2006\n")
+	d := add(t, l, b.String(), "odd")
+	r, err := l.Report(t.Context(), d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]Finding{}
+	for _, f := range r.Findings {
+		have[f.Code] = f
+	}
+	for code, rows := range map[string][]int{
+		findDuplicates: {32, 33}, findConflicts: {2, 34}, findOutliers: {35, 36}, findUnits: {37}, findUnlikely: {},
+	} {
+		if f, ok := have[code]; !ok || !slices.Equal(f.Rows, rows) || f.Detail == "" || len(f.Actions) == 0 {
+			t.Errorf("%s: %+v, want rows %v", code, f, rows)
+		}
+	}
+	if d.Polymers != 34 || len(d.Targets) != 1 {
+		t.Errorf("%d polymers, targets %v", d.Polymers, d.Targets)
+	}
+	if shipped, err := l.Report(t.Context(), "polymers_seven_properties"); err != nil || len(shipped.Findings) == 0 {
+		t.Errorf("of a shipped table: %+v, %v", shipped, err)
 	}
 }
 
@@ -162,7 +246,7 @@ func TestMendableDefects(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	for name, limits := range map[string]Limits{"bytes": {Bytes: 100}, "rows": {Rows: 5}} {
 		l, _ := library(t, limits)
-		if _, err := l.Add(t.Context(), strings.NewReader(table(12)), ""); jobs.ErrorCode(err) != jobs.TooLarge {
+		if _, err := l.Add(t.Context(), strings.NewReader(table(12)), "", ""); jobs.ErrorCode(err) != jobs.TooLarge {
 			t.Errorf("%s: %v, want too large", name, err)
 		}
 	}
@@ -172,7 +256,7 @@ func TestTooLarge(t *testing.T) {
 	z := gzip.NewWriter(&b)
 	fmt.Fprint(z, table(12)+strings.Repeat("*CC*,1,1\n", 10_000))
 	z.Close()
-	if _, err := l.Add(t.Context(), &b, ""); jobs.ErrorCode(err) != jobs.TooLarge {
+	if _, err := l.Add(t.Context(), &b, "", ""); jobs.ErrorCode(err) != jobs.TooLarge {
 		t.Errorf("a bomb: %v, want too large", err)
 	}
 }
@@ -194,7 +278,7 @@ func TestSameContent(t *testing.T) {
 			if i%2 == 0 {
 				file = b2.Bytes()
 			}
-			d, err := l.Add(t.Context(), bytes.NewReader(file), "mine")
+			d, err := l.Add(t.Context(), bytes.NewReader(file), "mine", "")
 			if err != nil {
 				t.Error(err)
 				return
@@ -208,8 +292,8 @@ func TestSameContent(t *testing.T) {
 	if len(ids) != 1 {
 		t.Errorf("one file became %v", ids)
 	}
-	if all := keys(t, b); len(all) != 3 {
-		t.Errorf("stored %v, want table, meta and entry", all)
+	if all := keys(t, b); len(all) != 4 {
+		t.Errorf("stored %v, want table, report, meta and entry", all)
 	}
 	if other := add(t, l, table(12), "yours"); ids[other.ID] {
 		t.Error("another name is the same dataset")

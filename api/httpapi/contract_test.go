@@ -163,6 +163,8 @@ func TestContract(t *testing.T) {
 	send("GET", "/v1/datasets/"+d.ID, "")
 	send("GET", "/v1/datasets/polymers_seven_properties", "")
 	send("GET", "/v1/datasets/ds_nope", "")
+	send("GET", "/v1/datasets/"+d.ID+"/report", "")
+	send("GET", "/v1/datasets/"+d.ID+"/rows?limit=3", "")
 
 	job := `{"dataset": "` + d.ID + `", "prediction_columns": ["Tg"], "webhook": {"url": "https://example.org"}, "metadata": {"a": "b"},
 		"early_stopping": {"patience": 5}, "learning_rate_schedule": {"name": "cosine", "warmup_epochs": 2}, ` + small + `}`

@@ -40,14 +40,14 @@ func (a *Datasets) routes(s *Server) {
 	route(s, huma.Operation{
 		OperationID: "create-dataset", Method: http.MethodPost, Path: "/v1/datasets", Tags: tags, DefaultStatus: http.StatusCreated,
 		Summary:     "Upload a table",
-		Description: "CSV, gzipped CSV or the first sheet of an .xlsx. It is checked down to every SMILES; what no job could train on is refused with every defect. The same content under the same name is one dataset.",
+		Description: "CSV, gzipped CSV or the first sheet of an .xlsx. It is checked down to every SMILES; what no job could train on is refused with every defect, or as on_defect says: its rows are dropped or kept, and the report tells which. The same content under the same name is one dataset.",
 	}, func(ctx context.Context, in *createDataset) (*createdDataset, error) {
 		in.limit(s.Limits.Dataset + 1<<20) // the file itself is bounded by the library; this is for what is around it
 		file, name, err := in.file()
 		if err != nil {
 			return nil, err
 		}
-		d, err := a.Library.Add(ctx, file, name)
+		d, err := a.Library.Add(ctx, file, name, in.OnDefect)
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +76,7 @@ func (a *Datasets) routes(s *Server) {
 		d, err := a.Library.Get(ctx, in.ID)
 		return &oneDataset{d}, err
 	})
+	a.contentRoutes(s, tags)
 	route(s, huma.Operation{
 		OperationID: "delete-dataset", Method: http.MethodDelete, Path: "/v1/datasets/{id}", Tags: tags,
 		Summary: "Delete an uploaded dataset", Description: "Jobs that were made of it have a copy.",
@@ -90,7 +91,8 @@ type (
 	}
 	createDataset struct {
 		Exchange
-		Name string `query:"name" maxLength:"200" doc:"Shown with the dataset; the file's name if empty."`
+		Name     string            `query:"name" maxLength:"200" doc:"Shown with the dataset; the file's name if empty."`
+		OnDefect datasets.OnDefect `query:"on_defect" enum:"refuse,drop,keep" doc:"What becomes of rows with defects. Without it a table to train on is refused, and one without targets kept."`
 	}
 	createdDataset struct {
 		Location string `header:"Location"`

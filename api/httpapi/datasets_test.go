@@ -30,7 +30,7 @@ func polymers(n int) string {
 	var b strings.Builder
 	b.WriteString("smiles_repeat_unit,Tg (C),Density (g/cm3)\n")
 	for i := range n {
-		fmt.Fprintf(&b, "*C%sC*,%d,", strings.Repeat("C", i+1), 10*i)
+		fmt.Fprintf(&b, "*C%sO*,%d,", strings.Repeat("C", i+1), 10*i)
 		if i >= 10 {
 			fmt.Fprintf(&b, "%g", 1+float64(i)/100)
 		}
@@ -154,4 +154,47 @@ func TestHostileUploads(t *testing.T) {
 	post("text/csv", "PK\x03\x04 no archive").problem(t, url, http.StatusUnprocessableEntity, "invalid")
 	request{method: "POST", path: "/v1/datasets?name=" + strings.Repeat("x", 300), header: csvType, body: polymers(3)}.
 		problem(t, url, http.StatusUnprocessableEntity, "invalid")
+}
+
+// Rows with defects are left out if asked; what was read, and what was found, can
+// be asked for.
+func TestDatasetRowsAndReport(t *testing.T) {
+	url := newBench(t, nil).url
+	table := polymers(12) + "*CC,3\n*C(*)C*,4\n"
+	refused := request{method: "POST", path: "/v1/datasets", header: csvType, body: table}.problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	if len(refused.Errors) != 2 {
+		t.Errorf("refused for %v", refused.Errors)
+	}
+	request{method: "POST", path: "/v1/datasets?on_defect=mend", header: csvType, body: table}.problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	resp, body := request{method: "POST", path: "/v1/datasets?on_defect=drop", header: csvType, body: table}.send(t, url)
+	d := decode[datasets.Dataset](t, body)
+	if resp.StatusCode != http.StatusCreated || d.Rows != 12 {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	_, body = request{path: "/v1/datasets/" + d.ID + "/report"}.send(t, url)
+	if r := decode[datasets.Report](t, body); r.Dropped != 2 || r.Rows != 14 || r.Defects[0].Row != 14 {
+		t.Errorf("the report is %s", body)
+	}
+	var seen []int
+	for after := ""; ; {
+		_, body = request{path: "/v1/datasets/" + d.ID + "/rows?limit=5&after=" + after}.send(t, url)
+		page := decode[rowList](t, body)
+		for _, r := range page.Data {
+			seen = append(seen, r.Row)
+		}
+		if page.NextAfter == nil {
+			break
+		}
+		after = *page.NextAfter
+	}
+	if len(seen) != 12 || seen[0] != 2 {
+		t.Errorf("rows %v", seen)
+	}
+	resp, body = request{path: "/v1/datasets/" + d.ID + "/rows", header: map[string]string{"Accept": "text/csv"}}.send(t, url)
+	if string(body) != polymers(12) || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
+		t.Errorf("as CSV it is %s", body)
+	}
+	request{path: "/v1/datasets/" + d.ID + "/rows?after=x"}.problem(t, url, http.StatusUnprocessableEntity, "invalid")
+	request{path: "/v1/datasets/ds_nope/report"}.problem(t, url, http.StatusNotFound, "not_found")
+	request{path: "/v1/datasets/ds_nope/rows"}.problem(t, url, http.StatusNotFound, "not_found")
 }

@@ -336,7 +336,7 @@ func TestJobProblems(t *testing.T) {
 		if i < 3 {
 			rare = "1"
 		}
-		few += fmt.Sprintf("*C%sC*,%d,%s\n", strings.Repeat("C", i), i, rare)
+		few += fmt.Sprintf("*C%sO*,%d,%s\n", strings.Repeat("C", i), i, rare)
 	}
 	_, body := request{method: "POST", path: "/v1/datasets", header: csvType, body: few}.send(t, b.url)
 	rare := decode[datasets.Dataset](t, body).ID

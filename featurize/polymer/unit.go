@@ -53,14 +53,25 @@ func ReadUnit(s string) (*Unit, error) {
 		case 1:
 			u.tail = e
 		default:
-			return nil, u.invalid(i, "the repeat unit has a third * at position %d; it needs exactly two", m.Atoms[i].Pos)
+			return nil, u.invalid(i, "the repeat unit has %d *; it needs exactly two, where its neighbours join", u.dummies())
 		}
 		ends++
 	}
 	if ends < 2 {
-		return nil, u.invalid(-1, "the repeat unit has %d *; it needs exactly two", ends)
+		return nil, u.invalid(-1, "the repeat unit has %d *; it needs exactly two, where its neighbours join", ends)
 	}
 	return u, u.check()
+}
+
+// dummies is the number of * in the unit.
+func (u *Unit) dummies() int {
+	n := 0
+	for i := range u.m.Atoms {
+		if u.m.Atoms[i].Element == dummy {
+			n++
+		}
+	}
+	return n
 }
 
 // check refuses links that cannot be made.

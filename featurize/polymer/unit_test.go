@@ -98,7 +98,7 @@ func TestUnitErrors(t *testing.T) {
 	}{
 		{"CC", 0, "has 0 *"},
 		{"*CC", 0, "has 1 *"},
-		{"*C(*)C*", 7, "third *"},
+		{"*C(*)C*", 7, "has 3 *"},
 		{"*1CC*1", 1, "has 2 bonds"},
 		{"*.*", 1, "has 0 bonds"},
 		{"**", 1, "bonded to each other"},

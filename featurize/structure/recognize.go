@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"polyid-trainer/data"
-	"polyid-trainer/featurize/polymer"
 	"polyid-trainer/featurize/smiles"
 )
 
@@ -14,30 +13,31 @@ const (
 )
 
 // Recognize says what a cell of a table would be as a structure: a repeat unit, a
-// finished chain, or "" for neither. A small molecule is neither, since it may be
-// a monomer. It is data.Options.Recognize, and costs that of reading a SMILES.
+// finished chain, or "" for neither. What has a * is meant for a repeat unit, though
+// it may have too many or too few. A small molecule is neither, since it may be a
+// monomer. It is data.Options.Recognize, and costs that of reading a SMILES.
 func Recognize(cell string) data.Notation {
 	if len(cell) > longestText || !strings.ContainsAny(cell, "CcNnOoSsPpFIB[*") {
 		return ""
 	}
-	if strings.Contains(cell, "*") {
-		if _, err := polymer.ReadUnit(cell); err != nil {
-			return ""
-		}
-		return data.RepeatUnit
-	}
 	m, err := smiles.Read(cell)
-	if err != nil || strings.Contains(cell, ".") {
+	switch {
+	case err != nil || HeavyAtoms(m) == 0:
 		return ""
-	}
-	heavy := 0
-	for i := range m.Atoms {
-		if m.Atoms[i].Element > 1 {
-			heavy++
-		}
-	}
-	if heavy < shortChain {
+	case strings.Contains(cell, "*"):
+		return data.RepeatUnit
+	case HeavyAtoms(m) < shortChain || strings.Contains(cell, "."):
 		return ""
 	}
 	return data.Polymer
+}
+
+// Molecule says whether a cell is a SMILES of more than one heavy atom, of
+// whatever kind: a letter alone may be a unit as well.
+func Molecule(cell string) bool {
+	if len(cell) > longestText || !strings.ContainsAny(cell, "CcNnOoSsPpFIB[*") {
+		return false
+	}
+	m, err := smiles.Read(cell)
+	return err == nil && HeavyAtoms(m) > 1
 }

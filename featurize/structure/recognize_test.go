@@ -11,7 +11,7 @@ import (
 func TestRecognize(t *testing.T) {
 	for cell, want := range map[string]data.Notation{
 		"*CC*": data.RepeatUnit, "[*]CC([*])c1ccccc1": data.RepeatUnit, "C(C[1*])[2*]": data.RepeatUnit,
-		"*CC": "", "*C(*)C*": "", "**": "", "CCO": "", "CC(C": "", "polyethylene": "", "": "", "C": "", "12.5": "", "PP*": "",
+		"*CC": data.RepeatUnit, "*C(*)C*": data.RepeatUnit, "**": "", "*C(C*": "", "CCO": "", "CC(C": "", "polyethylene": "", "": "", "C": "", "12.5": "", "PA66*": "",
 		strings.Repeat("C", 40): data.Polymer, strings.Repeat("CC.", 20) + "C": "", strings.Repeat("*C", 20_000): "",
 	} {
 		if got := Recognize(cell); got != want {

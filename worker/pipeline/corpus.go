@@ -31,7 +31,7 @@ type corpus struct {
 
 // Limits of reading back what the API has checked: it may be somewhat larger
 // than what was uploaded, since every column is written out.
-var stored = data.Options{MaxBytes: 1 << 30, MaxRows: math.MaxInt32, MinValues: 1, AllNumbers: true}
+var stored = data.Options{MaxBytes: 1 << 30, MaxRows: math.MaxInt32, MinValues: 1, AllNumbers: true, Identify: structure.Identity}
 
 // readTables reads the job's table and, if the job has one, its hold-out table.
 // Both have the same targets.

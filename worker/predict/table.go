@@ -35,7 +35,7 @@ type table struct {
 // file that has none that could be predicted is an error with code Invalid or
 // TooLarge.
 func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
-	o := data.Options{MaxBytes: MaxCSV, ForPrediction: true, Mechanisms: structure.Mechanisms(), Recognize: structure.Recognize}
+	o := data.Options{MaxBytes: MaxCSV, ForPrediction: true, Mechanisms: structure.Mechanisms(), Recognize: structure.Recognize, Identify: structure.Identity}
 	sheet, err := data.ReadSheet(r, "inputs", o)
 	switch {
 	case errors.Is(err, data.ErrTooLarge):

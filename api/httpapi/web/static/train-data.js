@@ -169,7 +169,7 @@ function histogram(target, units) {
 
 let uploading = null; // stops the upload on its way; the file chosen last is the one that counts
 
-async function upload(file) {
+async function upload(file, onDefect = "") {
   uploading?.abort();
   const { signal } = uploading = new AbortController();
   $("refused").replaceChildren();
@@ -177,7 +177,7 @@ async function upload(file) {
   const body = new FormData();
   body.append("file", file);
   try {
-    const d = await request("/v1/datasets", { method: "POST", body, signal });
+    const d = await request(`/v1/datasets${onDefect && `?on_defect=${onDefect}`}`, { method: "POST", body, signal });
     datasets = [d, ...datasets.filter((x) => x.id !== d.id)];
     chosen.clear();
     chosen.add(d.id);
@@ -191,9 +191,17 @@ async function upload(file) {
     const n = plural(rows.length, "problem");
     $("refused").replaceChildren(el("div", { class: "alert bad" },
       el("p", {}, el("strong", {}, `${file.name} cannot be used`), rows.length ? `: ${n}. Fix these rows and upload the file again.` : `: ${e.message}`),
+      skipping(file, rows),
       rows.length ? problemTable(rows) : null));
     $("refused").focus();
   }
+}
+
+// A button that leaves out the rows at fault, where nothing else is wrong.
+function skipping(file, problems) {
+  const rows = new Set(problems.map((p) => p.row));
+  if (!rows.size || rows.has("")) return null;
+  return el("button", { type: "button", id: "skip-rows", onclick: () => upload(file, "drop") }, `Skip ${plural(rows.size, "row")} and continue`);
 }
 
 // "/rows/3/Tg" names a row and a column of the file.
