@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -191,6 +192,20 @@ func (a *attempt) committing(ctx context.Context, is bool) error {
 	return err
 }
 
+// checkNames says which names of a destination no Hub takes.
+func checkNames(to jobs.Destination, at string) (ps []jobs.Problem) {
+	checks := map[string]error{"/repo": hub.CheckRepo(to.Repo), "/branch": hub.CheckBranch(to.Branch)}
+	if to.Tag != "" {
+		checks["/tag"] = hub.CheckTag(to.Tag)
+	}
+	for _, field := range slices.Sorted(maps.Keys(checks)) {
+		if name := new(hub.NameError); errors.As(checks[field], &name) {
+			ps = append(ps, jobs.Problem{Pointer: at + field, Detail: fmt.Sprintf("%s %q: %s", name.Kind, name.Value, name.Detail)})
+		}
+	}
+	return ps
+}
+
 // Check reports, before a job is accepted, what would make its publication fail:
 // with an error of code Forbidden or Unavailable, or with problems of the
 // destination, at pointers below at.
@@ -199,6 +214,9 @@ func (p *Publisher) Check(ctx context.Context, d *jobs.Destination, at string) (
 		return nil, nil
 	}
 	to := p.destination(d)
+	if ps := checkNames(to, at); len(ps) > 0 {
+		return ps, nil
+	}
 	if !p.allowed(to.Repo) {
 		return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("jobs may not publish to %s: HUB_ALLOW does not name it", to.Repo)}
 	}

@@ -667,6 +667,16 @@ func TestCheck(t *testing.T) {
 	if problems, err := check(&jobs.Destination{Tag: "v1.0.0"}); err != nil || len(problems) != 1 || problems[0].Pointer != "/publish/tag" {
 		t.Errorf("a tag that is taken: %v, %v", problems, err)
 	}
+	for pointer, ds := range map[string][]*jobs.Destination{
+		"/publish/repo":   {{Repo: "acme/a--b"}, {Repo: "acme/x.git"}, {Repo: "datasets/x"}, {Repo: "api/x"}, {Repo: "acme"}},
+		"/publish/branch": {{Branch: "refs/pr/1"}, {Branch: "x/"}, {Branch: "a//b"}, {Branch: "HEAD"}, {Branch: "v1.0.0"}},
+	} {
+		for _, d := range ds {
+			if problems, err := check(d); err != nil || len(problems) != 1 || problems[0].Pointer != pointer || !strings.Contains(problems[0].Detail, d.Repo+d.Branch) {
+				t.Errorf("%+v: %v, %v", d, problems, err)
+			}
+		}
+	}
 	p.Allow = nil
 	if _, err := check(&jobs.Destination{Repo: "else/where"}); jobs.ErrorCode(err) != jobs.Forbidden {
 		t.Errorf("a repository that is not allowed: %v", err)

@@ -68,6 +68,9 @@ func (c *Client) Commit(ctx context.Context, repo, branch string, m Commit) (str
 	if err := m.check(repo); err != nil {
 		return "", err
 	}
+	if err := CheckBranch(branch); err != nil {
+		return "", err
+	}
 	byLFS, err := c.preupload(ctx, repo, branch, m.Add)
 	if err != nil {
 		return "", err

@@ -51,6 +51,9 @@ func (c *Client) DeleteRepo(ctx context.Context, repo string) error {
 // CreateTag names a revision for good; ErrExists if the tag is taken. With a
 // message the tag is annotated.
 func (c *Client) CreateTag(ctx context.Context, repo, revision, tag, message string) error {
+	if err := CheckTag(tag); err != nil {
+		return err
+	}
 	in := map[string]any{"tag": tag}
 	if message != "" {
 		in["message"] = message
@@ -66,6 +69,9 @@ func (c *Client) DeleteTag(ctx context.Context, repo, tag string) error {
 // CreateBranch starts a branch at a revision, at main if revision is empty;
 // ErrExists if there is one.
 func (c *Client) CreateBranch(ctx context.Context, repo, branch, revision string) error {
+	if err := CheckBranch(branch); err != nil {
+		return err
+	}
 	in := map[string]any{}
 	if revision != "" {
 		in["startingPoint"] = revision

@@ -1,28 +1,3 @@
-// Package hubserver is a Hub in one directory: an http.Handler that speaks the
-// Hugging Face Hub protocol for model repositories, to package hub and to the
-// stock huggingface_hub alike.
-//
-// A repository is a bare git repository of real objects; large files are LFS
-// pointers in it and stored once, by their SHA-256, beside all
-// repositories. References move by replacing one small file, under a lock of
-// this process, so a directory belongs to one Server at a time. A killed
-// process leaves whole commits only.
-//
-// Every file is asked for inline ("regular"): clients with Xet installed would
-// otherwise insist on a Xet storage. Inline content is decoded as it streams
-// in, and the server itself turns what is large, or what .gitattributes names,
-// into LFS objects; what .gitattributes does not name is added to it. Clients
-// that use LFS regardless, as package hub does, find its basic and multipart
-// transfers.
-//
-// Git itself reads: clone, also shallow, fetch and, with git-lfs, the large
-// files. It does not push.
-//
-// People find pages: the repositories, and of each its card, files, history,
-// branches and tags. They need no script.
-//
-// Not served: Xet, pull requests, gated repositories and repositories of other
-// types than model.
 package hubserver
 
 import (
@@ -41,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Config says where a Hub keeps its repositories and whom it serves.
@@ -65,7 +41,13 @@ type Config struct {
 	// PartSize is from which size on, in bytes, an object is uploaded in parts of
 	// that size by clients that can; 64 MB if zero.
 	PartSize int64
-	Log      *slog.Logger
+	// Stall is for how long nothing need come or go while a request is sent or
+	// answered; a minute if zero.
+	Stall time.Duration
+	// MaxRequests is how many requests of one token, or of one address where there
+	// is none, are answered at one time; 128 if zero.
+	MaxRequests int
+	Log         *slog.Logger
 }
 
 // Token is who knows a secret; what is done with it bears the name.
@@ -89,6 +71,7 @@ type Server struct {
 	listings *listings
 	reaches  *reaches
 	damages  damages
+	crowds   crowds
 }
 
 // New opens the Hub in c.Dir.
@@ -123,13 +106,19 @@ func newHub(c Config) *Server {
 	if c.PartSize <= 0 {
 		c.PartSize = 64 << 20
 	}
+	if c.Stall <= 0 {
+		c.Stall = time.Minute
+	}
+	if c.MaxRequests <= 0 {
+		c.MaxRequests = 128
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Prefix = strings.TrimRight(c.Prefix, "/")
 	c.URL = strings.TrimRight(c.URL, "/")
 	s := &Server{config: c, key: make([]byte, 32), seed: maphash.MakeSeed(), markdown: newMarkdown(),
-		listings: newListings(), reaches: newReaches(), damages: damages{now: map[[2]string]Damage{}, log: c.Log}}
+		listings: newListings(), reaches: newReaches(), damages: damages{now: map[[2]string]Damage{}, log: c.Log}, crowds: crowds{now: map[string]int{}}}
 	rand.Read(s.key) // never fails
 	for _, t := range c.Tokens {
 		s.secrets = append(s.secrets, sha256.Sum256([]byte(t.Secret)))
@@ -233,6 +222,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerError(w, r, errorf(http.StatusForbidden, "", "%v", err))
 		return
 	}
+	who := s.crowd(r)
+	if !s.crowds.enter(who, s.config.MaxRequests) {
+		w.Header().Set("Retry-After", "1")
+		answerError(w, r, errCrowded)
+		return
+	}
+	defer s.crowds.leave(who)
+	w, r, end := s.pace(w, r)
+	defer end()
 	http.StripPrefix(s.config.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "":
