@@ -32,8 +32,8 @@ type Beat struct {
 // beatOf reads a fold's live progress. It counts only while it is told under
 // the claim in force and is ahead of the newest checkpoint: what a worker told
 // before it died is of epochs that are trained again.
-func beatOf(now time.Time, f *Fold, live json.RawMessage) (b Beat, ok bool) {
-	if len(live) == 0 || f.Status != FoldRunning || !f.Held(now) {
+func beatOf(f *Fold, live json.RawMessage) (b Beat, ok bool) {
+	if len(live) == 0 || f.Status != FoldRunning || !f.Held() {
 		return Beat{}, false
 	}
 	if json.Unmarshal(live, &b) != nil || b.Attempt != f.Attempt {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"polyid-trainer/jobs/lease"
 )
 
 // Code classifies an error for the one who made the request.
@@ -59,9 +61,9 @@ func ErrorCode(err error) Code {
 	return ""
 }
 
-// ErrLost means that a claim's fencing token was replaced: another worker has
-// the work, and the caller must stop and write nothing.
-var ErrLost = errors.New("another worker has claimed the work")
+// ErrLost is lease.ErrLost: another worker has the work, and the caller must stop
+// and write nothing.
+var ErrLost = lease.ErrLost
 
 // Permanent marks an error that no retry can mend.
 func Permanent(err error) error {

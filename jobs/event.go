@@ -2,7 +2,10 @@ package jobs
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"polyid-trainer/jobs/lease"
 )
 
 // EventType names what happened, as the API and webhooks do.
@@ -50,6 +53,8 @@ type Delivery struct {
 	Attempts      []Attempt  `json:"attempts,omitempty"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"` // nil: delivered, or given up
 	Delivered     bool       `json:"delivered"`
+
+	Lease lease.Lease `json:"lease,omitzero"` // of the attempt that is being made
 }
 
 // Attempt is one try to deliver a webhook.
@@ -57,6 +62,17 @@ type Attempt struct {
 	Time   time.Time `json:"time"`
 	Status int       `json:"status,omitempty"` // HTTP status; 0 if there was no answer
 	Error  string    `json:"error,omitempty"`
+}
+
+// loseWorker takes the delivery away from a process that died over it. After too
+// many there is no other attempt.
+func (d *Delivery) loseWorker(seen *lease.Lease) error {
+	giveUp, err := d.Lease.Lose(seen, PolicyOf(Notify))
+	if err == nil && giveUp {
+		d.NextAttemptAt = nil
+		d.Attempts = append(d.Attempts, Attempt{Time: seen.Since, Error: fmt.Sprintf("given up: %d processes in a row stopped without a word while they delivered it", d.Lease.Losses)})
+	}
+	return err
 }
 
 // record appends an event to the job's history, with the webhook it owes.

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
-)
 
-// MaxFoldFailures is how often a fold may fail by an error that another try may
-// mend before its job fails. Lost workers, shutdowns and pauses do not count.
-const MaxFoldFailures = 5
+	"polyid-trainer/jobs/lease"
+)
 
 // FoldStatus is where a fold stands; the values are those of the API.
 type FoldStatus string
@@ -23,8 +21,8 @@ const (
 	FoldCancelled FoldStatus = "cancelled"
 )
 
-// Ended reports whether no worker will take the fold any more. One that failed
-// is taken again when its job is resumed.
+// Ended reports whether no worker will claim the fold any more. One that failed
+// is claimed again when its job is resumed.
 func (s FoldStatus) Ended() bool { return s == FoldSucceeded || s == FoldCancelled }
 
 // Fold is the record of one fold's training.
@@ -33,13 +31,12 @@ type Fold struct {
 	Index  int        `json:"index"`
 	Status FoldStatus `json:"status"`
 
-	Claim
+	lease.Lease
 
 	Checkpoint  *Checkpoint `json:"checkpoint,omitempty"` // the newest
 	ResumedFrom int         `json:"resumed_from_epoch"`   // where the claim in force began
+	Resumption  int         `json:"resumption,omitempty"` // of the job, when failures and losses were last counted from zero
 	Usage       []Usage     `json:"usage,omitempty"`      // of all attempts, up to the last write
-	Failures    int         `json:"failures,omitempty"`
-	LastError   string      `json:"last_error,omitempty"`
 	Result      *FoldResult `json:"result,omitempty"`
 }
 
@@ -74,20 +71,20 @@ type FoldResult struct {
 	KernelPaths []string `json:"kernel_paths"`
 }
 
-// Take gives the fold to a worker under a new fencing token, until the claim
-// lapses. It is a conflict while another's is in force, and when no work is
-// left.
-func (f *Fold) Take(now time.Time, worker, token string) error {
+// Claim gives the fold to the worker that holds h, as part of a job that was
+// resumed so often. It is a conflict when no work is left, and a lease.HeldError
+// while another worker has the fold.
+func (f *Fold) Claim(now time.Time, h *lease.Holder, worker string, resumption int) error {
 	if f.Status.Ended() {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("fold %d has %s", f.Index, f.Status)}
 	}
-	if err := f.Claim.Take(now, worker, token); err != nil {
+	if err := h.Claim(&f.Lease, now, worker); err != nil {
 		return fmt.Errorf("fold %d: %w", f.Index, err)
 	}
-	if f.Status == FoldFailed {
-		f.Failures, f.LastError = 0, ""
+	if f.Status == FoldFailed || f.Resumption != resumption {
+		f.Reset()
 	}
-	f.Status, f.ResumedFrom = FoldRunning, 0
+	f.Status, f.Resumption, f.ResumedFrom = FoldRunning, resumption, 0
 	if f.Checkpoint != nil {
 		f.ResumedFrom = f.Checkpoint.Epoch
 	}
@@ -119,12 +116,55 @@ func (f *Fold) Spent() (seconds, usd float64) {
 	return seconds, usd
 }
 
-// Release ends the claim under token and leaves the fold as status says: queued
-// for another worker, paused, or at an end.
-func (f *Fold) Release(token string, status FoldStatus) error {
-	if err := f.Claim.Release(token); err != nil {
+// Checkpointed names a new checkpoint, which is progress.
+func (f *Fold) Checkpointed(c *Checkpoint) {
+	f.Checkpoint = c
+	f.Progress()
+}
+
+// Leave ends the claim under token and leaves the fold as status says: queued
+// for another worker, paused or cancelled.
+func (f *Fold) Leave(token string, status FoldStatus) error {
+	if err := f.Release(token); err != nil {
 		return err
 	}
 	f.Status = status
 	return nil
+}
+
+// Finish ends the fold under token with its result.
+func (f *Fold) Finish(token string, r *FoldResult) error {
+	if err := f.Succeed(token); err != nil {
+		return err
+	}
+	f.Status, f.Result = FoldSucceeded, r
+	return nil
+}
+
+// FailAttempt ends the claim under token after an error. The fold has failed if
+// no other attempt can do better, or there were as many as there may be.
+func (f *Fold) FailAttempt(token string, cause error, hopeless bool) error {
+	giveUp, err := f.Fail(token, PolicyOf(TrainFold), cause)
+	if err != nil {
+		return err
+	}
+	f.requeue(giveUp || hopeless)
+	return nil
+}
+
+// LoseWorker takes the fold away from a worker that is dead; see lease.Lease.Lose.
+func (f *Fold) LoseWorker(seen *lease.Lease) error {
+	giveUp, err := f.Lose(seen, PolicyOf(TrainFold))
+	if err != nil {
+		return err
+	}
+	f.requeue(giveUp)
+	return nil
+}
+
+func (f *Fold) requeue(giveUp bool) {
+	f.Status = FoldQueued
+	if giveUp {
+		f.Status = FoldFailed
+	}
 }

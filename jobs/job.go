@@ -3,6 +3,8 @@ package jobs
 import (
 	"encoding/json"
 	"time"
+
+	"polyid-trainer/jobs/lease"
 )
 
 // Job is the record of a training job.
@@ -11,10 +13,11 @@ type Job struct {
 	Owner string `json:"owner,omitempty"` // name of the token that made it
 	Spec  Spec   `json:"spec"`
 
-	State  State  `json:"state"`
-	Left   State  `json:"left,omitempty"` // the stage to resume in, when paused or failed
-	Reason string `json:"reason,omitempty"`
-	Stage  Claim  `json:"stage"` // on the work of the state it is in, folds excepted
+	State       State       `json:"state"`
+	Left        State       `json:"left,omitempty"` // the stage to resume in, when paused or failed
+	Reason      string      `json:"reason,omitempty"`
+	Stage       lease.Lease `json:"stage"`                 // on the work of the state it is in, folds excepted
+	Resumptions int         `json:"resumptions,omitempty"` // how often it was taken up again
 
 	Data       *Prepared       `json:"data,omitempty"` // once prepared
 	Warnings   []Warning       `json:"warnings,omitempty"`
@@ -22,7 +25,6 @@ type Job struct {
 	Metrics    json.RawMessage `json:"metrics,omitempty"`    // once finalized
 	Published  *Publication    `json:"published,omitempty"`  // the newest
 	Committing bool            `json:"committing,omitempty"` // the Hub commit has begun: too late to cancel
-	Tries      int             `json:"tries,omitempty"`      // failed ones of publishing, since it was last asked for
 	Failure    *Failure        `json:"failure,omitempty"`
 
 	Events     []Event    `json:"events"`

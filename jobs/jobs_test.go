@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -172,39 +174,43 @@ func TestRepublish(t *testing.T) {
 	}
 }
 
+// holder is a worker's claim.
+func holder() *lease.Holder { return lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler)) }
+
 func TestClaim(t *testing.T) {
 	f := &jobs.Fold{Status: jobs.FoldQueued}
-	if err := f.Take(noon, "a:1", "token-a"); err != nil {
+	a, b, c := holder(), holder(), holder()
+	if err := f.Claim(noon, a, "a:1", 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Take(noon.Add(jobs.Lease/2), "b:1", "token-b"); jobs.ErrorCode(err) != jobs.Conflict {
-		t.Errorf("claiming a held fold: %v, want a conflict", err)
+	if err := f.Claim(noon.Add(time.Hour), b, "b:1", 0); !lease.IsHeld(err) {
+		t.Errorf("claiming a held fold: %v, want a HeldError", err)
 	}
-	if err := f.Renew(noon.Add(jobs.Lease/2), "token-a"); err != nil || !f.Held(noon.Add(jobs.Lease)) {
-		t.Errorf("renewing: %v, held until %s", err, f.Until)
+	seen := f.Lease
+	f.Checkpointed(&jobs.Checkpoint{Epoch: 7})
+	if err := f.LoseWorker(&seen); err != nil || f.Status != jobs.FoldQueued || f.Losses != 1 {
+		t.Errorf("the first worker dies: %v, %+v", err, f)
 	}
-	later := noon.Add(2 * jobs.Lease)
-	f.Checkpoint = &jobs.Checkpoint{Epoch: 7}
-	if err := f.Take(later, "b:1", "token-b"); err != nil || f.Attempt != 2 || f.ResumedFrom != 7 {
-		t.Errorf("claiming after the lease: %v, attempt %d from epoch %d", err, f.Attempt, f.ResumedFrom)
+	if err := f.Claim(noon, b, "b:1", 0); err != nil || f.Attempt != 2 || f.ResumedFrom != 7 || f.Losses != 1 {
+		t.Errorf("claiming after that: %v, attempt %d from epoch %d", err, f.Attempt, f.ResumedFrom)
 	}
 	// The first worker wakes up.
-	if err := f.Renew(later, "token-a"); !errors.Is(err, jobs.ErrLost) {
+	if err := a.Renew(&f.Lease, noon); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("a zombie renews: %v, want ErrLost", err)
 	}
-	if err := f.Release("token-a", jobs.FoldSucceeded); !errors.Is(err, jobs.ErrLost) || f.Status != jobs.FoldRunning {
-		t.Errorf("a zombie releases: %v, fold %s", err, f.Status)
+	if err := f.Finish(a.Token, &jobs.FoldResult{}); !errors.Is(err, jobs.ErrLost) || f.Status != jobs.FoldRunning || f.Result != nil {
+		t.Errorf("a zombie finishes: %v, fold %s", err, f.Status)
 	}
-	if err := f.Release("token-b", jobs.FoldSucceeded); err != nil {
-		t.Fatal(err)
+	if err := f.Finish(b.Token, &jobs.FoldResult{}); err != nil || f.Status != jobs.FoldSucceeded || f.Losses != 0 {
+		t.Fatalf("finishing: %v, %+v", err, f)
 	}
-	if err := f.Take(later, "c:1", "token-c"); jobs.ErrorCode(err) != jobs.Conflict {
+	if err := f.Claim(noon, c, "c:1", 0); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claiming a finished fold: %v, want a conflict", err)
 	}
 }
 
 func TestUsage(t *testing.T) {
-	f := &jobs.Fold{Claim: jobs.Claim{Worker: "a:1"}}
+	f := &jobs.Fold{Lease: lease.Lease{Worker: "a:1"}}
 	f.Charge(noon, 30*time.Minute, 4)
 	f.Charge(noon, 0, 4)
 	f.Charge(noon, 30*time.Minute, 4)
@@ -219,16 +225,25 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// A fold that failed waits until its job is resumed, and is then as good as new.
+// A fold that failed waits until its job is resumed, and is then counted anew.
 func TestFailedFold(t *testing.T) {
-	f := &jobs.Fold{Status: jobs.FoldFailed, Failures: jobs.MaxFoldFailures, LastError: "away", Claim: jobs.Claim{Attempt: 5}}
+	f := &jobs.Fold{Status: jobs.FoldFailed, Lease: lease.Lease{Attempt: 5, Failures: 5, Losses: 1, LastError: "away"}}
 	j := newJob(t)
 	j.State = jobs.Training
 	if tasks := jobs.Needed(noon, j, []*jobs.Fold{f}); len(tasks) != 1 || tasks[0].Kind != jobs.TrainFold {
 		t.Errorf("needed: %+v", tasks)
 	}
-	if err := f.Take(noon, "a:1", "token"); err != nil || f.Failures != 0 || f.LastError != "" || f.Status != jobs.FoldRunning {
-		t.Errorf("taken again: %v, %+v", err, f)
+	if err := f.Claim(noon, holder(), "a:1", 0); err != nil || f.Failures != 0 || f.LastError != "" || f.Status != jobs.FoldRunning {
+		t.Errorf("claimed again: %v, %+v", err, f)
+	}
+	// So are its sisters, whatever they went through.
+	g := &jobs.Fold{Status: jobs.FoldQueued, Resumption: 1, Lease: lease.Lease{Failures: 4, Losses: 9}}
+	if err := g.Claim(noon, holder(), "a:1", 1); err != nil || g.Failures != 4 || g.Losses != 9 {
+		t.Errorf("claimed in the same resumption: %v, %+v", err, g)
+	}
+	g.Token = ""
+	if err := g.Claim(noon, holder(), "a:1", 2); err != nil || g.Failures != 0 || g.Losses != 0 {
+		t.Errorf("claimed after the job was resumed: %v, %+v", err, g)
 	}
 }
 
@@ -255,10 +270,10 @@ func TestNeeded(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
-	held := &jobs.Fold{Index: 0, Status: jobs.FoldRunning, Claim: jobs.Claim{Token: "t", Attempt: 1, Until: noon.Add(time.Second)}}
-	stale := &jobs.Fold{Index: 1, Status: jobs.FoldRunning, Claim: jobs.Claim{Token: "t", Attempt: 3, Until: noon.Add(-time.Second)}}
-	waiting := &jobs.Fold{Index: 2, Status: jobs.FoldPaused, Claim: jobs.Claim{Attempt: 1}}
-	done := &jobs.Fold{Index: 3, Status: jobs.FoldSucceeded, Claim: jobs.Claim{Attempt: 1}}
+	held := &jobs.Fold{Index: 0, Status: jobs.FoldRunning, Lease: lease.Lease{Token: "t", Attempt: 1, Until: noon.Add(-time.Hour)}}
+	failed := &jobs.Fold{Index: 1, Status: jobs.FoldQueued, Lease: lease.Lease{Attempt: 3, Failures: 1, Wait: 5}}
+	waiting := &jobs.Fold{Index: 2, Status: jobs.FoldPaused, Lease: lease.Lease{Attempt: 1}}
+	done := &jobs.Fold{Index: 3, Status: jobs.FoldSucceeded, Lease: lease.Lease{Attempt: 1}}
 	past, future := noon.Add(-time.Minute), noon.Add(time.Minute)
 	for _, c := range []struct {
 		name  string
@@ -269,7 +284,7 @@ func TestNeeded(t *testing.T) {
 	}{
 		{"queued", jobs.Queued, nil, nil, "prepare:0"},
 		{"preparing", jobs.Preparing, nil, nil, "prepare:0"},
-		{"training", jobs.Training, []*jobs.Fold{held, stale, waiting, done}, nil, "fold:1:3 fold:2:1"},
+		{"training", jobs.Training, []*jobs.Fold{held, failed, waiting, done}, nil, "fold:2:1"},
 		{"trained", jobs.Training, []*jobs.Fold{done, done}, nil, "finalize:0"},
 		{"no folds yet", jobs.Training, nil, nil, ""},
 		{"finalizing", jobs.Finalizing, nil, nil, "finalize:0"},
@@ -283,7 +298,7 @@ func TestNeeded(t *testing.T) {
 		j := newJob(t)
 		j.State = c.state
 		if c.name == "publishing somewhere" {
-			j.Stage = jobs.Claim{Token: "t", Until: future}
+			j.Stage = lease.Lease{Token: "t"}
 		}
 		if c.owed != nil {
 			j.Deliveries = []jobs.Delivery{{Event: 1, NextAttemptAt: c.owed}}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"polyid-trainer/jobs/lease"
 )
 
 // The moves of a job. Each checks that it may be made, changes the record and
@@ -67,14 +69,29 @@ func (j *Job) FoldFinished(now time.Time, f *Fold) error {
 		BestEpoch   int     `json:"best_epoch"`
 		BestValLoss float64 `json:"best_val_loss"`
 	}
-	for _, e := range j.Events {
-		var known result
-		if e.Type == EventFoldFinished && json.Unmarshal(e.Data, &known) == nil && known.Fold == f.Index {
-			return nil
-		}
+	if j.finished()[f.Index] {
+		return nil
 	}
 	return j.record(now, EventFoldFinished, result{f.Index, f.Result.Epochs, f.Result.BestEpoch, f.Result.BestValLoss})
 }
+
+// finished is the folds whose end is recorded.
+func (j *Job) finished() map[int]bool {
+	folds := map[int]bool{}
+	for _, e := range j.Events {
+		var f struct {
+			Fold int `json:"fold"`
+		}
+		if e.Type == EventFoldFinished && json.Unmarshal(e.Data, &f) == nil {
+			folds[f.Fold] = true
+		}
+	}
+	return folds
+}
+
+// Trained reports whether the end of every fold is recorded, so that the fold
+// records need not be read to see what the job needs.
+func (j *Job) Trained() bool { return j.Data != nil && len(j.finished()) == len(j.Data.Folds) }
 
 // Finalize begins the assembly of the ensemble.
 func (j *Job) Finalize(now time.Time) error {
@@ -166,8 +183,8 @@ func (j *Job) Resume() error {
 	if err := j.Advance(j.Left, ""); err != nil {
 		return err
 	}
-	j.Left, j.Failure, j.FinishedAt, j.Tries = "", nil, time.Time{}, 0
-	j.Stage.Attempt++ // what the queue still holds of the last time is not this
+	j.Left, j.Failure, j.FinishedAt = "", nil, time.Time{}
+	j.again()
 	return nil
 }
 
@@ -186,9 +203,47 @@ func (j *Job) Republish(to Destination) error {
 	if err := j.Advance(Publishing, ""); err != nil {
 		return err
 	}
-	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt, j.Tries = &to, "", nil, time.Time{}, 0
-	j.Stage.Attempt++ // what the queue still holds of the last time is not this
+	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt = &to, "", nil, time.Time{}
+	j.again()
 	return nil
+}
+
+// again counts failures and losses anew, since a user asked for the work.
+func (j *Job) again() {
+	j.Resumptions++
+	j.Stage.Reset()
+	j.Stage.Attempt++ // so that the queue does not take the task for the last one
+}
+
+// FailStage ends the claim on the job's stage under token after an error. The job
+// fails if no other attempt can do better (hopeless), or there were as many as
+// there may be: with f, or with what the lease says where f has no code.
+func (j *Job) FailStage(now time.Time, k Kind, token string, cause error, f Failure, hopeless bool) error {
+	giveUp, err := j.Stage.Fail(token, PolicyOf(k), cause)
+	if err != nil {
+		return err
+	}
+	if !giveUp && !hopeless {
+		return nil
+	}
+	switch {
+	case f.Code == "":
+		f = GaveUp(k, &j.Stage, nil)
+	case !hopeless:
+		f.Detail += fmt.Sprintf(" (It was tried %d times.)", j.Stage.Failures)
+	}
+	return j.Fail(now, f)
+}
+
+// loseWorker takes the job's stage away from a worker that is dead; see
+// lease.Lease.Lose.
+func (j *Job) loseWorker(now time.Time, seen *lease.Lease) error {
+	k, active := stageKind[j.State]
+	giveUp, err := j.Stage.Lose(seen, PolicyOf(k))
+	if err != nil || !giveUp || !active {
+		return err
+	}
+	return j.Fail(now, GaveUp(k, &j.Stage, nil))
 }
 
 // Delete marks a job that is over as one whose objects may go. Work on it is a
@@ -201,12 +256,12 @@ func (j *Job) Delete(now time.Time, folds []*Fold) error {
 	if !j.State.Ended() {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s cannot be deleted: cancel it first", j.State)}
 	}
-	held := j.Stage.Held(now)
+	held := j.Stage.Held()
 	for _, f := range folds {
-		held = held || f.Held(now)
+		held = held || f.Held()
 	}
 	if held {
-		return &Error{Code: Conflict, Detail: fmt.Sprintf("a worker has not let go of the job yet: try again in %s", Lease)}
+		return &Error{Code: Conflict, Detail: "a worker is still stopping its work on the job: try again in half a minute"}
 	}
 	j.DeletedAt = now.UTC()
 	return nil

@@ -13,7 +13,8 @@ type Store interface {
 	UpdateJob(ctx context.Context, id string, change func(*Job) error) (*Job, error)
 	// Jobs lists jobs newest first, after the one named by f.After.
 	Jobs(ctx context.Context, f Filter) (Page, error)
-	// Active lists the jobs that are not Ended, for the reconciler. Those whose
+	// Active lists the jobs that the reconciler is to look at: those that are not
+	// Ended, owe a webhook, or have a lease that a worker still holds. Those whose
 	// records are damaged are left out.
 	Active(ctx context.Context) ([]*Job, error)
 

@@ -127,7 +127,7 @@ type tally struct {
 
 func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate float64) FoldView {
 	v := FoldView{
-		Index: f.Index, Status: f.shown(now, j.State), Epochs: j.Spec.Epochs,
+		Index: f.Index, Status: f.shown(j.State), Epochs: j.Spec.Epochs,
 		Attempt: f.Attempt, Worker: orNil(f.Worker), ResumedFrom: f.ResumedFrom,
 		Loss: missing, ValLoss: missing, BestValLoss: missing,
 	}
@@ -138,7 +138,7 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 		}
 	}
 	total := j.Spec.Epochs
-	b, told := beatOf(now, f, live)
+	b, told := beatOf(f, live)
 	switch {
 	case f.Result != nil:
 		r := f.Result
@@ -173,11 +173,10 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 	return v
 }
 
-// shown is the fold's status as it is seen from outside. A fold whose worker
-// has let its lease lapse waits for another one, and one that nobody holds
-// shares the fate of its job, whose record is written first.
-func (f *Fold) shown(now time.Time, job State) FoldStatus {
-	if f.Status.Ended() || f.Held(now) {
+// shown is the fold's status as it is seen from outside. A fold that nobody holds
+// is as its job is, whose record is written first.
+func (f *Fold) shown(job State) FoldStatus {
+	if f.Status.Ended() || f.Held() {
 		return f.Status
 	}
 	switch {

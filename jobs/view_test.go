@@ -10,6 +10,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn/train"
 )
 
@@ -72,14 +73,14 @@ func TestViewTraining(t *testing.T) {
 		},
 	)
 	running := &jobs.Fold{Job: j.ID, Index: 0, Status: jobs.FoldQueued, Usage: spent(100, 3.6)}
-	if err := running.Take(noon, "host:1", "token"); err != nil {
+	if err := running.Claim(noon, holder(), "host:1", 0); err != nil {
 		t.Fatal(err)
 	}
 	lapsed := &jobs.Fold{Job: j.ID, Index: 1, Status: jobs.FoldRunning, Usage: spent(80, 3.6),
-		Claim:       jobs.Claim{Attempt: 2, Token: "other", Worker: "host:2", Until: noon.Add(-time.Second)},
+		Lease:       lease.Lease{Attempt: 2, Worker: "host:2"},
 		Checkpoint:  &jobs.Checkpoint{Epoch: 30, Loss: 0.5, ValLoss: 0.7, BestValLoss: 0.6, BestEpoch: 28},
 		ResumedFrom: 10}
-	done := &jobs.Fold{Job: j.ID, Index: 2, Status: jobs.FoldSucceeded, Usage: spent(200, 3.6), Claim: jobs.Claim{Attempt: 1, Worker: "host:3"},
+	done := &jobs.Fold{Job: j.ID, Index: 2, Status: jobs.FoldSucceeded, Usage: spent(200, 3.6), Lease: lease.Lease{Attempt: 1, Worker: "host:3"},
 		Checkpoint: &jobs.Checkpoint{Epoch: 60, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
 		Result:     &jobs.FoldResult{Epochs: 60, BestEpoch: 50, BestValLoss: 0.3, KernelPaths: []string{"avx512", "cuda"}}}
 	live := []json.RawMessage{
@@ -109,7 +110,7 @@ func TestViewSucceeded(t *testing.T) {
 		URL: "http://127.0.0.1:8080/hub/polyid/polyid-models/tree/v1.0.0", Time: noon}
 	var folds []*jobs.Fold
 	for i := range 3 {
-		folds = append(folds, &jobs.Fold{Index: i, Status: jobs.FoldSucceeded, Usage: spent(3600, 0.1), Claim: jobs.Claim{Attempt: 1, Worker: "host:1"},
+		folds = append(folds, &jobs.Fold{Index: i, Status: jobs.FoldSucceeded, Usage: spent(3600, 0.1), Lease: lease.Lease{Attempt: 1, Worker: "host:1"},
 			Checkpoint: &jobs.Checkpoint{Epoch: 100, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
 			Result:     &jobs.FoldResult{Epochs: 100, BestEpoch: 50, BestValLoss: 0.3}})
 	}
@@ -126,7 +127,7 @@ func TestViewFailed(t *testing.T) {
 			return j.Fail(noon, jobs.Failure{Code: "diverged", Detail: "the loss is no number", Fold: &fold, Epoch: &epoch, Row: &row})
 		},
 	)
-	folds := []*jobs.Fold{{Index: 0, Status: jobs.FoldRunning}, {Index: 1, Status: jobs.FoldFailed, Claim: jobs.Claim{Attempt: 1, Worker: "host:1"}}}
+	folds := []*jobs.Fold{{Index: 0, Status: jobs.FoldRunning}, {Index: 1, Status: jobs.FoldFailed, Lease: lease.Lease{Attempt: 1, Worker: "host:1"}}}
 	golden(t, "view_failed", jobs.NewView(noon, j, folds, nil, 0))
 }
 
@@ -135,20 +136,20 @@ func TestViewOldBeats(t *testing.T) {
 	j := viewed(t)
 	j.State = jobs.Training
 	for name, c := range map[string]struct {
-		now        time.Time
+		token      string
 		attempt    int
 		checkpoint int
 		want       int
 	}{
-		"live":                  {noon, 3, 7, 9},
-		"of an earlier attempt": {noon, 2, 7, 7},
-		"lapsed":                {noon.Add(time.Minute), 3, 7, 7},
-		"behind":                {noon, 3, 11, 11},
+		"live":                  {"t", 3, 7, 9},
+		"of an earlier attempt": {"t", 2, 7, 7},
+		"lost":                  {"", 3, 7, 7},
+		"behind":                {"t", 3, 11, 11},
 	} {
-		f := &jobs.Fold{Status: jobs.FoldRunning, Claim: jobs.Claim{Attempt: 3, Token: "t", Until: noon.Add(jobs.Lease)},
+		f := &jobs.Fold{Status: jobs.FoldRunning, Lease: lease.Lease{Attempt: 3, Token: c.token},
 			Checkpoint: &jobs.Checkpoint{Epoch: c.checkpoint}}
 		b := beat(t, jobs.Beat{Epoch: 9, Attempt: c.attempt, ValLoss: train.Measure(1)})
-		if v := jobs.NewView(c.now, j, []*jobs.Fold{f}, []json.RawMessage{b}, 0); v.Folds[0].Epoch != c.want {
+		if v := jobs.NewView(noon, j, []*jobs.Fold{f}, []json.RawMessage{b}, 0); v.Folds[0].Epoch != c.want {
 			t.Errorf("%s: epoch %d, want %d", name, v.Folds[0].Epoch, c.want)
 		}
 	}

@@ -37,9 +37,9 @@ import (
 // it fails. It ends before go test's own patience does, which tells no logs.
 const patience = 4 * time.Minute
 
-// lease is short, so that these tests see claims lapse. A worker that the
-// machine holds up for longer has lost its fold, which is no error.
-const lease = 4 * time.Second
+// short is the length of leases, so that these tests see them lost. A worker that
+// the machine holds up for longer has lost its fold, which is no error.
+const short = 4 * time.Second
 
 // program builds the worker once for all tests.
 var program = sync.OnceValues(func() (string, error) {
@@ -236,8 +236,8 @@ func (c *cluster) worker(args ...string) *worker {
 	return w
 }
 
-// quick are the flags of a worker whose claims lapse soon.
-func quick() []string { return []string{"--lease=" + lease.String(), "--reconcile=500ms"} }
+// quick are the flags of a worker whose leases are soon lost.
+func quick() []string { return []string{"--lease=" + short.String(), "--reconcile=500ms"} }
 
 func (w *worker) signal(s os.Signal) { _ = w.cmd.Process.Signal(s) } // it may have exited
 

@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"time"
 
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn/cuda"
 	"polyid-trainer/storage/backend"
 	"polyid-trainer/worker/memory"
-	"polyid-trainer/worker/pipeline"
 	"polyid-trainer/worker/runner"
 )
 
@@ -100,7 +100,7 @@ func (o *options) work(ctx context.Context, stderr io.Writer) error {
 		MemoryLimit: limit,
 		Redis:       client, Bucket: bucket, NewEngine: set.NewEngine, GPUs: set.String(), Log: log,
 		Concurrency: folds, Every: time.Duration(o.CheckpointSeconds * float64(time.Second)), CostPerHour: o.CostPerHour,
-		ExitWhenIdle: o.ExitWhenIdle, Lease: pipeline.Lease{For: o.Lease, Renew: o.Lease / 4}, Reconcile: o.Reconcile,
+		ExitWhenIdle: o.ExitWhenIdle, Lease: lease.Terms{Length: o.Lease}, Reconcile: o.Reconcile,
 	}
 	return runOn(ctx, set, r.Run)
 }

@@ -18,6 +18,7 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/localqueue"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
@@ -73,6 +74,9 @@ func (a *App) assemble(ctx context.Context) (areas []httpapi.Area, err error) {
 	p.metrics.Damaged(func() int { return len(a.patient.Damaged()) })
 	a.around = append(a.around, p.metrics.HTTP)
 	areas = append(areas, &httpapi.Metrics{Handler: p.metrics.Handler()})
+	if err := a.takeOver(ctx, p); err != nil {
+		return nil, err
+	}
 	if a.config.Role != RoleJobs {
 		areas = append(areas, a.inference(p)...)
 	}
@@ -115,8 +119,9 @@ func (a *App) inference(p *parts) []httpapi.Area {
 		local := localqueue.New(p.metrics.Tasks(p.predictor.Handle), a.log)
 		a.serve("predictions", func(ctx context.Context) error { local.Run(ctx, predictTasks); return nil })
 		a.ready["model"] = func(context.Context) error { return p.models.Ready() } // there is nothing else to do
+		leases := &lease.Observer{}
 		a.serve("reconcile", a.every(jobs.Every, "predictions", a.alone, func(ctx context.Context) error {
-			return p.results.Reconcile(ctx, local, time.Now())
+			return p.results.Reconcile(ctx, local, leases, time.Now())
 		}))
 		queue = local
 	}
@@ -163,7 +168,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 		}
 	}
 	notifier, err := webhook.New(webhook.Config{
-		Store: p.store, Secret: a.secret, AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: p.metrics.Webhook,
+		Store: p.store, Secret: a.secret, Worker: worker(), AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: p.metrics.Webhook,
 	})
 	if err != nil {
 		return nil, err
@@ -171,9 +176,7 @@ func (a *App) training(ctx context.Context, p *parts) ([]httpapi.Area, error) {
 	a.tasks(p, publisher, notifier)
 	a.housekeeping(p)
 	if a.config.embeddedRedis() {
-		if err := a.embedWorker(ctx, p.store); err != nil {
-			return nil, err
-		}
+		a.embedWorker()
 	}
 	ask := &preflight{publisher, a.hub}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
@@ -216,20 +219,15 @@ func (a *App) tasks(p *parts, publisher *publish.Publisher, notifier *webhook.No
 }
 
 // embedWorker makes the worker that trains in this process.
-func (a *App) embedWorker(ctx context.Context, store *records.Store) error {
-	if a.config.StorageURL == "" { // so no other process works on these records
-		if err := releaseOrphans(ctx, store, time.Now()); err != nil {
-			return err
-		}
-	}
+func (a *App) embedWorker() {
 	worker := &runner.Runner{
 		Redis: a.redis, Bucket: a.patient, NewEngine: cpu.New, Log: a.log, Concurrency: a.config.Concurrency,
 		Every:       time.Duration(a.config.CheckpointSeconds * float64(time.Second)),
 		CostPerHour: a.config.CostPerHour, MemoryLimit: a.memory, Grace: grace,
+		Alone: a.config.StorageURL == "", // the objects are in DATA_DIR, which this process has locked
 	}
 	a.serve("worker", func(ctx context.Context) error {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), a.config.Concurrency+spareThreads))
 		return worker.Run(ctx)
 	})
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/jobs/retention"
 )
@@ -14,28 +15,32 @@ import (
 // housekeeping is what is done every so often, by one process of all.
 func (a *App) housekeeping(p *parts) {
 	if !a.config.embeddedRedis() { // the worker in this process does that; one elsewhere may not be there yet
-		reconciler := &jobs.Reconciler{Store: p.store, Queue: p.queue, Now: time.Now, Log: a.log}
-		a.serve("reconcile", a.every(jobs.Every, "reconcile", a.inTurn, reconciler.Reconcile))
+		reconciler := &jobs.Reconciler{
+			Store: p.store, Queue: p.queue, Leases: &lease.Observer{}, Now: time.Now, Log: a.log,
+			Failed: func(ctx context.Context, job string) { _ = p.live.Tell(ctx, job, jobs.Pause) }, // or at their next checkpoint
+		}
+		a.serve("reconcile", a.every(jobs.Every, "reconcile", a.leads, reconciler.Reconcile))
 	}
-	a.serve("predictions", a.every(jobs.Every, "predictions", a.inTurn, func(ctx context.Context) error {
-		return p.results.Reconcile(ctx, p.queue, time.Now())
+	leases := &lease.Observer{}
+	a.serve("predictions", a.every(jobs.Every, "predictions", a.leads, func(ctx context.Context) error {
+		return p.results.Reconcile(ctx, p.queue, leases, time.Now())
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
 		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}},
 	}
-	a.serve("retention", a.every(retention.Every, "retention", a.inTurn, sweeper.Sweep))
+	a.serve("retention", a.every(retention.Every, "retention", a.leads, sweeper.Sweep))
 }
 
 // every does something at once and then every so often until ctx ends, whenever
-// it is this process' turn. What fails is logged, and tried again the next time.
-func (a *App) every(often time.Duration, what string, turn func(context.Context, string, time.Duration) (bool, error), do func(context.Context) error) func(context.Context) error {
+// this process leads. What fails is logged, and tried again the next time.
+func (a *App) every(often time.Duration, what string, leads func(context.Context, string, time.Duration) (bool, error), do func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		tick := time.NewTicker(often)
 		defer tick.Stop()
 		for {
-			mine, err := turn(ctx, what, often)
-			if err == nil && mine {
+			leader, err := leads(ctx, what, often)
+			if err == nil && leader {
 				err = do(ctx)
 			}
 			if err != nil && ctx.Err() == nil {
@@ -50,14 +55,14 @@ func (a *App) every(often time.Duration, what string, turn func(context.Context,
 	}
 }
 
-// alone is the turn of a process that shares nothing.
+// alone is leads for a process that shares nothing.
 func (*App) alone(context.Context, string, time.Duration) (bool, error) { return true, nil }
 
-// inTurn gives the turn to one at a time of all processes that share the Redis.
-func (a *App) inTurn(ctx context.Context, what string, often time.Duration) (bool, error) {
+// leads reports whether this process is the leader of those that share the Redis,
+// in doing something so often.
+func (a *App) leads(ctx context.Context, what string, often time.Duration) (bool, error) {
 	if a.embedded != nil {
-		return true, nil // the turn of a former process may be left in it
+		return true, nil // a former process may be named in it
 	}
-	// A little less than a period, or a turn would still be taken at the next.
-	return redisjobs.Turn(ctx, a.redis, what, often*9/10)
+	return redisjobs.Lead(ctx, a.redis, what, worker(), often*3/2) // it asks again before that
 }

@@ -17,6 +17,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 // undocumented are the routes that are no part of the API's document: pages,
@@ -179,7 +180,8 @@ func TestContract(t *testing.T) {
 	b.folds(id, 2)
 	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error {
 		f.Checkpoint = &jobs.Checkpoint{Key: "c", Epoch: 2, Loss: 0.5, ValLoss: 0.5, BestValLoss: 0.5, BestEpoch: 1}
-		return f.Take(noon, "host:1", "token")
+		f.Status = jobs.FoldRunning
+		return f.Lease.Claim(noon, "host:1", "token", lease.Length)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -203,8 +205,8 @@ func TestContract(t *testing.T) {
 	send("POST", path+"/publish", `{"tag": "v1.0.0"}`)
 	send("GET", path, "")
 	send("POST", path+"/cancel", "")
-	b.update(id, func(j *jobs.Job) error { j.Stage = jobs.Claim{}; return nil })
-	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { return f.Release("token", jobs.FoldCancelled) }); err != nil {
+	b.update(id, func(j *jobs.Job) error { j.Stage = lease.Lease{}; return nil })
+	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { return f.Leave("token", jobs.FoldCancelled) }); err != nil {
 		t.Fatal(err)
 	}
 	send("DELETE", path, "")

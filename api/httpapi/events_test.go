@@ -13,6 +13,7 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 func TestListEvents(t *testing.T) {
@@ -140,7 +141,10 @@ func TestStreamEpochs(t *testing.T) {
 	id := b.job()
 	b.folds(id, 2)
 	for i := range 2 {
-		if _, err := b.store.UpdateFold(t.Context(), id, i, func(f *jobs.Fold) error { return f.Take(noon, "host:1", "token") }); err != nil {
+		if _, err := b.store.UpdateFold(t.Context(), id, i, func(f *jobs.Fold) error {
+			f.Status = jobs.FoldRunning
+			return f.Lease.Claim(noon, "host:1", "token", lease.Length)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -163,9 +163,9 @@ func (f *follower) epochs(ctx context.Context) error {
 			read, f.folds = true, folds
 			live = append(live, make([]json.RawMessage, max(0, len(folds)-len(live)))...)
 		}
-		if i >= 0 && i < len(f.folds) && f.folds[i].Attempt == b.Attempt && !f.folds[i].Status.Ended() {
+		if i >= 0 && i < len(f.folds) && f.folds[i].Attempt == b.Attempt && f.folds[i].Held() {
 			running := *f.folds[i]
-			running.Status, running.Until = jobs.FoldRunning, now.Add(jobs.Lease)
+			running.Status = jobs.FoldRunning
 			f.folds[i], live[i] = &running, progress
 		}
 	}

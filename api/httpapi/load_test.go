@@ -27,6 +27,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
@@ -307,10 +308,11 @@ func (p *plant) drain(t *testing.T, ids map[string]int) {
 				}
 			} else {
 				_, err := p.results.Update(ctx, task.Job, func(r *predictions.Prediction) error {
-					if err := r.Take(time.Now(), "w", "token"); err != nil {
+					h := lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler))
+					if err := r.Begin(time.Now(), h, "w"); err != nil {
 						return err
 					}
-					return r.Succeed(time.Now(), "token", r.Model, r.Counts)
+					return r.Succeed(time.Now(), h.Token, r.Model, r.Counts)
 				})
 				if jobs.ErrorCode(err) == jobs.Conflict {
 					return nil // delivered again
@@ -328,7 +330,7 @@ func (p *plant) drain(t *testing.T, ids map[string]int) {
 			return nil
 		},
 	}
-	if err := p.results.Reconcile(ctx, p.queue, time.Now()); err != nil {
+	if err := p.results.Reconcile(ctx, p.queue, &lease.Observer{}, time.Now()); err != nil {
 		t.Error(err)
 	}
 	if err := server.Serve(ctx); err != nil {

@@ -161,7 +161,7 @@ func (a *Predictions) create(ctx context.Context, s *Server, in *createPredictio
 	if p, err = a.make(ctx, held, in.Key, p, order); err != nil {
 		return nil, err
 	}
-	if t, ok := predictions.Needed(s.Now(), p); ok {
+	if t, ok := predictions.Needed(p); ok {
 		// From here on the record sees to it: what the queue does not take now,
 		// the reconciler gives it.
 		if err := a.Queue.Enqueue(ctx, t); err != nil {

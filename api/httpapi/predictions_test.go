@@ -18,6 +18,7 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/nn/revision/revisiontest"
@@ -281,7 +282,9 @@ func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ i
 		}
 		results := map[predictions.Format]predictions.Body{predictions.JSON: {Content: strings.NewReader(`{"results":[]}`), Size: 14}}
 		err := errors.Join(
-			update(func(p *predictions.Prediction) error { return p.Take(time.Now(), "another", "token") }),
+			update(func(p *predictions.Prediction) error {
+				return p.Begin(time.Now(), lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler)), "another")
+			}),
 			e.in.store.PutResults(ctx, p.ID, 1, results),
 			update(func(p *predictions.Prediction) error {
 				return p.Succeed(time.Now(), "token", p.Model, predictions.Counts{})
@@ -306,7 +309,7 @@ func TestPredictionWithoutQueue(t *testing.T) {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	in.queue.err = nil
-	if err := in.store.Reconcile(t.Context(), in.queue, time.Now()); err != nil || len(in.queue.held) != 1 {
+	if err := in.store.Reconcile(t.Context(), in.queue, &lease.Observer{}, time.Now()); err != nil || len(in.queue.held) != 1 {
 		t.Errorf("the reconciler enqueued %v, %v", in.queue.held, err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"polyid-trainer/api/metrics"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -116,12 +117,12 @@ func training(t *testing.T) *jobs.Job {
 
 func TestShared(t *testing.T) {
 	j := training(t)
-	old := &jobs.Fold{Index: 2, Claim: jobs.Claim{Attempt: 1}}
+	old := &jobs.Fold{Index: 2, Lease: lease.Lease{Attempt: 1}}
 	must(t, j.FoldClaimed(noon.Add(-time.Hour), old)) // before this process began
 	w := &world{now: noon, depth: map[jobs.Kind]int{jobs.TrainFold: 4}, jobs: []*jobs.Job{j}}
 	m := metrics.New("v1", w.sources())
 
-	fold := &jobs.Fold{Index: 0, Claim: jobs.Claim{Attempt: 1}, Result: &jobs.FoldResult{}}
+	fold := &jobs.Fold{Index: 0, Lease: lease.Lease{Attempt: 1}, Result: &jobs.FoldResult{}}
 	must(t, j.FoldClaimed(noon, fold))
 	w.beats = []json.RawMessage{beat(noon, 3, 50), nil, beat(noon.Add(-time.Minute), 100, 10)}
 	body := scrape(t, m)
@@ -165,7 +166,7 @@ func TestEpochs(t *testing.T) {
 	j := training(t)
 	w := &world{now: noon, jobs: []*jobs.Job{j}}
 	m := metrics.New("v1", w.sources())
-	must(t, j.FoldClaimed(noon, &jobs.Fold{Index: 0, Claim: jobs.Claim{Attempt: 1}}))
+	must(t, j.FoldClaimed(noon, &jobs.Fold{Index: 0, Lease: lease.Lease{Attempt: 1}}))
 	total := 0
 	for i, epoch := range []int{2, 2, 5, 3, 6} {
 		w.beats = []json.RawMessage{beat(w.now, epoch, 1)}

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,7 +43,7 @@ func (p *Publisher) Import(ctx context.Context, from jobs.Revision, to jobs.Dest
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	a := &attempt{Publisher: p, owner: "Imported-From: " + source + "\n", nth: 1, token: rand.Text(), log: p.Log.With("imported", source)}
+	a := &attempt{Publisher: p, owner: "Imported-From: " + source + "\n", nth: 1, log: p.Log.With("imported", source)}
 	done, err := a.deliver(ctx, f, to)
 	if err != nil {
 		return nil, p.importError(jobs.Revision{Repo: to.Repo, Revision: to.Branch}, err)

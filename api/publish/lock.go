@@ -7,79 +7,88 @@ import (
 	"strings"
 	"time"
 
-	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
 
-// turn is the record by which publications of one repository take turns. It is
-// claimed for as long as one of them takes, and renewed like any claim.
-type turn struct{ jobs.Claim }
+// repository is the record by whose lease publications of one repository wait for
+// each other. Whoever waits observes it.
+type repository struct{ lease.Lease }
 
-// retryTurn is how often a publication looks whether it is its turn.
-const retryTurn = time.Second
+// lockRetry is how often a publication looks whether a repository is free.
+const lockRetry = time.Second
 
-func turnKey(repo string) string { return "hub/turns/" + strings.ReplaceAll(repo, "/", "--") + ".json" }
+// The key is that of an earlier version, with which this one may run together.
+func lockKey(repo string) string {
+	return "hub/turns/" + strings.ReplaceAll(repo, "/", "--") + ".json"
+}
 
-// enter waits for the publication's turn at a repository. leave ends it; the
-// context ends if it was taken away, as it may be from one that has been asleep.
-func (a *attempt) enter(ctx context.Context, repo string) (_ context.Context, leave func(), err error) {
-	key := turnKey(repo)
-	take := func(t *turn) error { return t.Take(a.now(), a.Worker, a.token) }
+// errOvertaken ends a publication that was asleep for longer than its lease on the
+// repository.
+var errOvertaken = errors.New("another publication of the repository went ahead")
+
+// locked waits until the repository is free and does work under a lease on it. The
+// context of work ends if the lease is lost, as it may be to a process that has
+// been asleep.
+func (a *attempt) locked(ctx context.Context, repo string, work func(context.Context) error) error {
+	h, err := a.lock(ctx, repo)
+	if err != nil {
+		return err
+	}
+	key := lockKey(repo)
+	renew := func(ctx context.Context) error {
+		_, err := record.Update(ctx, a.Bucket, key, func(r *repository) error { return h.Renew(&r.Lease, a.now()) })
+		return err
+	}
+	var own error
+	outcome, err := h.Run(ctx, renew, func(ctx context.Context) error {
+		own = work(ctx)
+		return own
+	})
+	if outcome == lease.Lost && context.Cause(ctx) == nil && !errors.Is(own, lease.ErrLost) {
+		return errOvertaken // the repository alone is lost, not the job
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
+	defer cancel()
+	_, released := record.Update(ctx, a.Bucket, key, func(r *repository) error { return r.Release(h.Token) })
+	if released != nil && !errors.Is(released, lease.ErrLost) {
+		a.log.Warn("releasing a repository; the next publication waits for the lease to be lost", "repo", repo, "error", released)
+	}
+	return err
+}
+
+// lock claims the lease on a repository, waiting for whoever holds it.
+func (a *attempt) lock(ctx context.Context, repo string) (*lease.Holder, error) {
+	key, observer := lockKey(repo), &lease.Observer{Now: a.Now}
 	for {
-		_, err := record.Update(ctx, a.Bucket, key, take)
+		h := a.newHolder()
+		_, err := record.Update(ctx, a.Bucket, key, func(r *repository) error {
+			if observer.Look(repo, &r.Lease) == lease.Dead {
+				seen := r.Lease
+				if _, err := r.Lose(&seen, lease.Policy{}); err != nil {
+					return err
+				}
+				r.Reset() // nothing is given up: the next publication has a job of its own
+			}
+			return h.Claim(&r.Lease, a.now(), a.Worker)
+		})
 		if errors.Is(err, storage.ErrNotExist) {
-			err = record.Create(ctx, a.Bucket, key, &turn{})
+			err = record.Create(ctx, a.Bucket, key, &repository{})
 			if err == nil || errors.Is(err, storage.ErrConflict) {
 				continue
 			}
 		}
 		if err == nil {
-			break
+			return h, nil
 		}
-		if jobs.ErrorCode(err) != jobs.Conflict {
-			return nil, nil, fmt.Errorf("waiting for the turn at %s: %w", repo, err)
+		if !lease.IsHeld(err) {
+			return nil, fmt.Errorf("waiting for the repository %s: %w", repo, err)
 		}
 		select {
-		case <-a.after(retryTurn):
+		case <-a.after(lockRetry):
 		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
-		}
-	}
-	held, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.keepTurn(held, key, cancel)
-	}()
-	return held, func() {
-		cancel(nil)
-		<-done
-		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), ending)
-		defer stop()
-		_, err := record.Update(ctx, a.Bucket, key, func(t *turn) error { return t.Release(a.token) })
-		if err != nil && !errors.Is(err, jobs.ErrLost) {
-			a.log.Warn("ending the turn at a repository; it lapses", "repo", repo, "error", err)
-		}
-	}, nil
-}
-
-// keepTurn renews the turn until ctx ends, and ends it when the turn is lost.
-func (a *attempt) keepTurn(ctx context.Context, key string, lost context.CancelCauseFunc) {
-	until := a.now().Add(jobs.Lease)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.after(jobs.RenewEvery):
-		}
-		t, err := record.Update(ctx, a.Bucket, key, func(t *turn) error { return t.Renew(a.now(), a.token) })
-		switch {
-		case err == nil:
-			until = t.Until
-		case errors.Is(err, jobs.ErrLost), !a.now().Before(until):
-			lost(errors.New("another publication of the repository has taken its turn"))
-			return
+			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -56,26 +56,24 @@ func (a *attempt) publish(ctx context.Context) (*jobs.Publication, error) {
 }
 
 // deliver makes the commit of files and its tag, or finds them made.
-func (a *attempt) deliver(ctx context.Context, f *files, d jobs.Destination) (*jobs.Publication, error) {
-	ctx, leave, err := a.enter(ctx, d.Repo)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	private := !a.Public
-	if d.Private != nil {
-		private = *d.Private
-	}
-	if err := a.ensure(ctx, d.Repo, private); err != nil {
-		return nil, err
-	}
-	for round := 1; ; round++ {
-		done, err := a.place(ctx, f, d)
-		if !errors.Is(err, hub.ErrConflict) || round == rounds {
-			return done, err
+func (a *attempt) deliver(ctx context.Context, f *files, d jobs.Destination) (done *jobs.Publication, err error) {
+	err = a.locked(ctx, d.Repo, func(ctx context.Context) error {
+		private := !a.Public
+		if d.Private != nil {
+			private = *d.Private
 		}
-		a.log.Info("somebody else's commit came first, looking again", "repo", d.Repo)
-	}
+		if err := a.ensure(ctx, d.Repo, private); err != nil {
+			return err
+		}
+		for round := 1; ; round++ {
+			done, err = a.place(ctx, f, d)
+			if !errors.Is(err, hub.ErrConflict) || round == rounds {
+				return err
+			}
+			a.log.Info("somebody else's commit came first, looking again", "repo", d.Repo)
+		}
+	})
+	return done, err
 }
 
 // ensure creates the repository if there is none. It looks first, because a

@@ -26,11 +26,13 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 // Bounds of one try.
 const (
 	DefaultTimeout = 20 * time.Second // from dialling to the end of the answer
+	ending         = 15 * time.Second // to record how it went, for a process that is told to stop
 	maxAnswer      = 64 << 10         // bytes read of a body that nobody looks at, and of headers
 )
 
@@ -45,6 +47,7 @@ type Store interface {
 type Config struct {
 	Store        Store
 	Secret       string // whsec_…, which signs
+	Worker       string // "host:pid", as records show it
 	AllowPrivate bool   // receivers may have private and loopback addresses
 	Log          *slog.Logger
 	// Observe hears of every try: "delivered", "gone" (410), "refused" (any other
@@ -90,46 +93,112 @@ func New(c Config) (*Notifier, error) {
 	}}, nil
 }
 
-// errMoved means that another try of the delivery has been recorded already.
-var errMoved = errors.New("the delivery has moved on")
+// errMoved means that the record does not call for the try, any more or yet.
+var errMoved = fmt.Errorf("the delivery has moved on: %w", lease.ErrStop)
+
+// try is one try to deliver a webhook.
+type try struct {
+	*Notifier
+	job          *jobs.Job
+	id           string // of the webhook
+	event, tries int    // which delivery, and how many tries came before
+	holder       *lease.Holder
+	log          *slog.Logger
+
+	attempt jobs.Attempt // how it went
+	next    verdict
+}
 
 // Handle makes the try that a task of jobs.Needed stands for, and records how it
-// went. A try that the record does not call for, any more or yet, is done.
+// went. There is nothing to do for a try that the record does not call for, any
+// more or yet, and for one that another process makes.
 func (n *Notifier) Handle(ctx context.Context, t jobs.Task) error {
-	event, try := jobs.NotifyTask(t)
-	j, err := n.Store.Job(ctx, t.Job)
-	if jobs.ErrorCode(err) == jobs.NotFound {
-		return nil // deleted
-	}
-	if err != nil {
+	w := &try{Notifier: n, holder: lease.NewHolder(lease.Terms{}, n.Log)}
+	w.event, w.tries = jobs.NotifyTask(t)
+	if err := w.claim(ctx, t.Job); err != nil || w.job == nil {
 		return err
 	}
-	d := due(j, event, try, n.Now())
-	if d == nil || j.Spec.Webhook == nil {
+	outcome, err := w.holder.Run(ctx, w.renew, w.make)
+	switch outcome {
+	case lease.Lost:
+		return jobs.ErrLost
+	case lease.Stopped:
+		return nil
+	case lease.Done:
+		return w.recordOutcome(ctx)
+	}
+	return errors.Join(err, w.release(ctx)) // this was no try: another process makes it
+}
+
+// claim sets the job, unless there is nothing to do.
+func (w *try) claim(ctx context.Context, id string) error {
+	// Looking first costs no write for a task that is delivered again.
+	j, err := w.Store.Job(ctx, id)
+	if err == nil && due(j, w.event, w.tries, w.Now()) != nil && j.Spec.Webhook != nil {
+		w.log = w.Log.With("job", id, "try", w.tries+1)
+		j, err = w.update(ctx, id, func(d *jobs.Delivery) error {
+			w.id = d.WebhookID
+			return w.holder.Claim(&d.Lease, w.Now(), w.Worker)
+		})
+		if err == nil {
+			w.job = j
+		}
+	}
+	if errors.Is(err, errMoved) || lease.IsHeld(err) || jobs.ErrorCode(err) == jobs.NotFound {
 		return nil
 	}
-	body, err := n.Store.WebhookBody(ctx, j.ID, d.WebhookID)
-	if err != nil && jobs.ErrorCode(err) != jobs.NotFound {
-		return err
-	}
-	a := jobs.Attempt{Time: n.Now().UTC(), Error: "the body is gone"}
-	next := ends
-	if err == nil {
-		next = n.send(ctx, j.Spec.Webhook.URL, d.WebhookID, body, &a)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx) // told to stop: this was no try
-	}
-	log := n.Log.With("job", j.ID, "webhook", d.WebhookID, "try", try+1)
-	_, err = n.Store.UpdateJob(ctx, j.ID, func(j *jobs.Job) error {
-		d := due(j, event, try, n.Now())
+	return err
+}
+
+// update changes the delivery, if the try is due.
+func (w *try) update(ctx context.Context, id string, change func(*jobs.Delivery) error) (*jobs.Job, error) {
+	return w.Store.UpdateJob(ctx, id, func(j *jobs.Job) error {
+		d := due(j, w.event, w.tries, w.Now())
 		if d == nil {
 			return errMoved
 		}
-		d.Attempts = append(d.Attempts, a)
-		d.Delivered, d.NextAttemptAt = next == arrived, nil
-		if pause, again := Wait(len(d.Attempts)); next == retry && again {
-			at := a.Time.Add(pause)
+		return change(d)
+	})
+}
+
+func (w *try) renew(ctx context.Context) error {
+	_, err := w.update(ctx, w.job.ID, func(d *jobs.Delivery) error { return w.holder.Renew(&d.Lease, w.Now()) })
+	return err
+}
+
+func (w *try) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
+	defer cancel()
+	_, err := w.update(ctx, w.job.ID, func(d *jobs.Delivery) error { return d.Lease.Release(w.holder.Token) })
+	return err
+}
+
+// make sends the webhook. Its error says that there was no try.
+func (w *try) make(ctx context.Context) error {
+	body, err := w.Store.WebhookBody(ctx, w.job.ID, w.id)
+	if err != nil && jobs.ErrorCode(err) != jobs.NotFound {
+		return err
+	}
+	w.attempt = jobs.Attempt{Time: w.Now().UTC(), Error: "the body is gone"}
+	w.next = ends
+	if err == nil {
+		w.next = w.send(ctx, w.job.Spec.Webhook.URL, w.id, body, &w.attempt)
+	}
+	return context.Cause(ctx)
+}
+
+// recordOutcome records how the try went, and when the next is due.
+func (w *try) recordOutcome(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
+	defer cancel()
+	_, err := w.update(ctx, w.job.ID, func(d *jobs.Delivery) error {
+		if err := d.Lease.Succeed(w.holder.Token); err != nil {
+			return err
+		}
+		d.Attempts = append(d.Attempts, w.attempt)
+		d.Delivered, d.NextAttemptAt = w.next == arrived, nil
+		if pause, again := Wait(len(d.Attempts)); w.next == retry && again {
+			at := w.attempt.Time.Add(pause)
 			d.NextAttemptAt = &at
 		}
 		return nil
@@ -140,10 +209,10 @@ func (n *Notifier) Handle(ctx context.Context, t jobs.Task) error {
 	if err != nil {
 		return fmt.Errorf("recording a webhook's delivery: %w", err)
 	}
-	if next == arrived {
-		log.Info("webhook delivered", "status", a.Status)
+	if w.next == arrived {
+		w.log.Info("webhook delivered", "status", w.attempt.Status)
 	} else {
-		log.Warn("webhook not delivered", "status", a.Status, "error", a.Error)
+		w.log.Warn("webhook not delivered", "status", w.attempt.Status, "error", w.attempt.Error)
 	}
 	return nil
 }
@@ -174,7 +243,7 @@ func (n *Notifier) send(ctx context.Context, to, id string, body []byte, a *jobs
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
-		a.Error = "the address is none"
+		a.Error = "webhook.url is not a valid URL"
 		return ends
 	}
 	r.Header.Set("Content-Type", "application/json")

@@ -103,8 +103,11 @@ func (l *Lease) Fail(token string, p Policy, cause error) (giveUp bool, err erro
 	}
 	l.Failures++
 	l.LastError = cause.Error()
+	if l.Failures >= p.Failures {
+		return true, nil
+	}
 	l.Wait = p.wait(l.Failures).Seconds()
-	return l.Failures >= p.Failures, nil
+	return false, nil
 }
 
 // Lose takes the lease away from a worker that is dead, and says whether there is
@@ -117,10 +120,13 @@ func (l *Lease) Lose(seen *Lease, p Policy) (giveUp bool, err error) {
 	l.free()
 	l.Losses++
 	l.LastError = fmt.Sprintf("the worker %s stopped without a word", l.Worker)
+	if l.Losses >= p.Losses {
+		return true, nil
+	}
 	if l.Losses > 1 { // a machine that went away says nothing about the work
 		l.Wait = p.wait(l.Losses - 1).Seconds()
 	}
-	return l.Losses >= p.Losses, nil
+	return false, nil
 }
 
 // ErrChanged is the error of taking a lease away that its holder has renewed or

@@ -60,7 +60,7 @@ func TestFail(t *testing.T) {
 	for n := 1; n <= policy.Failures; n++ {
 		claim(t, &l, "a:1", "t")
 		giveUp, err := l.Fail("t", policy, errors.New("a cosmic ray"))
-		if err != nil || giveUp != (n == policy.Failures) || l.Failures != n || l.LastError != "a cosmic ray" || l.Held() || l.Wait <= last {
+		if err != nil || giveUp != (n == policy.Failures) || l.Failures != n || l.LastError != "a cosmic ray" || l.Held() || l.Wait <= last != giveUp {
 			t.Fatalf("failure %d: give up %v, %v, %+v", n, giveUp, err, l)
 		}
 		last = l.Wait
@@ -85,7 +85,7 @@ func TestLose(t *testing.T) {
 		}
 		seen = l
 		giveUp, err := l.Lose(&seen, policy)
-		if err != nil || giveUp != (n == policy.Losses) || l.Held() || l.LastError == "" || (l.Wait > 0) != (n > 1) {
+		if err != nil || giveUp != (n == policy.Losses) || l.Held() || l.LastError == "" || (l.Wait > 0) != (n > 1 && !giveUp) {
 			t.Fatalf("loss %d: give up %v, %v, %+v", n, giveUp, err, l)
 		}
 		if _, err := l.Lose(&seen, policy); !errors.Is(err, lease.ErrChanged) {

@@ -20,14 +20,11 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 // Kept is how long a prediction is kept after it was asked for.
 const Kept = 7 * 24 * time.Hour
-
-// MaxFailures is how often a prediction may fail by an error that another try
-// may mend before it has failed for good. Lost workers do not count.
-const MaxFailures = 3
 
 // Status is where a prediction stands; the values are those of the API.
 type Status string
@@ -77,8 +74,7 @@ type Prediction struct {
 	Counts  Counts        `json:"counts"`
 	Failure *jobs.Failure `json:"failure,omitempty"`
 
-	Claim    jobs.Claim `json:"claim"`
-	Failures int        `json:"failures,omitempty"` // so far
+	Claim lease.Lease `json:"claim"`
 
 	CreatedAt  time.Time `json:"created_at"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
@@ -106,13 +102,13 @@ func (p *Prediction) CheckRecord(key string) error {
 	return fmt.Errorf("its status is %q, which no prediction has", p.Status)
 }
 
-// Take gives the prediction to a worker under a fencing token. It is a conflict
-// while another's claim is in force, and when there is nothing left to do.
-func (p *Prediction) Take(now time.Time, worker, token string) error {
+// Begin gives the prediction to the worker that holds h. It is a conflict when
+// there is nothing left to do, and a lease.HeldError while another worker has it.
+func (p *Prediction) Begin(now time.Time, h *lease.Holder, worker string) error {
 	if p.Status.Ended() {
 		return &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("the prediction has %s", p.Status)}
 	}
-	if err := p.Claim.Take(now, worker, token); err != nil {
+	if err := h.Claim(&p.Claim, now, worker); err != nil {
 		return err
 	}
 	p.Status = Running
@@ -121,7 +117,7 @@ func (p *Prediction) Take(now time.Time, worker, token string) error {
 
 // Succeed ends the prediction under token, with the results of its attempt.
 func (p *Prediction) Succeed(now time.Time, token string, m Model, c Counts) error {
-	if err := p.Claim.Release(token); err != nil {
+	if err := p.Claim.Succeed(token); err != nil {
 		return err
 	}
 	p.EndSucceeded(now, m, c)
@@ -138,23 +134,41 @@ func (p *Prediction) EndFailed(now time.Time, f jobs.Failure) {
 	p.Status, p.Failure, p.FinishedAt = Failed, &f, now.UTC()
 }
 
-// Fail records a failure under token. It ends the prediction if it is for good
-// or there were MaxFailures of them; otherwise the next attempt may begin.
-func (p *Prediction) Fail(now time.Time, token string, f jobs.Failure, forGood bool) error {
-	if err := p.Claim.Release(token); err != nil {
+// FailAttempt ends the claim under token after an error. The prediction ends, with
+// f or, if that has no code, with what the lease says, if no other attempt can do
+// better (hopeless), or there were as many as there may be.
+func (p *Prediction) FailAttempt(now time.Time, token string, cause error, f jobs.Failure, hopeless bool) error {
+	giveUp, err := p.Claim.Fail(token, jobs.PolicyOf(jobs.Predict), cause)
+	if err != nil {
 		return err
 	}
-	p.Failures++
-	if !forGood && p.Failures < MaxFailures {
-		p.Status = Queued
+	p.Status = Queued
+	if !giveUp && !hopeless {
 		return nil
+	}
+	if f.Code == "" {
+		f = jobs.GaveUp(jobs.Predict, &p.Claim, nil)
 	}
 	p.EndFailed(now, f)
 	return nil
 }
 
-// HandBack gives the prediction free under token, for another worker.
-func (p *Prediction) HandBack(token string) error {
+// loseWorker takes the prediction away from a worker that is dead, and ends it if
+// too many died over it; see lease.Lease.Lose.
+func (p *Prediction) loseWorker(now time.Time, seen *lease.Lease) error {
+	giveUp, err := p.Claim.Lose(seen, jobs.PolicyOf(jobs.Predict))
+	if err != nil {
+		return err
+	}
+	p.Status = Queued
+	if giveUp {
+		p.EndFailed(now, jobs.GaveUp(jobs.Predict, &p.Claim, nil))
+	}
+	return nil
+}
+
+// Leave releases the prediction under token, for another worker.
+func (p *Prediction) Leave(token string) error {
 	if err := p.Claim.Release(token); err != nil {
 		return err
 	}
@@ -162,10 +176,16 @@ func (p *Prediction) HandBack(token string) error {
 	return nil
 }
 
-// Needed is the task that the record calls for now, if any.
-func Needed(now time.Time, p *Prediction) (t jobs.Task, ok bool) {
-	if p.Status.Ended() || p.Claim.Held(now) {
+// task is what works on the prediction next.
+func (p *Prediction) task() jobs.Task {
+	return jobs.Task{Kind: jobs.Predict, Job: p.ID, Attempt: p.Claim.Attempt}
+}
+
+// Needed is the task that the record calls for now, if any. A prediction that
+// waits after a failure is left to Store.Reconcile.
+func Needed(p *Prediction) (t jobs.Task, ok bool) {
+	if p.Status.Ended() || p.Claim.Held() || p.Claim.Wait > 0 {
 		return jobs.Task{}, false
 	}
-	return jobs.Task{Kind: jobs.Predict, Job: p.ID, Attempt: p.Claim.Attempt}, true
+	return p.task(), true
 }

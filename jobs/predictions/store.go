@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -148,11 +149,13 @@ func (s *Store) putResults(ctx context.Context, id string, attempt int, results 
 	return nil
 }
 
-// Reconcile enqueues whatever predictions still need, those with damaged records
-// aside: after a crash between
-// record and queue, with an emptied Redis, when a worker died. Enqueuing what is
+// Reconcile enqueues whatever predictions still need: after a failure, after a
+// crash between record and queue, with an emptied Redis. As the observer of their
+// leases it takes predictions away from workers that are dead. Those with damaged
+// records it leaves out. Enqueuing what is
 // there already does nothing. It forgets the marks of those at an end.
-func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, now time.Time) error {
+func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, leases *lease.Observer, now time.Time) error {
+	defer leases.EndRound()
 	var errs []error
 	for e, err := range s.bucket.List(ctx, active) {
 		if err != nil {
@@ -169,15 +172,53 @@ func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, now time.Time) erro
 		case p.Status.Ended():
 			err = s.bucket.Delete(ctx, e.Key)
 		default:
-			if t, ok := Needed(now, p); ok {
-				err = q.Enqueue(ctx, t)
-			}
+			err = s.repair(ctx, q, leases, now, p)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reconcile prediction %s: %w", strings.TrimPrefix(e.Key, active), err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// repair does what one prediction needs.
+func (s *Store) repair(ctx context.Context, q jobs.Queue, leases *lease.Observer, now time.Time, p *Prediction) error {
+	if leases.Look(p.ID, &p.Claim) == lease.Dead {
+		seen := p.Claim
+		lost, err := s.Update(ctx, p.ID, func(p *Prediction) error { return p.loseWorker(now, &seen) })
+		if errors.Is(err, lease.ErrChanged) {
+			return nil
+		}
+		if err != nil || lost.Status.Ended() {
+			return err
+		}
+		p = lost
+	}
+	if leases.Look(p.ID, &p.Claim) != lease.Free {
+		return nil
+	}
+	return q.Enqueue(ctx, p.task())
+}
+
+// TakeOver takes all predictions away from the workers that hold them. Only a
+// process that knows all of them to be dead may call it.
+func (s *Store) TakeOver(ctx context.Context, now time.Time) error {
+	for e, err := range s.bucket.List(ctx, active) {
+		if err != nil {
+			return fmt.Errorf("take over predictions: %w", err)
+		}
+		_, err = s.Update(ctx, strings.TrimPrefix(e.Key, active), func(p *Prediction) error {
+			if !p.Claim.Held() {
+				return record.ErrSame
+			}
+			seen := p.Claim
+			return p.loseWorker(now, &seen)
+		})
+		if code := jobs.ErrorCode(err); err != nil && code != jobs.NotFound && code != jobs.Damaged {
+			return fmt.Errorf("take over predictions: %w", err)
+		}
+	}
+	return nil
 }
 
 // Expire deletes the predictions that were asked for before a time, with their
@@ -198,7 +239,7 @@ func (s *Store) Expire(ctx context.Context, before time.Time) (n int, err error)
 			break
 		}
 		last = id
-		gone, err := s.delete(ctx, id, time.Now())
+		gone, err := s.delete(ctx, id)
 		if err != nil {
 			return n, fmt.Errorf("expire prediction %s: %w", id, err)
 		}
@@ -231,13 +272,13 @@ func (s *Store) expireMarks(ctx context.Context, before time.Time) error {
 }
 
 // delete removes a prediction unless a worker holds it.
-func (s *Store) delete(ctx context.Context, id string, now time.Time) (bool, error) {
+func (s *Store) delete(ctx context.Context, id string) (bool, error) {
 	p, err := s.Prediction(ctx, id)
 	code := jobs.ErrorCode(err)
 	if err != nil && code != jobs.NotFound && code != jobs.Damaged {
 		return false, err
 	}
-	if p != nil && p.Claim.Held(now) {
+	if p != nil && p.Claim.Held() {
 		return false, nil
 	}
 	if err := s.bucket.Delete(ctx, active+id); err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -80,22 +82,25 @@ func TestLifecycle(t *testing.T) {
 		}
 		return got
 	}
-	got := update(func(p *predictions.Prediction) error { return p.Take(now, "a:1", "one") })
+	one, two := holder(), holder()
+	got := update(func(p *predictions.Prediction) error { return p.Begin(now, one, "a:1") })
 	if got.Status != predictions.Running || got.Claim.Attempt != 1 {
 		t.Errorf("claimed as %+v", got)
 	}
 	if _, err := s.Result(t.Context(), got, predictions.JSON); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("results before the end: %v", err)
 	}
-	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Take(now, "b:1", "two") })
-	if jobs.ErrorCode(err) != jobs.Conflict {
+	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Begin(now, two, "b:1") })
+	if !lease.IsHeld(err) {
 		t.Errorf("claimed twice: %v", err)
 	}
 
-	// The first worker dies; the second goes on once the lease is over, and then
-	// the first wakes up and changes nothing.
-	now = now.Add(jobs.Lease)
-	got = update(func(p *predictions.Prediction) error { return p.Take(now, "b:1", "two") })
+	// The first worker dies; the second goes on once the lease is taken away, and
+	// then the first wakes up and changes nothing.
+	if err := s.TakeOver(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	got = update(func(p *predictions.Prediction) error { return p.Begin(now, two, "b:1") })
 	if got.Claim.Attempt != 2 {
 		t.Errorf("attempt %d, want 2", got.Claim.Attempt)
 	}
@@ -110,10 +115,10 @@ func TestLifecycle(t *testing.T) {
 		})
 		return err
 	}
-	if err := end("one"); !errors.Is(err, jobs.ErrLost) {
+	if err := end(one.Token); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("a zombie's end: %v", err)
 	}
-	if err := end("two"); err != nil {
+	if err := end(two.Token); err != nil {
 		t.Fatal(err)
 	}
 	got, err = s.Prediction(t.Context(), p.ID)
@@ -124,7 +129,7 @@ func TestLifecycle(t *testing.T) {
 	if body := read(t, r, err); body != "results" {
 		t.Errorf("results are %q", body)
 	}
-	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Take(now, "c:1", "three") })
+	_, err = s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error { return p.Begin(now, holder(), "a:1") })
 	if jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("claimed after the end: %v", err)
 	}
@@ -132,21 +137,25 @@ func TestLifecycle(t *testing.T) {
 
 func TestFail(t *testing.T) {
 	now := time.Now()
-	for _, forGood := range []bool{false, true} {
-		p := predictions.New(now, "", model, predictions.CSV, 0)
-		tries := 0
-		for ; !p.Status.Ended(); tries++ {
-			if err := errors.Join(p.Take(now, "a:1", "x"), p.Fail(now, "x", jobs.Failure{Code: "storage"}, forGood)); err != nil {
-				t.Fatal(err)
+	for _, hopeless := range []bool{false, true} {
+		for _, code := range []string{"storage", ""} {
+			p := predictions.New(now, "", model, predictions.CSV, 0)
+			tries := 0
+			for ; !p.Status.Ended(); tries++ {
+				h := holder()
+				if err := errors.Join(p.Begin(now, h, "a:1"), p.FailAttempt(now, h.Token, errors.New("x"), jobs.Failure{Code: code}, hopeless)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantCode := map[string]string{"storage": "storage", "": "predict_failed"}[code]
+			if want := map[bool]int{false: jobs.PolicyOf(jobs.Predict).Failures, true: 1}[hopeless]; tries != want || p.Failure.Code != wantCode {
+				t.Errorf("hopeless %v: %d tries, %+v", hopeless, tries, p.Failure)
 			}
 		}
-		if want := map[bool]int{false: predictions.MaxFailures, true: 1}[forGood]; tries != want || p.Failure.Code != "storage" {
-			t.Errorf("for good %v: %d tries, %+v", forGood, tries, p.Failure)
-		}
 	}
-	p := predictions.New(now, "", model, predictions.CSV, 0)
-	if err := errors.Join(p.Take(now, "a:1", "x"), p.HandBack("x")); err != nil || p.Status != predictions.Queued || p.Failures != 0 {
-		t.Errorf("handed back as %+v, %v", p, err)
+	p, h := predictions.New(now, "", model, predictions.CSV, 0), holder()
+	if err := errors.Join(p.Begin(now, h, "a:1"), p.Leave(h.Token)); err != nil || p.Status != predictions.Queued || p.Claim.Failures != 0 {
+		t.Errorf("left as %+v, %v", p, err)
 	}
 }
 
@@ -196,7 +205,7 @@ func TestAdd(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	var q queue
-	if err := s.Reconcile(t.Context(), &q, time.Now()); err != nil || len(q.tasks) > 0 {
+	if err := s.Reconcile(t.Context(), &q, &lease.Observer{}, time.Now()); err != nil || len(q.tasks) > 0 {
 		t.Errorf("enqueued %v, %v", q.tasks, err)
 	}
 }
@@ -208,14 +217,14 @@ func TestReconcile(t *testing.T) {
 	s := predictions.NewStore(b)
 	now := time.Now()
 	waiting, held, done := create(t, s, now), create(t, s, now), create(t, s, now)
-	take := func(p *predictions.Prediction) error { return p.Take(now, "a:1", "x") }
+	take := func(p *predictions.Prediction) error { return p.Begin(now, holder(), "a:1") }
 	for _, p := range []*predictions.Prediction{held, done} {
 		if _, err := s.Update(t.Context(), p.ID, take); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, err := s.Update(t.Context(), done.ID, func(p *predictions.Prediction) error {
-		return p.Succeed(now, "x", model, predictions.Counts{})
+		return p.Succeed(now, p.Claim.Token, model, predictions.Counts{})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -234,31 +243,77 @@ func TestReconcile(t *testing.T) {
 		}
 	}
 	var q queue
-	if err := s.Reconcile(t.Context(), &q, now); err != nil {
+	clock := now
+	leases := &lease.Observer{Now: func() time.Time { return clock }}
+	if err := s.Reconcile(t.Context(), &q, leases, now); err != nil {
 		t.Fatal(err)
 	}
 	if len(q.tasks) != 1 || q.tasks[0] != (jobs.Task{Kind: jobs.Predict, Job: waiting.ID}) {
 		t.Errorf("enqueued %+v, want %s alone", q.tasks, waiting.ID)
 	}
 	q = queue{}
-	if err := s.Reconcile(t.Context(), &q, now.Add(jobs.Lease)); err != nil {
+	clock = now.Add(lease.Length)
+	if err := s.Reconcile(t.Context(), &q, leases, now); err != nil {
 		t.Fatal(err)
 	}
 	if len(q.tasks) != 2 || q.tasks[1] != (jobs.Task{Kind: jobs.Predict, Job: held.ID, Attempt: 1}) {
-		t.Errorf("enqueued %+v, want the lapsed one too", q.tasks)
+		t.Errorf("enqueued %+v, want the one whose worker died too", q.tasks)
 	}
 	q = queue{err: errors.New("redis is away")}
-	if err := s.Reconcile(t.Context(), &q, now.Add(jobs.Lease)); !errors.Is(err, q.err) || len(q.tasks) != 2 {
+	if err := s.Reconcile(t.Context(), &q, leases, now); !errors.Is(err, q.err) || len(q.tasks) != 2 {
 		t.Errorf("%v after %d tasks: one error kept another from being healed", err, len(q.tasks))
 	}
 }
+
+// A prediction that kills its worker each time fails in the end, and another goes
+// on.
+func TestPoison(t *testing.T) {
+	s := predictions.NewStore(bucket(t))
+	clock := time.Now()
+	poison, other := create(t, s, clock), create(t, s, clock)
+	leases := &lease.Observer{Now: func() time.Time { return clock }}
+	deaths := 0
+	for range 1000 {
+		var q queue
+		if err := s.Reconcile(t.Context(), &q, leases, clock); err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range q.tasks {
+			h := holder()
+			p, err := s.Update(t.Context(), task.Job, func(p *predictions.Prediction) error { return p.Begin(clock, h, "a:1") })
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case p.ID == poison.ID:
+				deaths++ // its worker is never heard of again
+			default:
+				if _, err := s.Update(t.Context(), p.ID, func(p *predictions.Prediction) error {
+					return p.Succeed(clock, h.Token, p.Model, p.Counts)
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		clock = clock.Add(jobs.Every)
+	}
+	p, err := s.Prediction(t.Context(), poison.ID)
+	if err != nil || p.Status != predictions.Failed || p.Failure.Code != "worker_lost" || deaths != jobs.PolicyOf(jobs.Predict).Losses {
+		t.Errorf("after %d deaths it is %s: %+v, %v", deaths, p.Status, p.Failure, err)
+	}
+	if p, err := s.Prediction(t.Context(), other.ID); err != nil || p.Status != predictions.Succeeded {
+		t.Errorf("the other one is %s, %v", p.Status, err)
+	}
+}
+
+// holder is a worker's claim.
+func holder() *lease.Holder { return lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler)) }
 
 func TestExpire(t *testing.T) {
 	b := bucket(t)
 	s := predictions.NewStore(b)
 	now := time.Now()
 	old, held := create(t, s, now), create(t, s, now)
-	if _, err := s.Update(t.Context(), held.ID, func(p *predictions.Prediction) error { return p.Take(now, "a:1", "x") }); err != nil {
+	if _, err := s.Update(t.Context(), held.ID, func(p *predictions.Prediction) error { return p.Begin(now, holder(), "a:1") }); err != nil {
 		t.Fatal(err)
 	}
 	// One whose request was stored, and nothing else.

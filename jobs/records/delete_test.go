@@ -93,7 +93,7 @@ func TestDeleteIsRefused(t *testing.T) {
 	active := create(t, s)
 	held := finished(t, b, s)
 	// The worker has not let go of the fold.
-	if _, err := s.UpdateFold(t.Context(), held.ID, 1, func(f *jobs.Fold) error { return f.Take(time.Now(), "w", "t") }); err != nil {
+	if _, err := s.UpdateFold(t.Context(), held.ID, 1, func(f *jobs.Fold) error { return f.Lease.Claim(time.Now(), "w", "t", time.Minute) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, j := range []*jobs.Job{active, held} {

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -130,8 +129,12 @@ func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 		case !j.State.Ended() || j.Owes():
 			found = append(found, j)
 		default:
-			if err := s.rest(ctx, j); err != nil && jobs.ErrorCode(err) != jobs.Damaged {
+			held, err := s.rest(ctx, j)
+			if err != nil && jobs.ErrorCode(err) != jobs.Damaged {
 				return nil, fmt.Errorf("list active jobs: %w", err)
+			}
+			if held {
+				found = append(found, j)
 			}
 		}
 	}
@@ -139,31 +142,30 @@ func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 }
 
 // rest takes a job that has ended off the active ones, unless a worker still
-// holds on to it.
-func (s *Store) rest(ctx context.Context, j *jobs.Job) error {
+// holds a lease on it.
+func (s *Store) rest(ctx context.Context, j *jobs.Job) (held bool, err error) {
 	folds, err := s.Folds(ctx, j.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	now := time.Now()
-	if slices.ContainsFunc(folds, func(f *jobs.Fold) bool { return f.Held(now) }) {
-		return nil
+	if j.Stage.Held() || slices.ContainsFunc(folds, func(f *jobs.Fold) bool { return f.Held() }) {
+		return true, nil
 	}
 	if err := s.settle(ctx, j, folds); err != nil {
-		return err
+		return false, err
 	}
 	if err := s.bucket.Delete(ctx, active+j.ID); err != nil {
-		return err
+		return false, err
 	}
 	// If it was taken up again meanwhile, its new mark may be what went.
 	j, err = s.Job(ctx, j.ID)
 	if jobs.ErrorCode(err) == jobs.NotFound {
-		return nil
+		return false, nil
 	}
 	if err != nil || j.State.Ended() {
-		return err
+		return false, err
 	}
-	return s.mark(ctx, active+j.ID)
+	return false, s.mark(ctx, active+j.ID)
 }
 
 // CreateFolds implements jobs.Store.

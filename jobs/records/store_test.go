@@ -3,6 +3,7 @@ package records_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -200,7 +202,9 @@ func TestCreateFoldsKeepsWhatIsThere(t *testing.T) {
 	if err := s.CreateFolds(t.Context(), job, 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.UpdateFold(t.Context(), job, 1, func(f *jobs.Fold) error { return f.Take(noon, "w", "t") }); err != nil {
+	if _, err := s.UpdateFold(t.Context(), job, 1, func(f *jobs.Fold) error {
+		return f.Claim(noon, lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler)), "w", 0)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.CreateFolds(t.Context(), job, 3); err != nil { // prepare, delivered again

@@ -118,13 +118,13 @@ func TestRestWaitsForWorkers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fold(func(f *jobs.Fold) error { return f.Take(time.Now(), "w", "token") })
+	fold(func(f *jobs.Fold) error { return f.Lease.Claim(time.Now(), "w", "token", time.Minute) })
 	if _, err := s.UpdateJob(t.Context(), j.ID, func(j *jobs.Job) error { return j.Cancel(noon) }); err != nil {
 		t.Fatal(err)
 	}
 	active(t, s)
 	charge(t, s, j.ID, 0, "w", noon, time.Hour)
-	fold(func(f *jobs.Fold) error { return f.Release("token", jobs.FoldCancelled) })
+	fold(func(f *jobs.Fold) error { return f.Leave("token", jobs.FoldCancelled) })
 	active(t, s)
 	if used, err := s.Usage(t.Context(), "2026-01"); err != nil || len(used) != 1 || used[0].Seconds != 3600 {
 		t.Errorf("usage %+v, %v", used, err)

@@ -14,7 +14,7 @@ func progressKey(job string, fold int) string {
 
 func controlKey(job string) string { return prefix + "{" + job + "}:control" }
 
-func turnKey(what string) string { return prefix + "turn:" + what }
+func leaderKey(what string) string { return prefix + "leader:" + what }
 
 // updatesChannel is no key, but is named like one.
 func updatesChannel(job string) string { return prefix + "{" + job + "}:updates" }

@@ -8,60 +8,58 @@ import (
 	"fmt"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
 	"polyid-trainer/storage"
 )
 
-// What a claim on a fold reads and writes: each object first, then the record
+// What an attempt at a fold reads and writes: each object first, then the record
 // that names it.
 
 // load reads the newest checkpoint; nil if there is none.
-func (c *claim) load(ctx context.Context) (*train.Snapshot, error) {
-	if c.kept == nil {
+func (a *Attempt) load(ctx context.Context, w *FoldWork) (*train.Snapshot, error) {
+	if a.newest == nil {
 		return nil, nil
 	}
-	o, err := c.Bucket.Get(ctx, c.kept.Key)
+	o, err := a.Bucket.Get(ctx, a.newest.Key)
 	if err != nil {
 		return nil, fmt.Errorf("loading the checkpoint: %w", err)
 	}
 	defer o.Close()
 	m, err := checkpoint.Read(o)
 	if err != nil {
-		return nil, fmt.Errorf("loading the checkpoint %s: %w", c.kept.Key, err)
+		return nil, fmt.Errorf("loading the checkpoint %s: %w", a.newest.Key, err)
 	}
-	if m.Origin.DataHash != c.Model.Origin.DataHash || m.Origin.Fold != c.Fold {
-		return nil, jobs.Permanent(fmt.Errorf("the checkpoint %s is of other data", c.kept.Key))
+	if m.Origin.DataHash != w.Model.Origin.DataHash || m.Origin.Fold != a.Record.Index {
+		return nil, jobs.Permanent(fmt.Errorf("the checkpoint %s is of other data", a.newest.Key))
 	}
 	return m.Snapshot()
 }
 
-// keep saves a checkpoint in the course of training. If storage is away, the
-// training goes on and the next one is tried.
-func (c *claim) keep(ctx context.Context, s *train.Snapshot) error {
-	err := c.save(ctx, s)
-	var stop Stop
-	if err == nil || isLost(err) || errors.As(err, &stop) || ctx.Err() != nil {
+// tryCheckpoint saves a checkpoint in the course of training. If storage is away,
+// the training goes on and the next one is tried.
+func (a *Attempt) tryCheckpoint(ctx context.Context, w *FoldWork, s *train.Snapshot) error {
+	err := a.checkpoint(ctx, w, s)
+	if err == nil || errors.Is(err, jobs.ErrLost) || errors.Is(err, lease.ErrStop) || ctx.Err() != nil {
 		return err
 	}
-	c.log.Warn("saving a checkpoint, training goes on", "error", err)
+	a.log.Warn("a checkpoint was not saved, training goes on", "error", err)
 	return nil
 }
 
-// save writes a checkpoint, then names it in the record, then removes the one
-// before it. A worker that slept through its lease asks first whether the fold
-// is still its own.
-func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
-	if c.until.passed(c.now()) {
-		if err := unrenewed(c.renew(ctx)); err != nil {
-			return fmt.Errorf("saving a checkpoint: %w", err)
-		}
+// checkpoint writes a checkpoint, then names it in the record, then removes the
+// one before it. A worker that slept for longer than its lease asks first whether
+// the fold is still its own.
+func (a *Attempt) checkpoint(ctx context.Context, w *FoldWork, s *train.Snapshot) error {
+	if err := a.holder.Fresh(ctx, a.renew); err != nil {
+		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
 	epoch, step := len(s.Progress.History), s.Progress.Step
-	m := c.Model
-	m.Keep(c.Config, s)
-	point := &jobs.Checkpoint{Key: checkpointKey(c.Job, c.Fold, c.attempt, epoch, step), Time: c.now().UTC(), Epoch: epoch, Step: step}
+	m := w.Model
+	m.Keep(w.Config, s)
+	point := &jobs.Checkpoint{Key: checkpointKey(a.Record.Job, a.Record.Index, a.Record.Attempt, epoch, step), Time: a.now().UTC(), Epoch: epoch, Step: step}
 	if epoch > 0 {
 		point.Loss = float64(s.Progress.History[epoch-1].Loss)
 		if last, ok := s.Progress.LastValidated(); ok {
@@ -69,92 +67,91 @@ func (c *claim) save(ctx context.Context, s *train.Snapshot) error {
 			point.ValLoss, point.BestValLoss, point.BestEpoch = float64(last.ValLoss), float64(best.ValLoss), best.Epoch
 		}
 	}
-	if err := c.put(ctx, point.Key, &m); err != nil {
+	if err := a.put(ctx, point.Key, &m); err != nil {
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
-	f, err := c.update(ctx, func(f *jobs.Fold) error {
-		f.Checkpoint = point
+	_, err := a.update(ctx, func(f *jobs.Fold) error {
+		f.Checkpointed(point)
 		return nil
 	})
 	if err != nil {
-		if isLost(err) {
-			err = errors.Join(err, c.Bucket.Delete(ctx, point.Key)) // nobody will name it
+		if errors.Is(err, jobs.ErrLost) {
+			err = errors.Join(err, a.Bucket.Delete(ctx, point.Key)) // no record will name it
 		}
 		return fmt.Errorf("saving a checkpoint: %w", err)
 	}
-	if old := c.kept; old != nil && old.Key != point.Key {
-		if err := c.Bucket.Delete(ctx, old.Key); err != nil {
-			c.log.Warn("removing a checkpoint that was replaced", "key", old.Key, "error", err)
+	if old := a.newest; old != nil && old.Key != point.Key {
+		if err := a.Bucket.Delete(ctx, old.Key); err != nil {
+			a.log.Warn("a checkpoint that was replaced is still there", "key", old.Key, "error", err)
 		}
 	}
-	c.kept = point
-	return c.watch(ctx, Checkpointed, f)
+	a.newest = point
+	if a.Follower == nil {
+		return nil
+	}
+	return a.Follower.Checkpointed(ctx)
 }
 
-// finish writes the best weights, and what they make of the rows they did not
-// see, and ends the claim.
-func (c *claim) finish(ctx context.Context, s *train.Snapshot) error {
-	m := c.Model
-	m.Keep(c.Config, s)
-	best, err := m.Published()
-	if err != nil {
-		return fmt.Errorf("fold %d: %w", c.Fold, err)
-	}
-	key := modelKey(c.Job, c.Fold, c.attempt)
-	if err := c.put(ctx, key, best); err != nil {
-		return fmt.Errorf("saving the model: %w", err)
+// Best is the model with the best weights of a training, as it is published.
+func (a *Attempt) Best(w *FoldWork, s *train.Snapshot) (*checkpoint.Model, error) {
+	m := w.Model
+	m.Keep(w.Config, s)
+	return m.Published()
+}
+
+// Finish writes the best weights, the history and what the model makes of the rows
+// it did not see (scored, nil for none), and ends the claim.
+func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoint.Model, scored []byte) (*jobs.Fold, error) {
+	job, fold := a.Record.Job, a.Record.Index
+	key := modelKey(job, fold, a.Record.Attempt)
+	if err := a.put(ctx, key, best); err != nil {
+		return nil, fmt.Errorf("saving the model: %w", err)
 	}
 	history, err := json.Marshal(s.Progress.History)
 	if err != nil {
-		return fmt.Errorf("fold %d: %w", c.Fold, err)
+		return nil, err
 	}
-	if err := putOnce(ctx, c.Bucket, HistoryKey(c.Job, c.Fold), history); err != nil {
-		return fmt.Errorf("saving the history: %w", err)
+	if err := putOnce(ctx, a.Bucket, HistoryKey(job, fold), history); err != nil {
+		return nil, fmt.Errorf("saving the history: %w", err)
 	}
-	if c.Score != nil {
-		scored, err := c.Score(ctx, best)
-		if err != nil {
-			return fmt.Errorf("scoring fold %d: %w", c.Fold, err)
-		}
-		if err := putOnce(ctx, c.Bucket, ScoredKey(c.Job, c.Fold), scored); err != nil {
-			return fmt.Errorf("saving the predictions: %w", err)
+	if scored != nil {
+		if err := putOnce(ctx, a.Bucket, ScoredKey(job, fold), scored); err != nil {
+			return nil, fmt.Errorf("saving the predictions: %w", err)
 		}
 	}
 	epoch, _ := s.Progress.Best()
-	_, err = c.update(ctx, func(f *jobs.Fold) error {
-		f.Result = &jobs.FoldResult{
+	f, err := a.update(ctx, func(f *jobs.Fold) error {
+		return f.Finish(a.holder.Token, &jobs.FoldResult{
 			Model: key, Epochs: len(s.Progress.History), BestEpoch: epoch.Epoch, BestValLoss: float64(epoch.ValLoss), KernelPaths: s.Progress.Paths,
-		}
-		return f.Release(c.token, jobs.FoldSucceeded)
+		})
 	})
 	if err != nil {
-		return fmt.Errorf("ending fold %d: %w", c.Fold, err)
+		return nil, fmt.Errorf("recording the result: %w", err)
 	}
-	return nil
+	return f, nil
 }
 
-// handBack saves a fold whose training was told to stop.
-func (c *claim) handBack(ctx context.Context, e nn.Engine, r *train.Result) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBack)
+// saveStopped saves a fold whose training was told to stop.
+func (a *Attempt) saveStopped(ctx context.Context, w *FoldWork, e nn.Engine, r *train.Result) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
 	defer cancel()
 	snap, err := r.Snapshot(e)
 	if err != nil {
 		return err
 	}
-	var stop Stop
-	if err := c.save(ctx, snap); err != nil && !errors.As(err, &stop) { // it is stopping already
+	if err := a.checkpoint(ctx, w, snap); err != nil && !errors.Is(err, lease.ErrStop) { // it is stopping already
 		return err
 	}
 	return nil
 }
 
 // put writes a model under a key of its own.
-func (c *claim) put(ctx context.Context, key string, m *checkpoint.Model) error {
+func (a *Attempt) put(ctx context.Context, key string, m *checkpoint.Model) error {
 	var b bytes.Buffer
 	if err := checkpoint.Write(&b, m); err != nil {
 		return err
 	}
-	return putOnce(ctx, c.Bucket, key, b.Bytes())
+	return putOnce(ctx, a.Bucket, key, b.Bytes())
 }
 
 // putOnce writes what has a key of its own. What is there already is the same,

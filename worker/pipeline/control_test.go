@@ -188,7 +188,7 @@ func TestBeats(t *testing.T) {
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
-	p.CostPerHour, p.Lease.Renew = 3600, time.Millisecond
+	p.CostPerHour, p.Lease.Every = 3600, time.Millisecond
 	s := endless()
 	s.MaxUSD = 0.05
 	j := p.prepared(s)
@@ -254,33 +254,38 @@ func TestDiverged(t *testing.T) {
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
-	now := time.Now()
-	p.Now = func() time.Time { return now }
 	j := p.prepared(spec())
-	task := jobs.Task{Kind: jobs.TrainFold, Job: j.ID}
-	for n := 1; n <= jobs.MaxFoldFailures; n++ {
+	most := jobs.PolicyOf(jobs.TrainFold).Failures
+	for n := 1; n <= most; n++ {
 		p.NewEngine = breaking(4, func() (float64, error) {
 			if n == 2 {
 				panic("a bug")
 			}
 			return 0, errors.New("a cosmic ray")
 		})
-		err := p.Handle(t.Context(), task)
+		if err := p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: j.ID}); err != nil {
+			t.Fatal(err)
+		}
 		f := p.fold(j.ID, 0)
-		if f.Failures != n || f.LastError == "" || (n < jobs.MaxFoldFailures) != (err != nil) {
-			t.Fatalf("failure %d: %v, %+v", n, err, f)
+		if f.Failures != n || f.LastError == "" || f.Held() || (n < most) != (f.Status == jobs.FoldQueued) {
+			t.Fatalf("failure %d: %+v", n, f)
 		}
 		if n == 2 && !strings.Contains(f.LastError, "a bug") {
 			t.Errorf("the panic: %s", f.LastError)
 		}
-		// Its claim is left to lapse: nobody tries again at once.
-		if err := p.Handle(t.Context(), task); n < jobs.MaxFoldFailures && (err != nil || p.fold(j.ID, 0).Attempt != n) {
-			t.Fatalf("tried again at once: %v", err)
+		for _, task := range jobs.Needed(time.Now(), p.job(j.ID), []*jobs.Fold{f}) {
+			t.Errorf("after failure %d, at once: %+v", n, task)
 		}
-		now = now.Add(jobs.Lease)
 	}
-	if j = p.job(j.ID); j.State != jobs.Failed || j.Failure.Code != "fold_failed" || !strings.Contains(j.Failure.Detail, fmt.Sprintf("%d times", jobs.MaxFoldFailures)) {
+	if j = p.job(j.ID); j.State != jobs.Failed || j.Failure.Code != "fold_failed" || *j.Failure.Fold != 0 ||
+		!strings.Contains(j.Failure.Detail, fmt.Sprintf("training fold 0 failed %d times", most)) || !strings.Contains(j.Failure.Detail, "a cosmic ray") {
 		t.Errorf("the job is %s: %+v", j.State, j.Failure)
+	}
+	// Resumed, it is counted anew.
+	p.NewEngine = breaking(4, func() (float64, error) { return 0, errors.New("a cosmic ray") })
+	p.change(j.ID, func(j *jobs.Job) error { return j.Resume() })
+	if err := p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: j.ID}); err != nil || p.fold(j.ID, 0).Failures != 1 || p.job(j.ID).State != jobs.Training {
+		t.Errorf("resumed: %v, %+v", err, p.fold(j.ID, 0))
 	}
 }
 
@@ -321,16 +326,15 @@ func TestFullStorage(t *testing.T) {
 		}
 		return storagetest.None
 	}}}
-	now := time.Now()
-	p.Now = func() time.Time { return now }
 	p.Every = time.Nanosecond
 	j := p.prepared(spec())
-	for range jobs.MaxFoldFailures {
+	for range jobs.PolicyOf(jobs.TrainFold).Failures {
 		if f := p.fold(j.ID, 0); f.Checkpoint != nil || f.Result != nil {
 			t.Fatalf("the fold names what is not there: %+v", f)
 		}
-		_ = p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: j.ID})
-		now = now.Add(jobs.Lease)
+		if err := p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: j.ID}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if j = p.job(j.ID); j.State != jobs.Failed || !strings.Contains(j.Failure.Detail, storagetest.ErrFault.Error()) {
 		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
@@ -343,7 +347,7 @@ func TestFullStorage(t *testing.T) {
 	}
 }
 
-// A stage that is told to stop hands its claim back, and one whose job is paused
+// A stage that is told to stop releases its lease, and one whose job is paused
 // lets go of it.
 func TestStageLetsGo(t *testing.T) {
 	t.Parallel()

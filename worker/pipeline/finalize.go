@@ -41,7 +41,7 @@ func (p *Pipeline) finalize(ctx context.Context, id string) error {
 		}
 		return j.Finalize(p.now())
 	}
-	return p.stage(ctx, id, []jobs.State{jobs.Training, jobs.Finalizing}, enter, func(ctx context.Context, s *stage) error {
+	return p.stage(ctx, jobs.Finalize, id, []jobs.State{jobs.Training, jobs.Finalizing}, enter, func(ctx context.Context, s *stage) error {
 		r, rows, err := s.assemble(ctx, folds)
 		if err != nil {
 			return err
@@ -278,10 +278,8 @@ func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, err
 // write writes the revision's files, and those that PolyID loads.
 func (s *stage) write(ctx context.Context, r *revision.Revision, rows *keras.Rows) error {
 	put := func(path string, body []byte) error {
-		if s.until.passed(s.now()) {
-			if err := unrenewed(s.renew(ctx)); err != nil {
-				return err
-			}
+		if err := s.holder.Fresh(ctx, s.renew); err != nil {
+			return err
 		}
 		return putOnce(ctx, s.Bucket, ModelPrefix(s.job.ID)+path, body)
 	}

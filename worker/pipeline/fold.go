@@ -2,30 +2,25 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
 	"polyid-trainer/storage"
 )
 
-// handBack is how long a worker that is told to stop may take to save its fold
-// and release it.
-const handBack = 15 * time.Second
-
 // FoldStore is what training a fold needs of jobs.Store.
 type FoldStore interface {
 	UpdateFold(ctx context.Context, job string, index int, change func(*jobs.Fold) error) (*jobs.Fold, error)
 }
 
-// FoldTrainer trains folds under claims. Its fields are set before use and not
+// FoldTrainer trains folds under leases. Its fields are set before use and not
 // changed; it may train several folds at once.
 type FoldTrainer struct {
 	Store       FoldStore
@@ -33,204 +28,177 @@ type FoldTrainer struct {
 	NewEngine   nn.NewEngine
 	Worker      string        // "host:pid", as records show it
 	Every       time.Duration // the longest time between checkpoints
-	Lease       Lease
+	Lease       lease.Terms
 	CostPerHour float64 // USD of the process
+	Share       *Share  // charged for the fold; nil charges nothing
 	Recorder    train.Recorder
+	Follower    Follower         // nil lets the fold go on
+	Now         func() time.Time // nil is time.Now
 	Log         *slog.Logger
-
-	// Watch, if not nil, is told of the fold's record when it was claimed,
-	// renewed and checkpointed. Its error ends the training: a Stop as it says,
-	// any other like a failure.
-	Watch func(ctx context.Context, e FoldEvent, f *jobs.Fold) error
-
-	Now   func() time.Time                     // nil is time.Now
-	After func(time.Duration) <-chan time.Time // nil is time.After
 }
 
-// FoldEvent is why FoldTrainer.Watch is called.
-type FoldEvent int
+// Follower says whether a fold is to go on. Its error ends the training: a Stop
+// as it says, any other like a failure.
+type Follower interface {
+	// Renewed is called after each renewal of the lease.
+	Renewed(ctx context.Context) error
+	// Checkpointed is called after each checkpoint.
+	Checkpointed(ctx context.Context) error
+}
 
-// The events.
-const (
-	Claimed FoldEvent = iota
-	Renewed
-	Checkpointed
-)
-
-// Work is one fold to train.
-type Work struct {
-	Job   string
-	Fold  int
-	Share *Share // charged for it; nil charges nothing
-	// Load, if not nil, sets the rest once the fold is claimed.
-	Load func(context.Context, *Work) error
-
+// FoldWork is what one fold is trained on.
+type FoldWork struct {
 	Config train.Config
 	Data   train.Data
 	// Model holds all of the fold's model but weights and training state.
 	Model checkpoint.Model
-	// Score, if not nil, makes of the trained model what is kept beside it at
-	// ScoredKey: what it predicts for the rows it did not see.
-	Score func(context.Context, *checkpoint.Model) ([]byte, error)
 	// Warm, if not nil, are the weights that a fresh training starts from.
 	Warm *nn.Params
 }
 
-// Train claims a fold, goes on from its newest checkpoint, and trains it to its
-// end: then the best weights are in object storage and the record says so.
-//
-// It returns a jobs.Conflict if the fold is another's or at an end, and an error
-// that wraps jobs.ErrLost if it was another's in the meantime; neither is a
-// failure of the fold. When ctx ends, the fold is saved and handed back, and the
-// error wraps ctx's cause, a Stop for one. Any other error counts as a failure
-// and leaves the claim to lapse, so that a later attempt goes on from the last
-// checkpoint; where no later attempt can do better, the fold has failed and the
-// error is jobs.Permanent.
-func (t *FoldTrainer) Train(ctx context.Context, w Work) error {
-	c := &claim{FoldTrainer: t, Work: w, token: rand.Text()}
-	fold, err := t.Store.UpdateFold(ctx, w.Job, w.Fold, func(f *jobs.Fold) error {
-		if err := f.Take(c.now(), t.Worker, c.token); err != nil {
-			return err
-		}
-		t.Lease.extend(&f.Claim, c.now())
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	c.attempt, c.kept = fold.Attempt, fold.Checkpoint
-	c.until.set(fold.Until)
-	c.log = t.Log.With("job", w.Job, "fold", w.Fold, "attempt", fold.Attempt)
-
-	held, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var renewing sync.WaitGroup
-	renewing.Go(func() {
-		k := keeper{lease: t.Lease, until: &c.until, renew: c.renew, now: c.now, after: c.after, log: c.log}
-		k.keep(held, cancel)
-	})
-	err = c.watch(held, Claimed, fold)
-	if err == nil && c.Load != nil {
-		err = c.Load(held, &c.Work)
-	}
-	if err == nil {
-		err = aside(func() error { return c.fit(held) })
-	}
-	cause := context.Cause(held)
-	cancel(nil)
-	renewing.Wait()
-	return c.settle(ctx, cause, err)
-}
-
-// claim is one attempt at a fold.
-type claim struct {
+// Attempt is one worker's claim on a fold.
+type Attempt struct {
 	*FoldTrainer
-	Work
-	token   string
-	attempt int
-	until   deadline
-	kept    *jobs.Checkpoint // the newest in the record
-	log     *slog.Logger
+	Record *jobs.Fold // as it was claimed
+
+	holder *lease.Holder
+	newest *jobs.Checkpoint // in the record
+	log    *slog.Logger
 }
 
-func (c *claim) now() time.Time {
-	if c.Now == nil {
-		return time.Now()
-	}
-	return c.Now()
-}
-
-func (c *claim) after(d time.Duration) <-chan time.Time {
-	if c.After == nil {
-		return time.After(d)
-	}
-	return c.After(d)
-}
-
-func (c *claim) watch(ctx context.Context, e FoldEvent, f *jobs.Fold) error {
-	if c.Watch == nil {
-		return nil
-	}
-	return c.Watch(ctx, e, f)
-}
-
-// update changes the record under the claim, and charges the time worked since
-// it was last written.
-func (c *claim) update(ctx context.Context, change func(*jobs.Fold) error) (*jobs.Fold, error) {
-	var worked time.Duration
-	if c.Share != nil {
-		worked = c.Share.take()
-	}
-	f, err := c.Store.UpdateFold(ctx, c.Job, c.Fold, func(f *jobs.Fold) error {
-		if err := f.Check(c.token); err != nil {
-			return err
-		}
-		f.Charge(c.now(), worked, c.CostPerHour)
-		return change(f)
-	})
-	if err != nil && c.Share != nil {
-		c.Share.giveBack(worked)
-	}
-	return f, err
-}
-
-// renew extends the claim.
-func (c *claim) renew(ctx context.Context) error {
-	f, err := c.update(ctx, func(f *jobs.Fold) error {
-		c.Lease.extend(&f.Claim, c.now())
-		return nil
+// Claim claims a fold of a job that was resumed so often. It returns a
+// jobs.Conflict if the fold has ended, and a lease.HeldError if it is another's.
+func (t *FoldTrainer) Claim(ctx context.Context, job string, fold, resumption int) (*Attempt, error) {
+	a := &Attempt{FoldTrainer: t, holder: lease.NewHolder(t.Lease, t.Log)}
+	f, err := t.Store.UpdateFold(ctx, job, fold, func(f *jobs.Fold) error {
+		return f.Claim(a.now(), a.holder, t.Worker, resumption)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.until.set(f.Until)
-	return c.watch(ctx, Renewed, f)
+	a.Record, a.newest = f, f.Checkpoint
+	a.log = t.Log.With("job", f.Job, "fold", f.Index, "attempt", f.Attempt)
+	return a, nil
 }
 
-// fit trains from the newest checkpoint to the end and leaves the result.
-func (c *claim) fit(ctx context.Context) error {
-	resume, err := c.load(ctx)
-	if err != nil {
+// Run does the work of the claim, renewing it meanwhile, and records how it ended.
+//
+// It returns an error that wraps jobs.ErrLost if the fold is another's by now,
+// and one that wraps a Stop or the cause of ctx's end if it was told to stop: then
+// it has released the fold. Any other error is recorded as a failure; where no
+// later attempt can do better, or there were as many as there may be, the fold has
+// failed and the error is jobs.Permanent.
+func (a *Attempt) Run(ctx context.Context, work func(context.Context) error) error {
+	outcome, err := a.holder.Run(ctx, a.renew, work)
+	return a.recordOutcome(ctx, outcome, err)
+}
+
+// Train goes on from the newest checkpoint to the end, which it saves too.
+func (a *Attempt) Train(ctx context.Context, w *FoldWork) (snap *train.Snapshot, err error) {
+	err = aside(func() error {
+		snap, err = a.fit(ctx, w)
 		return err
+	})
+	return snap, err
+}
+
+func (a *Attempt) fit(ctx context.Context, w *FoldWork) (*train.Snapshot, error) {
+	resume, err := a.load(ctx, w)
+	if err != nil {
+		return nil, err
 	}
-	engine, err := c.NewEngine(c.Model.Config, c.Model.Sizes(), train.FoldSeed(c.Config.Seed, c.Fold))
+	engine, err := a.NewEngine(w.Model.Config, w.Model.Sizes(), train.FoldSeed(w.Config.Seed, a.Record.Index))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer engine.Close()
-	if c.Warm != nil && resume == nil {
-		if err := train.WarmStart(engine, c.Warm); err != nil {
-			return jobs.Permanent(err)
+	if w.Warm != nil && resume == nil {
+		if err := train.WarmStart(engine, w.Warm); err != nil {
+			return nil, jobs.Permanent(err)
 		}
 	}
-	result, err := train.Fit(ctx, engine, c.Data, c.Config, train.Options{
-		Recorder:     c.Recorder,
-		Checkpointer: &train.Timed{Every: c.Every, Now: c.Now, Write: c.keep},
-		Resume:       resume,
-		Now:          c.Now,
+	result, err := train.Fit(ctx, engine, w.Data, w.Config, train.Options{
+		Recorder: a.Recorder,
+		Checkpointer: &train.Timed{Every: a.checkpointEvery(), Now: a.Now, Write: func(ctx context.Context, s *train.Snapshot) error {
+			return a.tryCheckpoint(ctx, w, s)
+		}},
+		Resume: resume,
+		Now:    a.Now,
 	})
 	if err != nil {
 		if result != nil && worthSaving(context.Cause(ctx), err) {
-			err = errors.Join(err, c.handBack(ctx, engine, result))
+			err = errors.Join(err, a.saveStopped(ctx, w, engine, result))
 		}
-		return err
+		return nil, err
 	}
 	snap, err := result.Snapshot(engine)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := c.save(ctx, snap); err != nil {
-		return err
-	}
-	return c.finish(ctx, snap)
+	return snap, a.checkpoint(ctx, w, snap)
 }
+
+// checkpointEvery is the time between checkpoints: less after workers have died
+// over the fold, so that one that is trained beside another which kills its
+// workers comes further each time.
+func (a *Attempt) checkpointEvery() time.Duration {
+	if a.Record.Losses > 0 {
+		return a.Every / 10
+	}
+	return a.Every
+}
+
+func (a *Attempt) now() time.Time {
+	if a.Now == nil {
+		return time.Now()
+	}
+	return a.Now()
+}
+
+// update changes the record under the lease, and charges the time worked since
+// it was last written.
+func (a *Attempt) update(ctx context.Context, change func(*jobs.Fold) error) (*jobs.Fold, error) {
+	var worked time.Duration
+	if a.Share != nil {
+		worked = a.Share.collect()
+	}
+	f, err := a.Store.UpdateFold(ctx, a.Record.Job, a.Record.Index, func(f *jobs.Fold) error {
+		if err := f.Check(a.holder.Token); err != nil {
+			return err
+		}
+		f.Charge(a.now(), worked, a.CostPerHour)
+		return change(f)
+	})
+	if err != nil && a.Share != nil {
+		a.Share.restore(worked)
+	}
+	return f, lostIfGone(err)
+}
+
+// renew renews the lease.
+func (a *Attempt) renew(ctx context.Context) error {
+	_, err := a.update(ctx, func(f *jobs.Fold) error { return a.holder.Renew(&f.Lease, a.now()) })
+	if err != nil || a.Follower == nil {
+		return err
+	}
+	return a.Follower.Renewed(ctx)
+}
+
+// Stop ends work from outside. A fold's checkpoint is saved unless it is
+// cancelled, and its record left with the status.
+type Stop struct{ Status jobs.FoldStatus }
+
+func (s Stop) Error() string { return "the job does not go on: the fold is " + string(s.Status) }
+
+// Is makes every Stop a lease.ErrStop.
+func (Stop) Is(target error) bool { return target == lease.ErrStop }
 
 // worthSaving reports whether a training that ended with err was stopped, and
 // may write what it has.
 func worthSaving(cause, err error) bool {
 	var stop Stop
 	switch {
-	case cause == nil, isLost(cause), isLost(err):
+	case cause == nil, errors.Is(cause, jobs.ErrLost), errors.Is(err, jobs.ErrLost):
 		return false
 	case errors.As(cause, &stop):
 		return stop.Status != jobs.FoldCancelled
@@ -238,51 +206,40 @@ func worthSaving(cause, err error) bool {
 	return true
 }
 
-// settle leaves the record as an attempt that ended with err calls for. cause
-// is why it was told to stop, if it was.
-func (c *claim) settle(ctx context.Context, cause, err error) error {
-	var stop Stop
-	status := jobs.FoldQueued
-	switch {
-	case err == nil:
+// recordOutcome leaves the record as an attempt that ended so calls for.
+func (a *Attempt) recordOutcome(ctx context.Context, outcome lease.Outcome, err error) error {
+	if outcome == lease.Done {
 		return nil
-	case isLost(cause):
-		return fmt.Errorf("fold %d: %w", c.Fold, cause)
-	case isLost(err):
-		return fmt.Errorf("fold %d: %w", c.Fold, jobs.ErrLost)
-	case errors.As(cause, &stop) || errors.As(err, &stop):
-		status, err = stop.Status, errors.Join(err, stop)
-	case cause == nil:
-		return c.fail(ctx, err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBack)
+	err = fmt.Errorf("fold %d: %w", a.Record.Index, err)
+	if outcome == lease.Lost {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
 	defer cancel()
-	_, released := c.update(ctx, func(f *jobs.Fold) error { return f.Release(c.token, status) })
-	return errors.Join(fmt.Errorf("fold %d: %w", c.Fold, err), released)
+	if outcome == lease.Failed {
+		return a.recordFailure(ctx, err)
+	}
+	status := jobs.FoldQueued
+	var stop Stop
+	if errors.As(err, &stop) {
+		status = stop.Status
+	}
+	_, released := a.update(ctx, func(f *jobs.Fold) error { return f.Leave(a.holder.Token, status) })
+	return errors.Join(err, released)
 }
 
-// fail counts a failure.
-func (c *claim) fail(ctx context.Context, err error) error {
-	err = fmt.Errorf("fold %d: %w", c.Fold, err)
+// recordFailure counts a failure.
+func (a *Attempt) recordFailure(ctx context.Context, err error) error {
 	var diverged *train.DivergedError
 	_, hopeless := asFailure(err)
 	hopeless = hopeless || errors.As(err, &diverged)
-	f, recorded := c.update(ctx, func(f *jobs.Fold) error {
-		f.Failures++
-		f.LastError = err.Error()
-		if hopeless || f.Failures >= jobs.MaxFoldFailures {
-			return f.Release(c.token, jobs.FoldFailed)
-		}
-		c.Lease.extend(&f.Claim, c.now())
-		return nil
-	})
+	f, recorded := a.update(ctx, func(f *jobs.Fold) error { return f.FailAttempt(a.holder.Token, err, hopeless) })
 	switch {
 	case recorded != nil:
 		return errors.Join(err, recorded)
-	case hopeless:
-		return err
-	case f.Status == jobs.FoldFailed:
-		return jobs.Permanent(fmt.Errorf("failed %d times, the last time: %w", f.Failures, err))
+	case f.Status == jobs.FoldFailed && !hopeless:
+		return &failed{jobs.GaveUp(jobs.TrainFold, &f.Lease, &f.Index)}
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
@@ -31,14 +32,14 @@ const epochs = 3
 var small = nn.Config{Name: "global100", AtomFeatures: 16, BondFeatures: 16, MolFeatures: 4, NumMessages: 2, Dropout: 0.05}
 
 // work is fold 0 of five of PolyID's table, on a small network.
-var work = sync.OnceValues(func() (pipeline.Work, error) {
+var work = sync.OnceValues(func() (*pipeline.FoldWork, error) {
 	f, err := featurize.New(featurize.Config{})
 	if err != nil {
-		return pipeline.Work{}, err
+		return nil, err
 	}
 	table, set, err := dataset.PolyID(context.Background(), f, small.NumMessages)
 	if err != nil {
-		return pipeline.Work{}, err
+		return nil, err
 	}
 	var split data.Fold
 	for i := range 40 {
@@ -50,7 +51,7 @@ var work = sync.OnceValues(func() (pipeline.Work, error) {
 	}
 	fold, err := set.Fold(table, split)
 	if err != nil {
-		return pipeline.Work{}, err
+		return nil, err
 	}
 	m := checkpoint.Model{
 		Config: small, Features: featurize.Config{}.WithDefaults(), Vocab: fold.Vocab, Scaler: fold.Scaler,
@@ -61,8 +62,7 @@ var work = sync.OnceValues(func() (pipeline.Work, error) {
 	}
 	c := train.DefaultConfig()
 	c.Epochs, c.LearningRate = epochs, 1e-3
-	return pipeline.Work{
-		Job:    jobs.NewID(jobs.TrainingJobPrefix),
+	return &pipeline.FoldWork{
 		Config: c,
 		Data:   train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale},
 		Model:  m,
@@ -135,7 +135,8 @@ type bench struct {
 	*testing.T
 	bucket storage.Bucket
 	store  *records.Store
-	work   pipeline.Work
+	job    string
+	work   pipeline.FoldWork
 	clock  *clock
 }
 
@@ -149,24 +150,55 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := records.New(b)
-	if err := s.CreateFolds(t.Context(), w.Job, 1); err != nil {
+	s, job := records.New(b), jobs.NewID(jobs.TrainingJobPrefix)
+	if err := s.CreateFolds(t.Context(), job, 1); err != nil {
 		t.Fatal(err)
 	}
-	return &bench{t, b, s, w, newClock()}
+	return &bench{t, b, s, job, *w, newClock()}
 }
 
 // trainer is a worker on the bench that checkpoints after every step.
 func (b *bench) trainer(name string, r train.Recorder) *pipeline.FoldTrainer {
 	return &pipeline.FoldTrainer{
 		Store: b.store, Bucket: b.bucket, NewEngine: cpu.New, Worker: name, Every: time.Nanosecond, Recorder: r,
-		CostPerHour: 3.6, Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, After: b.clock.After,
+		CostPerHour: 3.6, Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, Lease: lease.Terms{Now: b.clock.Now, After: b.clock.After},
+	}
+}
+
+// train claims the fold and trains it to its end, as a pipeline does.
+func (b *bench) train(ctx context.Context, tr *pipeline.FoldTrainer) error {
+	a, err := tr.Claim(ctx, b.job, 0, 0)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx, func(ctx context.Context) error {
+		snap, err := a.Train(ctx, &b.work)
+		if err != nil {
+			return err
+		}
+		best, err := a.Best(&b.work, snap)
+		if err != nil {
+			return err
+		}
+		_, err = a.Finish(ctx, snap, best, nil)
+		return err
+	})
+}
+
+// takeOver is what an observer does when a worker has died.
+func (b *bench) takeOver() {
+	b.Helper()
+	if _, err := b.store.UpdateFold(b.Context(), b.job, 0, func(f *jobs.Fold) error {
+		seen := f.Lease
+		return f.LoseWorker(&seen)
+	}); err != nil {
+		b.Fatal(err)
 	}
 }
 
 func (b *bench) fold() *jobs.Fold {
 	b.Helper()
-	folds, err := b.store.Folds(b.Context(), b.work.Job)
+	folds, err := b.store.Folds(b.Context(), b.job)
 	if err != nil || len(folds) != 1 {
 		b.Fatalf("%d folds, %v", len(folds), err)
 	}
@@ -201,7 +233,7 @@ func (b *bench) model() []byte {
 func undisturbed(t *testing.T) []byte {
 	t.Helper()
 	b := newBench(t)
-	if err := b.trainer("a:1", nil).Train(t.Context(), b.work); err != nil {
+	if err := b.train(t.Context(), b.trainer("a:1", nil)); err != nil {
 		t.Fatal(err)
 	}
 	return b.model()
@@ -211,7 +243,7 @@ func TestTrain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	tr := b.trainer("a:1", nil)
-	if err := tr.Train(t.Context(), b.work); err != nil {
+	if err := b.train(t.Context(), tr); err != nil {
 		t.Fatal(err)
 	}
 	m, err := checkpoint.Read(bytes.NewReader(b.model()))
@@ -219,7 +251,7 @@ func TestTrain(t *testing.T) {
 		t.Errorf("the model: %v", err)
 	}
 	var kept []string
-	for e, err := range b.bucket.List(t.Context(), "jobs/"+b.work.Job+"/folds/0/checkpoints/") {
+	for e, err := range b.bucket.List(t.Context(), "jobs/"+b.job+"/folds/0/checkpoints/") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,12 +261,12 @@ func TestTrain(t *testing.T) {
 		t.Errorf("checkpoints %v, want the last one alone", kept)
 	}
 	// Delivered again, it changes nothing.
-	if err := tr.Train(t.Context(), b.work); jobs.ErrorCode(err) != jobs.Conflict {
+	if err := b.train(t.Context(), tr); jobs.ErrorCode(err) != jobs.Conflict {
 		t.Errorf("training a finished fold: %v, want a conflict", err)
 	}
 }
 
-// A worker told to stop hands its fold back at once, and whoever takes it next
+// A worker told to stop releases its fold at once, and whoever takes it next
 // ends with the same bits.
 func TestStopHandsBack(t *testing.T) {
 	t.Parallel()
@@ -243,13 +275,13 @@ func TestStopHandsBack(t *testing.T) {
 		b := newBench(t)
 		ctx, stop := context.WithCancelCause(t.Context())
 		shutdown := errors.New("told to stop")
-		if err := b.trainer("a:1", &steps{after, func() { stop(shutdown) }}).Train(ctx, b.work); !errors.Is(err, shutdown) {
+		if err := b.train(ctx, b.trainer("a:1", &steps{after, func() { stop(shutdown) }})); !errors.Is(err, shutdown) {
 			t.Fatalf("stopped after %d steps: %v", after, err)
 		}
 		if f := b.fold(); f.Status != jobs.FoldQueued || f.Token != "" || f.Failures != 0 || f.Checkpoint == nil {
-			t.Fatalf("handed back as %+v", f)
+			t.Fatalf("left as %+v", f)
 		}
-		if err := b.trainer("b:1", nil).Train(t.Context(), b.work); err != nil {
+		if err := b.train(t.Context(), b.trainer("b:1", nil)); err != nil {
 			t.Fatal(err)
 		}
 		if f := b.fold(); f.Attempt != 2 || f.Worker != "b:1" {
@@ -278,7 +310,7 @@ func (d *dead) fault(int, string, string) storagetest.Fault {
 	return storagetest.None
 }
 
-// A worker that dies in the middle keeps its claim until that lapses; then
+// A worker that dies in the middle holds the fold until that is taken away; then
 // another goes on from the last checkpoint, to the same bits.
 func TestDeadWorker(t *testing.T) {
 	t.Parallel()
@@ -290,15 +322,15 @@ func TestDeadWorker(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		tr := b.trainer("a:1", &steps{after, func() { d.kill(); stop() }})
 		tr.Bucket, tr.Store = broken, records.New(broken)
-		if err := tr.Train(ctx, b.work); err == nil {
+		if err := b.train(ctx, tr); err == nil {
 			t.Fatal("a dead worker succeeded")
 		}
 		next := b.trainer("b:1", nil)
-		if err := next.Train(t.Context(), b.work); jobs.ErrorCode(err) != jobs.Conflict {
-			t.Fatalf("claiming before the lease is over: %v, want a conflict", err)
+		if err := b.train(t.Context(), next); !lease.IsHeld(err) {
+			t.Fatalf("claiming what is held: %v, want a HeldError", err)
 		}
-		b.clock.Add(jobs.Lease)
-		if err := next.Train(t.Context(), b.work); err != nil {
+		b.takeOver()
+		if err := b.train(t.Context(), next); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(b.model(), want) {
@@ -314,14 +346,15 @@ func TestZombie(t *testing.T) {
 	want := undisturbed(t)
 	b := newBench(t)
 	overtake := func() { // in the middle of the zombie's training
-		b.clock.Add(jobs.Lease)
-		if err := b.trainer("b:1", nil).Train(t.Context(), b.work); err != nil {
+		b.clock.Add(lease.Length)
+		b.takeOver()
+		if err := b.train(t.Context(), b.trainer("b:1", nil)); err != nil {
 			t.Error(err)
 		}
 	}
 	zombie := b.trainer("a:1", &steps{10, overtake})
-	zombie.After = func(time.Duration) <-chan time.Time { return nil } // it does not even renew
-	if err := zombie.Train(t.Context(), b.work); !errors.Is(err, jobs.ErrLost) {
+	zombie.Lease.After = func(time.Duration) <-chan time.Time { return nil } // it does not even renew
+	if err := b.train(t.Context(), zombie); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("the zombie's training: %v, want ErrLost", err)
 	}
 	if f := b.fold(); f.Worker != "b:1" || f.Attempt != 2 {
@@ -343,25 +376,25 @@ func TestRenewal(t *testing.T) {
 		before := b.fold().Until
 		for range 3 { // more than a lease in all
 			<-b.clock.asked
-			b.clock.Add(jobs.RenewEvery)
+			b.clock.Add(lease.Every)
 		}
 		<-b.clock.asked
 		f := b.fold()
-		if seconds, usd := f.Spent(); !f.Until.After(before) || seconds < 2*jobs.RenewEvery.Seconds() || usd != seconds/1000 {
+		if seconds, usd := f.Spent(); !f.Until.After(before) || seconds < 2*lease.Every.Seconds() || usd != seconds/1000 {
 			t.Errorf("after 15 s the claim lapses at %v, was %v, with %v s worked for %v USD", f.Until, before, seconds, usd)
 		}
 		d.kill()
 		for range 5 {
-			b.clock.Add(jobs.RenewEvery)
+			b.clock.Add(lease.Every)
 			if b.clock.Now().Before(b.fold().Until) {
 				<-b.clock.asked
 			}
 		}
 	}
-	b.work.Share = pipeline.NewMeter(b.clock.Now).Start()
 	tr := b.trainer("a:1", &steps{5, pass})
+	tr.Share = pipeline.NewMeter(b.clock.Now).Start()
 	tr.Bucket, tr.Store = broken, records.New(broken)
-	if err := tr.Train(t.Context(), b.work); !errors.Is(err, jobs.ErrLost) {
+	if err := b.train(t.Context(), tr); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("training without renewal: %v, want ErrLost", err)
 	}
 }
@@ -384,7 +417,7 @@ func TestStorageFaults(t *testing.T) {
 	tr := b.trainer("a:1", nil)
 	tr.Bucket = &storage.Retry{Bucket: faulty, First: time.Nanosecond}
 	tr.Store = records.New(tr.Bucket)
-	if err := tr.Train(t.Context(), b.work); err != nil {
+	if err := b.train(t.Context(), tr); err != nil {
 		t.Fatal(err)
 	}
 	if f := b.fold(); f.Attempt != 1 {
@@ -400,11 +433,11 @@ func TestForeignCheckpoint(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx, stop := context.WithCancel(t.Context())
-	if err := b.trainer("a:1", &steps{5, stop}).Train(ctx, b.work); err == nil {
+	if err := b.train(ctx, b.trainer("a:1", &steps{5, stop})); err == nil {
 		t.Fatal("a stopped training succeeded")
 	}
 	b.work.Model.Origin.DataHash = "other"
-	err := b.trainer("b:1", nil).Train(t.Context(), b.work)
+	err := b.train(t.Context(), b.trainer("b:1", nil))
 	if !jobs.IsPermanent(err) || !strings.Contains(err.Error(), "other data") {
 		t.Errorf("resuming on other data: %v", err)
 	}

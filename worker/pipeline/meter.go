@@ -60,8 +60,9 @@ func (s *Share) Stop() {
 	delete(s.meter.running, s)
 }
 
-// take hands out what is owed, to be recorded, or else given back.
-func (s *Share) take() time.Duration {
+// collect returns what is owed and counts it as recorded; restore takes that back
+// when it could not be recorded.
+func (s *Share) collect() time.Duration {
 	s.meter.mu.Lock()
 	defer s.meter.mu.Unlock()
 	s.meter.divide()
@@ -70,7 +71,7 @@ func (s *Share) take() time.Duration {
 	return d
 }
 
-func (s *Share) giveBack(d time.Duration) {
+func (s *Share) restore(d time.Duration) {
 	s.meter.mu.Lock()
 	defer s.meter.mu.Unlock()
 	s.owed += d

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
 	"polyid-trainer/worker/memory"
@@ -20,7 +21,7 @@ import (
 type Live interface {
 	// Beat tells a fold's progress and returns what the fold is to do.
 	Beat(ctx context.Context, job string, fold int, progress json.RawMessage) (jobs.Control, error)
-	// Tell tells a job's folds what to do at their next beat.
+	// Tell tells a job's folds what to do at their next heartbeat.
 	Tell(ctx context.Context, job string, c jobs.Control) error
 	// Changed wakes up whoever watches the job.
 	Changed(ctx context.Context, job string) error
@@ -35,16 +36,16 @@ type Pipeline struct {
 	NewEngine nn.NewEngine
 	Live      Live // nil tells nobody: records alone decide
 
-	Worker      string        // "host:pid", as records show it
-	Hardware    string        // of this machine, as the model card names it
-	Code        string        // version of this program, as models name it
-	Every       time.Duration // the longest time between checkpoints; 0 is a minute
-	BeatEvery   time.Duration // 0 is two seconds
-	Lease       Lease
-	Memory      *memory.Budget // for the folds that train at once; nil has no limit
-	CostPerHour float64        // USD of this process
-	Log         *slog.Logger
-	Now         func() time.Time // nil is time.Now
+	Worker         string        // "host:pid", as records show it
+	Hardware       string        // of this machine, as the model card names it
+	Code           string        // version of this program, as models name it
+	Every          time.Duration // the longest time between checkpoints; 0 is a minute
+	HeartbeatEvery time.Duration // between two tellings of a fold's progress; 0 is two seconds
+	Lease          lease.Terms
+	Memory         *memory.Budget // for the folds that train at once; nil has no limit
+	CostPerHour    float64        // USD of this process
+	Log            *slog.Logger
+	Now            func() time.Time // nil is time.Now
 
 	once    sync.Once
 	meter   *Meter
@@ -53,7 +54,7 @@ type Pipeline struct {
 
 const (
 	defaultEvery     = time.Minute
-	defaultBeatEvery = 2 * time.Second
+	defaultHeartbeat = 2 * time.Second
 )
 
 // Handle works on a task of kind jobs.Prepare, jobs.TrainFold or jobs.Finalize.
@@ -86,16 +87,21 @@ func (p *Pipeline) now() time.Time {
 }
 
 // next enqueues what a job needs after its record has moved, and wakes up who
-// watches it. What fails here the reconciler makes good.
+// watches it. What fails here the reconciler does.
 func (p *Pipeline) next(ctx context.Context, j *jobs.Job) error {
 	p.changed(ctx, j.ID)
 	var folds []*jobs.Fold
-	if j.State == jobs.Training {
+	if j.State == jobs.Training && !j.Trained() {
 		var err error
 		if folds, err = p.Store.Folds(ctx, j.ID); err != nil {
 			return err
 		}
 	}
+	return p.enqueue(ctx, j, folds)
+}
+
+// enqueue enqueues what a job needs, given its fold records.
+func (p *Pipeline) enqueue(ctx context.Context, j *jobs.Job, folds []*jobs.Fold) error {
 	for _, t := range jobs.Needed(p.now(), j, folds) {
 		if err := p.Queue.Enqueue(ctx, t); err != nil {
 			return err
@@ -111,6 +117,13 @@ func (p *Pipeline) changed(ctx context.Context, job string) {
 	if err := p.Live.Changed(ctx, job); err != nil && ctx.Err() == nil {
 		p.Log.Warn("waking up the job's watchers", "job", job, "error", err)
 	}
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
 }
 
 // failed is a failure that ends a job.

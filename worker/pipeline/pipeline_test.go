@@ -68,7 +68,7 @@ func newPlant(t *testing.T) *plant {
 	q := &queue{}
 	return &plant{t, &pipeline.Pipeline{
 		Store: records.New(b), Queue: q, Bucket: b, NewEngine: cpu.New, Worker: "a:1", Code: "test", CostPerHour: 3.6,
-		Every: time.Hour, BeatEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Every: time.Hour, HeartbeatEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}, dir, q}
 }
 

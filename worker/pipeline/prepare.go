@@ -18,7 +18,7 @@ import (
 // them, which shows that they can be, and deals the rows.
 func (p *Pipeline) prepare(ctx context.Context, id string) error {
 	start := func(j *jobs.Job) error { return j.Start(p.now()) }
-	return p.stage(ctx, id, []jobs.State{jobs.Queued, jobs.Preparing}, start, func(ctx context.Context, s *stage) error {
+	return p.stage(ctx, jobs.Prepare, id, []jobs.State{jobs.Queued, jobs.Preparing}, start, func(ctx context.Context, s *stage) error {
 		prep, err := s.preparation(ctx)
 		if err != nil {
 			return err
@@ -36,20 +36,13 @@ func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
 	if !errors.Is(err, storage.ErrNotExist) {
 		return prep, err
 	}
-	var made *Preparation
-	item, err := s.corpora.acquire(ctx, s.job.ID, func() (*corpus, *Preparation, error) {
-		c, p, err := s.divide(ctx)
-		made = p
-		return c, p, err
-	})
+	item, err := s.corpora.acquire(ctx, s.job.ID, func() (*corpus, *Preparation, error) { return s.divide(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	defer s.corpora.release(item)
-	if made == nil { // a fold is at work already, so another worker was quicker
-		return item.prep, nil
-	}
-	body, err := json.Marshal(made)
+	// It may be in memory from an attempt that could not write it.
+	body, err := json.Marshal(item.prep)
 	if err != nil {
 		return nil, err
 	}

@@ -2,44 +2,47 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
+	"polyid-trainer/storage"
 )
 
-// stage is a claim on the work of a job's state.
+// stopping is how long a worker that is told to stop may take to save what it has
+// and to release its lease.
+const stopping = 15 * time.Second
+
+// stage is a claim on the work of a job's state, which is all of it but folds.
 type stage struct {
 	*Pipeline
-	job   *jobs.Job // as it was claimed
-	token string
-	until deadline
-	log   *slog.Logger
+	kind   jobs.Kind
+	job    *jobs.Job // as it was claimed
+	holder *lease.Holder
+	log    *slog.Logger
 }
 
 // errMoved means that the job is no longer in the state whose work was claimed:
-// paused, cancelled, or done by another.
-var errMoved = errors.New("the job has moved on")
+// it was paused or cancelled, or another worker did the work.
+var errMoved = fmt.Errorf("the job has moved on: %w", lease.ErrStop)
 
 // stage claims the work of a job that is in one of the states in, lets enter
-// move the record, and does the work, which ends with stage.done. A claim that
-// another holds, and a job that has moved on, are no errors: then what the job
-// needs now is enqueued.
-func (p *Pipeline) stage(ctx context.Context, id string, in []jobs.State, enter func(*jobs.Job) error, work func(context.Context, *stage) error) error {
-	s := &stage{Pipeline: p, token: rand.Text()}
+// move the record, and does the work, which ends with stage.done. If another
+// worker holds the lease, or the job has moved on, there is nothing to do but to
+// enqueue what the job needs now.
+func (p *Pipeline) stage(ctx context.Context, kind jobs.Kind, id string, in []jobs.State, enter func(*jobs.Job) error, work func(context.Context, *stage) error) error {
+	s := &stage{Pipeline: p, kind: kind, holder: lease.NewHolder(p.Lease, p.Log)}
 	j, err := p.Store.UpdateJob(ctx, id, func(j *jobs.Job) error {
 		if !slices.Contains(in, j.State) {
 			return errMoved
 		}
-		if err := j.Stage.Take(p.now(), p.Worker, s.token); err != nil {
+		if err := s.holder.Claim(&j.Stage, p.now(), p.Worker); err != nil {
 			return err
 		}
-		p.Lease.extend(&j.Stage, p.now())
 		return enter(j)
 	})
 	switch {
@@ -48,35 +51,23 @@ func (p *Pipeline) stage(ctx context.Context, id string, in []jobs.State, enter 
 			return err
 		}
 		return p.next(ctx, j)
-	case jobs.ErrorCode(err) == jobs.Conflict:
+	case lease.IsHeld(err), jobs.ErrorCode(err) == jobs.Conflict:
 		return nil // the reconciler looks after it
 	case err != nil:
 		return err
 	}
 	p.changed(ctx, id)
 	s.job = j
-	s.until.set(j.Stage.Until)
 	s.log = p.Log.With("job", id, "stage", j.State, "attempt", j.Stage.Attempt)
 	s.log.Info("stage began", "worker", p.Worker)
-
-	held, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var renewing sync.WaitGroup
-	renewing.Go(func() {
-		k := keeper{lease: p.Lease, until: &s.until, renew: s.renew, now: p.now, after: time.After, log: s.log}
-		k.keep(held, cancel)
-	})
-	err = work(held, s)
-	cause := context.Cause(held)
-	cancel(nil)
-	renewing.Wait()
-	return s.settle(ctx, cause, err)
+	outcome, err := s.holder.Run(ctx, s.renew, func(ctx context.Context) error { return work(ctx, s) })
+	return s.recordOutcome(ctx, outcome, err)
 }
 
-// update changes the record under the claim, while the job is in its state.
+// update changes the record under the lease, while the job is in its state.
 func (s *stage) update(ctx context.Context, change func(*jobs.Job) error) (*jobs.Job, error) {
-	return s.Store.UpdateJob(ctx, s.job.ID, func(j *jobs.Job) error {
-		if err := j.Stage.Check(s.token); err != nil {
+	j, err := s.Store.UpdateJob(ctx, s.job.ID, func(j *jobs.Job) error {
+		if err := j.Stage.Check(s.holder.Token); err != nil {
 			return err
 		}
 		if j.State != s.job.State {
@@ -84,27 +75,28 @@ func (s *stage) update(ctx context.Context, change func(*jobs.Job) error) (*jobs
 		}
 		return change(j)
 	})
+	return j, lostIfGone(err)
 }
 
-func (s *stage) renew(ctx context.Context) error {
-	j, err := s.update(ctx, func(j *jobs.Job) error {
-		s.Lease.extend(&j.Stage, s.now())
-		return nil
-	})
-	if errors.Is(err, errMoved) {
-		return Stop{jobs.FoldPaused}
-	}
-	if err == nil {
-		s.until.set(j.Stage.Until)
+// lostIfGone makes jobs.ErrLost of the error of updating a record that was
+// deleted.
+func lostIfGone(err error) error {
+	if errors.Is(err, storage.ErrNotExist) || jobs.ErrorCode(err) == jobs.NotFound {
+		return fmt.Errorf("%w: the record was deleted", jobs.ErrLost)
 	}
 	return err
 }
 
-// done ends the claim with the record moved by change, and enqueues what comes
+func (s *stage) renew(ctx context.Context) error {
+	_, err := s.update(ctx, func(j *jobs.Job) error { return s.holder.Renew(&j.Stage, s.now()) })
+	return err
+}
+
+// done ends the stage with the record moved by change, and enqueues what comes
 // next.
 func (s *stage) done(ctx context.Context, change func(*jobs.Job) error) error {
 	j, err := s.update(ctx, func(j *jobs.Job) error {
-		if err := j.Stage.Release(s.token); err != nil {
+		if err := j.Stage.Succeed(s.holder.Token); err != nil {
 			return err
 		}
 		return change(j)
@@ -116,40 +108,37 @@ func (s *stage) done(ctx context.Context, change func(*jobs.Job) error) error {
 	return s.next(ctx, j)
 }
 
-// settle leaves the record as work that ended with err calls for. cause is why
-// it was told to stop, if it was.
-func (s *stage) settle(ctx context.Context, cause, err error) error {
-	var stop Stop
-	fatal, hopeless := asFailure(err)
-	moved := errors.Is(err, errMoved) || errors.As(cause, &stop)
-	switch {
-	case err == nil:
+// recordOutcome leaves the record as work that ended so calls for. A failure that
+// is recorded is no error: the record says when to try again.
+func (s *stage) recordOutcome(ctx context.Context, outcome lease.Outcome, err error) error {
+	switch outcome {
+	case lease.Done:
 		return nil
-	case isLost(cause) || isLost(err):
-		return fmt.Errorf("%s: %w", s.job.State, jobs.ErrLost)
-	case cause == nil && !moved && !hopeless:
-		return fmt.Errorf("%s: %w", s.job.State, err) // the claim lapses, which is time for what is away to return
+	case lease.Lost:
+		return fmt.Errorf("%s: %w", s.job.State, err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handBack)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
 	defer cancel()
-	j, released := s.Store.UpdateJob(ctx, s.job.ID, func(j *jobs.Job) error {
-		if err := j.Stage.Release(s.token); err != nil {
-			return err
+	failure, hopeless := asFailure(err)
+	j, recorded := s.Store.UpdateJob(ctx, s.job.ID, func(j *jobs.Job) error {
+		if outcome == lease.Failed && j.State == s.job.State {
+			return j.FailStage(s.now(), s.kind, s.holder.Token, err, failure, hopeless)
 		}
-		if hopeless && j.State == s.job.State {
-			return j.Fail(s.now(), fatal)
-		}
-		return nil
+		return j.Stage.Release(s.holder.Token)
 	})
+	if recorded != nil {
+		return errors.Join(err, fmt.Errorf("recording the outcome of a stage: %w", recorded))
+	}
 	switch {
-	case released != nil:
-		return errors.Join(err, released)
-	case hopeless:
-		s.log.Error("the job has failed", "code", fatal.Code, "detail", fatal.Detail)
-		return s.next(ctx, j)
-	case moved:
+	case outcome == lease.Interrupted:
+		return err
+	case outcome == lease.Stopped:
 		s.log.Info("the job has moved on", "state", j.State)
 		return nil
+	case j.State == jobs.Failed:
+		s.log.Error("the job has failed", "code", j.Failure.Code, "detail", j.Failure.Detail, "error", err)
+	default:
+		s.log.Warn("the stage failed, to be tried again", "failures", j.Stage.Failures, "error", err)
 	}
-	return err
+	return s.next(ctx, j)
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
-	"time"
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
+	"polyid-trainer/storage"
 	"polyid-trainer/worker/memory"
 )
 
@@ -21,34 +20,44 @@ func (p *Pipeline) train(ctx context.Context, id string, fold int) error {
 	if err != nil {
 		return err
 	}
-	free, err := p.free(ctx, j, fold)
-	if err != nil || !free {
-		return err
+	if j.State != jobs.Training {
+		return p.next(ctx, j)
 	}
 	release, ok := p.admit(j, fold)
 	if !ok {
 		return nil // the reconciler offers the fold again, to whoever has room
 	}
 	defer release()
-	var c *corpus
-	log, err := p.trainFold(ctx, j, fold, &c)
-	var stop Stop
+	share := p.meter.Start()
+	defer share.Stop()
+	w := &watch{Pipeline: p, job: j, fold: fold, share: share, progress: newProgress(p.now, j.Spec.Epochs), log: p.Log.With("job", id, "fold", fold)}
+	a, err := p.trainer(share, w).Claim(ctx, id, fold, j.Resumptions)
 	switch {
-	case err == nil:
-		return p.folded(ctx, id, fold)
+	case lease.IsHeld(err):
+		return nil // the reconciler looks after it
 	case jobs.ErrorCode(err) == jobs.Conflict:
-		return p.folded(ctx, id, fold)
-	case isLost(err):
-		log.Info("the fold is another worker's by now")
-		return jobs.ErrLost
-	case errors.As(err, &stop):
-		log.Info("the fold has stopped", "status", stop.Status)
-		return nil
+		return p.ended(ctx, j, fold)
+	case errors.Is(err, storage.ErrNotExist):
+		return jobs.Permanent(fmt.Errorf("%s has no fold %d", id, fold))
+	case err != nil:
+		return err
 	}
-	if f, fatal := foldFailure(err, fold, c); fatal {
-		return p.failJob(ctx, id, f)
+	w.log = w.log.With("attempt", a.Record.Attempt)
+	var c *corpus
+	var done *jobs.Fold
+	err = a.Run(ctx, func(ctx context.Context) error {
+		if err := w.began(ctx, a.Record); err != nil {
+			return err
+		}
+		return w.withHeartbeat(ctx, func(ctx context.Context) (err error) {
+			done, c, err = p.trainFold(ctx, j, a)
+			return err
+		})
+	})
+	if err != nil {
+		return p.afterFailure(ctx, j, fold, c, err)
 	}
-	return err
+	return p.afterFold(ctx, id, done)
 }
 
 // admit takes the memory of a fold, if that is free beside the folds that train
@@ -65,88 +74,72 @@ func (p *Pipeline) admit(j *jobs.Job, fold int) (release func(), ok bool) {
 	return release, ok
 }
 
-// free reports whether a fold is there to be claimed. What is not, and why, the
-// reconciler knows; a fold that has ended may be the last, so what follows is
-// enqueued.
-func (p *Pipeline) free(ctx context.Context, j *jobs.Job, fold int) (bool, error) {
-	if j.State != jobs.Training {
-		return false, p.next(ctx, j)
-	}
-	folds, err := p.Store.Folds(ctx, j.ID)
-	if err != nil {
-		return false, err
-	}
-	if fold < 0 || fold >= len(folds) {
-		return false, jobs.Permanent(fmt.Errorf("%s has no fold %d", j.ID, fold))
-	}
-	f := folds[fold]
-	if f.Status.Ended() {
-		return false, p.folded(ctx, j.ID, fold)
-	}
-	return !f.Held(p.now()), nil
-}
-
-// trainFold claims a fold and trains it on the job's corpus, which it sets,
-// telling its progress. It returns a logger that tells the attempt.
-func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, fold int, c **corpus) (*slog.Logger, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	share := p.meter.Start()
-	defer share.Stop()
-	w := &watch{Pipeline: p, job: j, fold: fold, share: share, progress: newProgress(p.now, j.Spec.Epochs), log: p.Log.With("job", j.ID, "fold", fold)}
-	t := &FoldTrainer{
+// trainer is what trains a fold of a job.
+func (p *Pipeline) trainer(share *Share, w *watch) *FoldTrainer {
+	return &FoldTrainer{
 		Store: p.Store, Bucket: p.Bucket, NewEngine: p.NewEngine, Worker: p.Worker, Every: orDefault(p.Every, defaultEvery),
-		Lease: p.Lease, CostPerHour: p.CostPerHour, Recorder: w.progress, Watch: w.see, Log: p.Log, Now: p.Now,
+		Lease: p.Lease, CostPerHour: p.CostPerHour, Share: share, Recorder: w.progress, Follower: w, Log: p.Log, Now: p.Now,
 	}
-	var beating sync.WaitGroup
-	defer beating.Wait()
-	defer cancel(nil)
-	w.begin = func() { beating.Go(func() { w.beat(ctx, cancel) }) }
-	load := func(ctx context.Context, work *Work) error {
-		item, err := p.corpora.acquire(ctx, j.ID, func() (*corpus, *Preparation, error) { return p.load(ctx, j) })
-		if err != nil {
-			return err
-		}
-		w.item, *c = item, item.corpus
-		return p.bind(ctx, j, item, work)
-	}
-	defer func() {
-		if w.item != nil {
-			p.corpora.release(w.item)
-		}
-	}()
-	began := p.now()
-	if err := t.Train(ctx, Work{Job: j.ID, Fold: fold, Share: share, Load: load}); err != nil {
-		return w.log, err
-	}
-	w.log.Info("the fold is trained", "seconds", p.now().Sub(began).Seconds())
-	return w.log, nil
 }
 
-// bind sets a fold's work: its rows bound to their own vocabulary and scaler.
-func (p *Pipeline) bind(ctx context.Context, j *jobs.Job, item *cached, w *Work) error {
-	c, prep, spec := item.corpus, item.prep, &j.Spec
-	if w.Fold >= len(prep.Folds) {
-		return failure("no_such_fold", "there are %d folds, %d is none of them", len(prep.Folds), w.Fold)
+// trainFold is the work of a fold that was claimed: it fetches the job's corpus,
+// divides it, trains, and leaves the result. It returns the fold's record and the
+// corpus, to which errors refer, also with an error.
+func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, a *Attempt) (done *jobs.Fold, c *corpus, err error) {
+	began := p.now()
+	item, err := p.corpora.acquire(ctx, j.ID, func() (*corpus, *Preparation, error) { return p.load(ctx, j) })
+	if err != nil {
+		return nil, nil, err
 	}
-	rows := prep.Folds[w.Fold]
+	defer p.corpora.release(item)
+	var prep *Preparation
+	c, prep = item.corpus, item.prep
+	work, err := p.foldWork(ctx, j, c, prep, a.Record.Index)
+	if err != nil {
+		return nil, c, err
+	}
+	snap, err := a.Train(ctx, work)
+	if err != nil {
+		return nil, c, err
+	}
+	best, err := a.Best(work, snap)
+	if err != nil {
+		return nil, c, err
+	}
+	scored, err := p.score(ctx, c, best, prep.Folds[a.Record.Index].Validate)
+	if err != nil {
+		return nil, c, fmt.Errorf("scoring: %w", err)
+	}
+	if done, err = a.Finish(ctx, snap, best, scored); err != nil {
+		return nil, c, err
+	}
+	a.log.Info("the fold is trained", "seconds", p.now().Sub(began).Seconds())
+	return done, c, nil
+}
+
+// foldWork is what a fold is trained on: its rows, bound to a vocabulary and a
+// scaler of their own.
+func (p *Pipeline) foldWork(ctx context.Context, j *jobs.Job, c *corpus, prep *Preparation, index int) (*FoldWork, error) {
+	if index >= len(prep.Folds) {
+		return nil, failure("no_such_fold", "the job has %d folds, so there is no fold %d", len(prep.Folds), index)
+	}
+	spec, rows := &j.Spec, prep.Folds[index]
 	fold, err := c.set.FoldOf(c.table, c.row, data.Fold{Train: c.chainsOf(rows.Train), Validate: c.chainsOf(rows.Validate)})
 	if err != nil {
-		return failure("invalid_fold", "fold %d: %v", w.Fold, err)
+		return nil, failure("invalid_fold", "fold %d: %v", index, err)
 	}
-	w.Config = spec.Config
-	w.Data = train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale, Fold: w.Fold}
-	w.Model = checkpoint.Model{
-		Config: spec.Model, Features: spec.Features, Vocab: fold.Vocab, Scaler: fold.Scaler, Targets: targets(c.table),
-		Origin: checkpoint.Origin{Fold: w.Fold, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
-	}
-	w.Score = func(ctx context.Context, m *checkpoint.Model) ([]byte, error) {
-		return p.score(ctx, c, m, rows.Validate)
+	w := &FoldWork{
+		Config: spec.Config,
+		Data:   train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale, Fold: index},
+		Model: checkpoint.Model{
+			Config: spec.Model, Features: spec.Features, Vocab: fold.Vocab, Scaler: fold.Scaler, Targets: targets(c.table),
+			Origin: checkpoint.Origin{Fold: index, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
+		},
 	}
 	if spec.InitFrom != nil {
 		w.Warm, err = p.warm(ctx, j.ID, *spec.InitFrom, &w.Model)
 	}
-	return err
+	return w, err
 }
 
 func targets(t *data.Table) []checkpoint.Target {
@@ -157,24 +150,55 @@ func targets(t *data.Table) []checkpoint.Target {
 	return out
 }
 
-// folded records a fold's end and enqueues what the job needs now.
-func (p *Pipeline) folded(ctx context.Context, id string, fold int) error {
-	folds, err := p.Store.Folds(ctx, id)
+// afterFailure moves the job as a fold that was not finished calls for. A failure
+// that is recorded is no error: the record says when to try again.
+func (p *Pipeline) afterFailure(ctx context.Context, j *jobs.Job, fold int, c *corpus, err error) error {
+	log := p.Log.With("job", j.ID, "fold", fold)
+	var stop Stop
+	switch {
+	case errors.Is(err, jobs.ErrLost):
+		log.Info("the fold is another worker's by now")
+		return err
+	case errors.As(err, &stop):
+		log.Info("the fold has stopped", "status", stop.Status)
+		return nil
+	}
+	if f, hopeless := foldFailure(err, fold, c); hopeless {
+		return p.failJob(ctx, j.ID, f)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	log.Warn("the fold failed, to be tried again", "error", err)
+	return nil
+}
+
+// afterFold records a fold's end and enqueues what the job needs now: nothing,
+// unless it was the last.
+func (p *Pipeline) afterFold(ctx context.Context, id string, done *jobs.Fold) error {
+	j, err := p.Store.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.FoldFinished(p.now(), done) })
+	if err != nil {
+		return err
+	}
+	p.changed(ctx, id)
+	return p.enqueue(ctx, j, nil)
+}
+
+// ended is afterFold for a fold that had ended before its task was delivered,
+// unless its end is recorded.
+func (p *Pipeline) ended(ctx context.Context, j *jobs.Job, fold int) error {
+	folds, err := p.Store.Folds(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	if fold >= len(folds) || folds[fold].Result == nil {
-		return nil // another worker has it
+		return nil // cancelled
 	}
-	j, err := p.Store.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.FoldFinished(p.now(), folds[fold]) })
-	if err != nil {
-		return err
-	}
-	return p.next(ctx, j)
+	return p.afterFold(ctx, j.ID, folds[fold])
 }
 
-// foldFailure finds the failure in a fold's error that no retry can mend, and
-// names fold, epoch and row of the job's table.
+// foldFailure finds the failure in a fold's error that no other attempt can
+// mend, and names fold, epoch and row of the job's table.
 func foldFailure(err error, fold int, c *corpus) (jobs.Failure, bool) {
 	var diverged *train.DivergedError
 	if errors.As(err, &diverged) {
@@ -185,12 +209,12 @@ func foldFailure(err error, fold int, c *corpus) (jobs.Failure, bool) {
 		}
 		return f, true
 	}
-	f, fatal := asFailure(err)
-	if fatal && f.Code == "permanent" {
+	f, hopeless := asFailure(err)
+	if hopeless && f.Code == "permanent" {
 		f.Code = "fold_failed"
 	}
 	f.Fold = &fold
-	return f, fatal
+	return f, hopeless
 }
 
 // failJob ends a job, and with it its other folds.
@@ -218,11 +242,4 @@ func (p *Pipeline) tell(ctx context.Context, id string, c jobs.Control) {
 	if err := p.Live.Tell(ctx, id, c); err != nil {
 		p.Log.Warn("telling the job's folds", "job", id, "error", err)
 	}
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }

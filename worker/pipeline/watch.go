@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 )
 
 // watch follows one fold's training: it tells its progress and stops it when the
@@ -18,27 +20,13 @@ type watch struct {
 	fold     int
 	progress *progress
 	share    *Share
-	item     *cached // once loaded
-	begin    func()  // the beats
 	log      *slog.Logger
 }
 
-// see is FoldTrainer.Watch.
-func (w *watch) see(ctx context.Context, e FoldEvent, f *jobs.Fold) error {
-	switch e {
-	case Claimed:
-		return w.claimed(ctx, f)
-	case Renewed:
-		if w.job.Spec.MaxUSD <= 0 {
-			return nil
-		}
-		return w.budget(ctx)
-	}
-	return w.record(ctx)
-}
+var _ Follower = (*watch)(nil)
 
-// claimed records that the fold begins or goes on.
-func (w *watch) claimed(ctx context.Context, f *jobs.Fold) error {
+// began records that the fold begins or goes on.
+func (w *watch) began(ctx context.Context, f *jobs.Fold) error {
 	_, err := w.Store.UpdateJob(ctx, w.job.ID, func(j *jobs.Job) error {
 		if err := goesOn(j); err != nil {
 			return err
@@ -46,14 +34,23 @@ func (w *watch) claimed(ctx context.Context, f *jobs.Fold) error {
 		return j.FoldClaimed(w.now(), f)
 	})
 	if err != nil {
-		return gone(err)
+		return stopIfGone(err)
 	}
-	w.log = w.log.With("attempt", f.Attempt)
 	w.log.Info("the fold is claimed", "worker", f.Worker, "epoch", f.ResumedFrom)
 	w.changed(ctx, w.job.ID)
 	w.progress.claimed(f)
-	w.begin()
 	return nil
+}
+
+// Checkpointed implements Follower: it looks whether the job goes on.
+func (w *watch) Checkpointed(ctx context.Context) error { return w.record(ctx) }
+
+// Renewed implements Follower: it looks whether the job may cost more.
+func (w *watch) Renewed(ctx context.Context) error {
+	if w.job.Spec.MaxUSD <= 0 {
+		return nil
+	}
+	return w.budget(ctx)
 }
 
 // record looks whether the job goes on. Storage that is away stops nothing.
@@ -62,7 +59,7 @@ func (w *watch) record(ctx context.Context) error {
 	if err == nil {
 		return goesOn(j)
 	}
-	if err = gone(err); isStop(err) {
+	if err = stopIfGone(err); errors.Is(err, lease.ErrStop) {
 		return err
 	}
 	if ctx.Err() == nil {
@@ -82,8 +79,8 @@ func goesOn(j *jobs.Job) error {
 	return Stop{jobs.FoldPaused}
 }
 
-// gone makes a Stop of an error that says that the job was deleted.
-func gone(err error) error {
+// stopIfGone makes a Stop of an error that says that the job was deleted.
+func stopIfGone(err error) error {
 	if jobs.ErrorCode(err) == jobs.NotFound {
 		return Stop{jobs.FoldCancelled}
 	}
@@ -112,18 +109,34 @@ func (w *watch) budget(ctx context.Context) error {
 		return j.Pause(w.now(), "budget")
 	})
 	if err != nil {
-		return gone(err)
+		return stopIfGone(err)
 	}
 	w.log.Info("the job has spent what it may", "usd", spent, "max_cost_usd", w.job.Spec.MaxUSD)
 	w.tell(ctx, w.job.ID, jobs.Pause)
 	return goesOn(j)
 }
 
-// beat tells the fold's progress until ctx ends, and ends it when the job does
-// not go on. What it is told is only a call to look at the record, and so is
+// withHeartbeat does work and tells the fold's progress meanwhile. The work's
+// context ends when the job does not go on.
+func (w *watch) withHeartbeat(ctx context.Context, work func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() { w.heartbeat(ctx, stop) })
+	err := work(ctx)
+	cause := context.Cause(ctx)
+	stop(nil)
+	telling.Wait()
+	if err != nil && errors.Is(cause, lease.ErrStop) {
+		return errors.Join(err, cause)
+	}
+	return err
+}
+
+// heartbeat tells the fold's progress until ctx ends, and ends it when the job
+// does not go on. What it is told is only a call to look at the record, and so is
 // having nobody to ask.
-func (w *watch) beat(ctx context.Context, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(orDefault(w.BeatEvery, defaultBeatEvery))
+func (w *watch) heartbeat(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(orDefault(w.HeartbeatEvery, defaultHeartbeat))
 	defer tick.Stop()
 	for {
 		if told, err := w.tellProgress(ctx); err != nil || told != jobs.Continue {

@@ -2,7 +2,6 @@ package predict
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/nn/revision"
 )
@@ -21,34 +21,30 @@ import (
 const ending = 15 * time.Second
 
 // Handle works off a queued prediction: it claims the record, predicts, and
-// leaves the results beside it, as JSON and as CSV. A prediction that is another
-// worker's or at an end is done. When ctx ends it is handed back, unless its
-// results are complete.
+// leaves the results beside it, as JSON and as CSV. There is nothing to do for a
+// prediction that another worker has, or that has ended. When ctx ends it is
+// released, unless its results are complete. A failure that is recorded is no
+// error: the record says when to try again.
 func (p *Predictor) Handle(ctx context.Context, t jobs.Task) error {
-	began, token := p.Now(), rand.Text()
-	job, err := p.Store.Update(ctx, t.Job, func(j *predictions.Prediction) error { return j.Take(p.Now(), p.Worker, token) })
-	switch jobs.ErrorCode(err) {
-	case jobs.Conflict, jobs.NotFound:
+	began := p.Now()
+	w := &work{Predictor: p, holder: lease.NewHolder(lease.Terms{Now: p.Now, After: p.After}, p.Log)}
+	record, err := p.Store.Update(ctx, t.Job, func(j *predictions.Prediction) error { return j.Begin(p.Now(), w.holder, p.Worker) })
+	switch code := jobs.ErrorCode(err); {
+	case lease.IsHeld(err), code == jobs.Conflict, code == jobs.NotFound:
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
-	w := &work{Predictor: p, Prediction: job, token: token, log: p.Log.With("prediction", job.ID, "attempt", job.Claim.Attempt)}
-	held, cancel := context.WithCancelCause(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		w.renew(held, cancel)
-	}()
-	err = w.predict(held)
-	cancel(nil)
-	<-renewed
-	if err == nil {
+	w.Prediction, w.log = record, p.Log.With("prediction", record.ID, "attempt", record.Claim.Attempt)
+	outcome, err := w.holder.Run(ctx, w.renew, w.predict)
+	switch outcome {
+	case lease.Done:
 		p.observe(w.soFar(), began)
 		return nil
+	case lease.Lost:
+		return jobs.ErrLost
 	}
-	return w.end(ctx, held, err)
+	return w.recordOutcome(ctx, outcome, err)
 }
 
 // HandleNow predicts, for somebody who waits, what is stored nowhere yet: asked,
@@ -71,8 +67,8 @@ func (p *Predictor) HandleNow(ctx context.Context, asked *predictions.Prediction
 			return err
 		}
 	} else {
-		failure, forGood := describe(err)
-		if !forGood {
+		failure, hopeless := describe(err)
+		if !hopeless {
 			return err
 		}
 		ended.EndFailed(p.Now(), failure)
@@ -88,10 +84,10 @@ func (p *Predictor) HandleNow(ctx context.Context, asked *predictions.Prediction
 // work is one attempt at a prediction.
 type work struct {
 	*Predictor
-	*predictions.Prediction
+	*predictions.Prediction // as it was claimed
 	tally
-	token string
-	log   *slog.Logger
+	holder *lease.Holder
+	log    *slog.Logger
 }
 
 // tally counts results while others look at it. The zero tally is ready.
@@ -118,66 +114,56 @@ func (w *work) update(ctx context.Context, change func(*predictions.Prediction) 
 	return err
 }
 
-// renew keeps the claim until ctx ends, saying in the record how far the work
-// is, and ends ctx when it is lost.
-func (w *work) renew(ctx context.Context, lost context.CancelCauseFunc) {
-	until := w.Claim.Until
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.After(jobs.RenewEvery):
+// renew renews the lease, and says in the record how far the work is.
+func (w *work) renew(ctx context.Context) error {
+	err := w.update(ctx, func(j *predictions.Prediction) error {
+		if err := w.holder.Renew(&j.Claim, w.Now()); err != nil {
+			return err
 		}
-		err := w.update(ctx, func(j *predictions.Prediction) error {
-			if err := j.Claim.Renew(w.Now(), w.token); err != nil {
-				return err
-			}
-			until = j.Claim.Until
-			so := w.soFar()
-			j.Counts.OK, j.Counts.Failed = so.OK, so.Failed
-			return nil
-		})
-		if errors.Is(err, jobs.ErrLost) || err != nil && !w.Now().Before(until) {
-			lost(fmt.Errorf("prediction %s: %w", w.ID, jobs.ErrLost))
-			return
-		}
+		so := w.soFar()
+		j.Counts.OK, j.Counts.Failed = so.OK, so.Failed
+		return nil
+	})
+	if jobs.ErrorCode(err) == jobs.NotFound {
+		return fmt.Errorf("%w: the prediction was deleted", jobs.ErrLost)
 	}
+	return err
 }
 
-// end says in the record how an attempt failed.
-func (w *work) end(ctx, held context.Context, err error) error {
-	if errors.Is(context.Cause(held), jobs.ErrLost) || errors.Is(err, jobs.ErrLost) {
-		return jobs.ErrLost
-	}
-	asked := ctx.Err() != nil
+// recordOutcome leaves the record as an attempt that ended so calls for.
+func (w *work) recordOutcome(ctx context.Context, outcome lease.Outcome, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
 	defer cancel()
-	if asked {
-		return errors.Join(err, w.update(ctx, func(j *predictions.Prediction) error { return j.HandBack(w.token) }))
+	if outcome != lease.Failed {
+		return errors.Join(err, w.update(ctx, func(j *predictions.Prediction) error { return j.Leave(w.holder.Token) }))
 	}
-	failure, forGood := describe(err)
-	var last bool
-	failed := w.update(ctx, func(j *predictions.Prediction) error {
-		err := j.Fail(w.Now(), w.token, failure, forGood)
-		last = j.Status == predictions.Failed
+	failure, hopeless := describe(err)
+	var last predictions.Prediction
+	recorded := w.update(ctx, func(j *predictions.Prediction) error {
+		err := j.FailAttempt(w.Now(), w.holder.Token, err, failure, hopeless)
+		last = *j
 		return err
 	})
-	if failed == nil && last {
-		w.log.Error("prediction failed", "error", err)
-		return nil
+	switch {
+	case recorded != nil:
+		return errors.Join(err, recorded)
+	case last.Status == predictions.Failed:
+		w.log.Error("the prediction failed", "failures", last.Claim.Failures, "error", err)
+	default:
+		w.log.Warn("the prediction failed, to be tried again", "failures", last.Claim.Failures, "error", err)
 	}
-	return errors.Join(err, failed)
+	return nil
 }
 
-// describe says of an error what a record does, and whether another try is in
-// vain.
-func describe(err error) (f jobs.Failure, forGood bool) {
+// describe says of an error what a record does, and whether no other attempt can
+// do better.
+func describe(err error) (f jobs.Failure, hopeless bool) {
 	code := jobs.ErrorCode(err)
 	if code == "" {
-		return jobs.Failure{Code: "internal", Detail: "the prediction failed for a reason of the service's own; its log says more"}, false
+		return jobs.Failure{}, false // given up, it says how often it was tried and what went wrong
 	}
-	forGood = code == jobs.Invalid || code == jobs.TooLarge || code == jobs.NotFound || code == jobs.Forbidden
-	return jobs.Failure{Code: string(code), Detail: err.Error()}, forGood
+	hopeless = code == jobs.Invalid || code == jobs.TooLarge || code == jobs.NotFound || code == jobs.Forbidden
+	return jobs.Failure{Code: string(code), Detail: err.Error()}, hopeless
 }
 
 // predict makes the results and names them in the record.
@@ -200,7 +186,7 @@ func (w *work) predict(ctx context.Context) error {
 		return err
 	}
 	return w.update(ctx, func(j *predictions.Prediction) error {
-		return j.Succeed(w.Now(), w.token, used, w.soFar())
+		return j.Succeed(w.Now(), w.holder.Token, used, w.soFar())
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
@@ -52,6 +53,14 @@ func (q *queued) pass(d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.now = q.now.Add(d)
+}
+
+// takeOver is what an observer does when a worker has died.
+func (q *queued) takeOver() {
+	q.Helper()
+	if err := q.store.TakeOver(q.T.Context(), q.clock()); err != nil {
+		q.Fatal(err)
+	}
 }
 
 func (q *queued) ask(f predictions.Format, body string) string {
@@ -215,9 +224,12 @@ func TestHandleProgress(t *testing.T) {
 func TestHandleFails(t *testing.T) {
 	q := newQueued(t)
 	id := q.ask(predictions.JSON, asked)
-	for try := 1; try < predictions.MaxFailures; try++ {
-		if err := q.handle(q.config, id); jobs.ErrorCode(err) != jobs.ModelNotLoaded || q.record(id).Status != predictions.Queued {
-			t.Fatalf("try %d without a model: %v, %s", try, err, q.record(id).Status)
+	for try := 1; try < jobs.PolicyOf(jobs.Predict).Failures; try++ {
+		if err := q.handle(q.config, id); err != nil {
+			t.Fatal(err)
+		}
+		if p := q.record(id); p.Status != predictions.Queued || p.Claim.Failures != try || p.Claim.LastError == "" || p.Claim.Wait <= 0 {
+			t.Fatalf("try %d without a model: %+v", try, p)
 		}
 	}
 	if err := q.handle(q.config, id); err != nil || q.record(id).Status != predictions.Failed || q.record(id).Failure.Code != "model_not_loaded" {
@@ -272,7 +284,7 @@ func TestHandleKilled(t *testing.T) {
 			if ended = n < at; ended != (err == nil) {
 				t.Fatalf("killed at call %d of %d: %v", at, n, err)
 			}
-			q.pass(jobs.Lease)
+			q.takeOver()
 			if err := q.handle(q.config, id); err != nil {
 				t.Fatal(err)
 			}
@@ -287,7 +299,7 @@ func TestHandleKilled(t *testing.T) {
 	}
 }
 
-// Told to stop it hands the prediction back.
+// Told to stop it releases the prediction.
 func TestHandleStop(t *testing.T) {
 	q := newQueued(t)
 	q.publish(1)
@@ -302,8 +314,8 @@ func TestHandleStop(t *testing.T) {
 	c := q.config
 	c.Store = predictions.NewStore(stopping)
 	err := predict.New(c).Handle(ctx, jobs.Task{Kind: jobs.Predict, Job: id})
-	if p := q.record(id); !errors.Is(err, context.Canceled) || p.Status != predictions.Queued || p.Claim.Held(q.clock()) || p.Failures != 0 {
-		t.Errorf("%v; handed back as %+v", err, p)
+	if p := q.record(id); !errors.Is(err, context.Canceled) || p.Status != predictions.Queued || p.Claim.Held() || p.Claim.Failures != 0 {
+		t.Errorf("%v; left as %+v", err, p)
 	}
 	if err := q.handle(q.config, id); err != nil {
 		t.Fatal(err)
@@ -320,7 +332,8 @@ func TestHandleZombie(t *testing.T) {
 	asleep := &storagetest.Faulty{Bucket: q.bucket, Fail: func(_ int, op, key string) storagetest.Fault {
 		if op == "put" && strings.Contains(key, "/results/") {
 			once.Do(func() {
-				q.pass(jobs.Lease)
+				q.pass(lease.Length)
+				q.takeOver()
 				if err := q.handle(q.config, id); err != nil {
 					t.Error(err)
 				}
@@ -369,7 +382,7 @@ func TestHandleNow(t *testing.T) {
 			t.Errorf("%+v and\n%s, want %+v and\n%s", got, table, want, wantTable)
 		}
 		if p.Status != predictions.Succeeded || p.Counts != want.Counts {
-			t.Errorf("it was handed back as %+v", p)
+			t.Errorf("it was left as %+v", p)
 		}
 	}
 	p, err := q.handleNow(t.Context(), q.bucket, predictions.CSV, "colour\nred\n")

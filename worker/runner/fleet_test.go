@@ -23,6 +23,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
@@ -159,7 +160,7 @@ func newMember(t *testing.T, ctx context.Context, url string, b storage.Bucket) 
 	m.ctx, m.cancel = context.WithCancel(ctx)
 	m.runner = &runner.Runner{
 		Redis: client, Bucket: &mortal{b, m.dead}, NewEngine: newIdler, Log: slog.New(slog.DiscardHandler), Concurrency: 1, Every: time.Hour,
-		Lease: pipeline.Lease{For: 10 * time.Second, Renew: 2 * time.Second}, Reconcile: time.Second, Grace: time.Second,
+		Lease: lease.Terms{Length: 10 * time.Second, Every: 2 * time.Second}, Reconcile: time.Second, Grace: time.Second,
 	}
 	return m
 }

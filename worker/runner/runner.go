@@ -5,6 +5,7 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
@@ -42,9 +44,11 @@ type Runner struct {
 	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
 
 	// For tests, which have no patience. Zero is as the packages say.
-	Lease     pipeline.Lease
-	Reconcile time.Duration
-	BeatEvery time.Duration
+	Lease          lease.Terms
+	Reconcile      time.Duration
+	HeartbeatEvery time.Duration
+
+	Alone bool // no other process works on these records
 }
 
 // errIdle ends a Run that has had nothing to do.
@@ -62,7 +66,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	store, queue := records.New(bucket), redisjobs.NewQueue(r.Redis)
 	work := &pipeline.Pipeline{
 		Store: store, Queue: queue, Bucket: bucket, NewEngine: r.NewEngine, Live: redisjobs.Live{Redis: r.Redis},
-		Worker: name(), Hardware: hardware(r.GPUs), Code: code(), Every: r.Every, BeatEvery: r.BeatEvery, Lease: r.Lease,
+		Worker: name(), Hardware: hardware(r.GPUs), Code: code(), Every: r.Every, HeartbeatEvery: r.HeartbeatEvery, Lease: r.Lease,
 		CostPerHour: r.CostPerHour, Memory: memory.NewBudget(r.MemoryLimit), Log: r.Log,
 	}
 	idle := newIdle(time.Now())
@@ -78,7 +82,11 @@ func (r *Runner) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer cancel(nil)
-	beside.Go(func() { r.reconcile(ctx, store, queue) })
+	observer := &reconciling{Runner: r, who: name() + ":" + rand.Text(), every: r.Reconcile, reconciler: &jobs.Reconciler{
+		Store: store, Queue: queue, Leases: &lease.Observer{Length: r.Lease.Length}, Now: time.Now, Log: r.Log,
+		Failed: func(ctx context.Context, job string) { _ = work.Live.Tell(ctx, job, jobs.Pause) }, // or at their next checkpoint
+	}}
+	beside.Go(func() { observer.run(ctx) })
 	if r.ExitWhenIdle > 0 {
 		beside.Go(func() { idle.watch(ctx, r.ExitWhenIdle, func() { cancel(errIdle) }) })
 	}
@@ -88,42 +96,6 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	r.Log.Info("worker ended", "worker", work.Worker, "idle", errors.Is(context.Cause(ctx), errIdle))
 	return nil
-}
-
-// reconcile runs the reconciler. Of many processes one at a time does it.
-func (r *Runner) reconcile(ctx context.Context, store jobs.Store, queue jobs.Queue) {
-	every := r.Reconcile
-	if every == 0 {
-		every = jobs.Every
-	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	turns := make(chan time.Time)
-	var running sync.WaitGroup
-	defer running.Wait()
-	running.Go(func() {
-		reconciler := &jobs.Reconciler{Store: store, Queue: queue, Now: time.Now, Log: r.Log}
-		_ = reconciler.Run(ctx, turns) // nil
-	})
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			// A little less than a period, or a turn would still be taken at the next.
-			mine, err := redisjobs.Turn(ctx, r.Redis, "reconcile", every*9/10)
-			if err != nil && ctx.Err() == nil {
-				r.Log.Warn("the queue is away", "error", err)
-			}
-			if !mine {
-				continue
-			}
-			select {
-			case turns <- now:
-			case <-ctx.Done():
-			}
-		}
-	}
 }
 
 // name is how records show this process.
