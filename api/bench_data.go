@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
@@ -18,20 +16,6 @@ import (
 // benchRows is how many rows of a table bench works with: of a larger one some
 // from all over it.
 const benchRows = 400
-
-// chainsFlag is a job's chains as JSON.
-type chainsFlag struct{ structure.Chains }
-
-// UnmarshalText reads the JSON of a job's chains.
-func (c *chainsFlag) UnmarshalText(text []byte) error {
-	dec := json.NewDecoder(strings.NewReader(string(text)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c.Chains); err != nil {
-		return fmt.Errorf(`want JSON such as {"dp": 3} or {"periodic": true}: %w`, err)
-	}
-	c.Chains = c.WithDefaults()
-	return c.Validate()
-}
 
 // readDataset reads a shipped dataset, or a table in a file, and grows its chains:
 // their SMILES stand in the table's structures.

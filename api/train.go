@@ -36,9 +36,10 @@ func (f *serverFlags) client() (*client.Client, error) {
 // TrainCmd submits a training job.
 type TrainCmd struct {
 	serverFlags
-	Watch    bool   `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
-	OnDefect string `enum:"refuse,drop,keep" default:"refuse" help:"What becomes of a table's rows with defects: ${enum}. What is dropped is told."`
-	Job      string `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}. Or a table (.csv, .csv.gz, .xlsx), which is uploaded and trained with the defaults."`
+	Watch    bool       `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
+	OnDefect string     `enum:"refuse,drop,keep" default:"refuse" help:"What becomes of a table's rows with defects: ${enum}. What is dropped is told."`
+	Chains   chainsFlag `placeholder:"JSON" help:"How repeat units and monomers grow, in place of the job's own chains: {\"dp\":3}, {\"periodic\":true}."`
+	Job      string     `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}. Or a table (.csv, .csv.gz, .xlsx), which is uploaded and trained with the defaults."`
 }
 
 // Run writes the job's id, or with --watch its metrics, on standard output.
@@ -55,6 +56,9 @@ func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
 		if spec, err = c.upload(ctx, api, spec, std); err != nil {
 			return unreachable(c.Server, err)
 		}
+	}
+	if spec, err = c.Chains.into(spec); err != nil {
+		return err
 	}
 	job, err := api.Submit(ctx, spec)
 	if err != nil {

@@ -355,13 +355,14 @@ func TestReadSpec(t *testing.T) {
 // All that is wrong is reported at once.
 func TestProblems(t *testing.T) {
 	s, err := jobs.ReadSpec(strings.NewReader(`{"kfolds": 1, "epochs": -3, "learning_rate": 7, "model": {"mol_features": -1},
-		"features": {"atom": "nope"}, "publish": {"repo": "no-slash", "tag": "1.0"}, "webhook": {"url": "ftp://x", "events": ["training_job.epoch"]},
+		"features": {"atom": "nope"}, "chains": {"dp": -2, "max_heavy_atoms": 5000, "replicates": 1000},
+		"average_weights": 1, "clip_norm": -1, "validate_every": -2, "publish": {"repo": "no-slash", "tag": "1.0"}, "webhook": {"url": "ftp://x", "events": ["training_job.epoch"]},
 		"max_cost_usd": -1}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"/dataset", "/epochs", "/features/atom", "/kfolds", "/learning_rate", "/max_cost_usd", "/model/mol_features",
-		"/publish/repo", "/publish/tag", "/webhook/events/0", "/webhook/url"}
+	want := []string{"/average_weights", "/chains/dp", "/chains/max_heavy_atoms", "/chains/replicates", "/clip_norm", "/dataset", "/epochs", "/features/atom", "/kfolds", "/learning_rate", "/max_cost_usd", "/model/mol_features",
+		"/publish/repo", "/publish/tag", "/validate_every", "/webhook/events/0", "/webhook/url"}
 	var have []string
 	for _, p := range s.Problems() {
 		have = append(have, p.Pointer)

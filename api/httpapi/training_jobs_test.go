@@ -359,6 +359,7 @@ func TestJobProblems(t *testing.T) {
 		"no property":        {`{` + shipped + `, "prediction_columns": ["pm"]}`, "/prediction_columns/0", "no property"},
 		"three values":       {`{"dataset": "` + rare + `"}`, "/prediction_columns", "3 measured values of Rare"},
 		"unknown feature":    {`{` + shipped + `, "features": {"atom": "atom_features_v9"}}`, "/features/atom", ""},
+		"chains":             {`{` + shipped + `, "chains": {"dp": 0, "max_heavy_atoms": -1, "ring": true}, "validate_every": 0}`, "/chains/dp /chains/max_heavy_atoms /chains/ring /validate_every", "leave it out"},
 		"dropout":            {`{` + shipped + `, "model": {"dropout": 1.5}}`, "/model/dropout", ""},
 		"schedule":           {`{` + shipped + `, "learning_rate_schedule": "linear"}`, "/learning_rate_schedule", ""},
 		"folds beyond":       {`{` + shipped + `, "split": {"folds": {"0": {"train": [0, 1], "validate": [2]}, "1": {"train": [1], "validate": [900]}}}}`, "/split", "900"},

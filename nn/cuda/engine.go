@@ -189,10 +189,18 @@ func (e *engine) Predict(b *nn.Batch, dst []float32) error {
 	return nil
 }
 
+// mostPlans bounds the plans that an engine holds on the device, and with them
+// those that it keeps alive on the host: a table's that are built again are other
+// plans to it.
+const mostPlans = 8192
+
 // run queues one launch for each example, and waits for their predictions.
 func (e *engine) run(b *nn.Batch, train bool, fill func(i int, h *header)) error {
 	if e.broken != nil {
 		return e.broken
+	}
+	if len(e.plans) > mostPlans {
+		e.evict(b)
 	}
 	if err := e.place(b); errors.Is(err, ErrOutOfMemory) && e.evict(b) {
 		if err := e.place(b); err != nil {

@@ -318,6 +318,40 @@ func TestMonomers(t *testing.T) {
 	}
 }
 
+// Repeat units are closed to rings where the job asks for it: the revision and
+// PolyID's files say so, and how many could not be.
+func TestRings(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	s := spec()
+	s.Chains.Periodic, s.Publish.SaveTraining = true, true
+	rows := "smiles_repeat_unit,Tg\n*N=C1C=CC(=NC2=CC(=O)C(*)=CC2=O)C=C1,90\n" // a ring of it is aromatic
+	for i := range 12 {
+		rows += fmt.Sprintf("*CC(*)C%sO,%d\n", strings.Repeat("C", i), 10*i)
+	}
+	table, _, err := data.Read(t.Context(), strings.NewReader(rows), "mine", data.Columns{}, data.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := p.ask(s, pipeline.DatasetKey, table)
+	p.run(j.ID, 2)
+	if j = p.job(j.ID); j.State != jobs.Publishing {
+		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
+	}
+	if !slices.ContainsFunc(j.Warnings, func(w jobs.Warning) bool {
+		return w.Code == "rings_not_closed" && strings.HasPrefix(w.Detail, "1 rows")
+	}) {
+		t.Errorf("warnings: %+v", j.Warnings)
+	}
+	r, dir := p.revision(j.ID)
+	if c := r.Config.Chains; !c.Periodic || c.DP != 18 || c.MaxHeavyAtoms != 1200 || c.EndGroups != "none" {
+		t.Errorf("chains %+v", c)
+	}
+	if body, err := fs.ReadFile(dir, "parameters.pk"); err != nil || !bytes.Contains(body, []byte("periodic")) {
+		t.Errorf("parameters.pk does not say what rings are: %v", err)
+	}
+}
+
 // What cannot be trained on ends the job with the reason, and leaves the claim
 // free.
 func TestPrepareRefuses(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/worker/predict"
 )
@@ -54,6 +55,46 @@ func TestAnswerIsTheEnsembles(t *testing.T) {
 		`"domain_of_validity":{"in_domain":`, `"n_unseen":`, `"unseen":[`, `"unknown_tokens":`, `"warnings":[`, `{"error":{"code":"invalid_smiles","detail":`, `"position":`} {
 		if !strings.Contains(string(body), field) {
 			t.Errorf("the answer lacks %s: %s", field, body)
+		}
+	}
+}
+
+// A model that was trained on rings predicts a repeat unit as a ring, and one whose
+// training shortened chains shortens them alike.
+func TestAnswerFollowsTheModelsChains(t *testing.T) {
+	for name, c := range map[string]struct {
+		chains  revision.Chains
+		in      predict.Input
+		alone   structure.Chains // that the answer is for
+		warning string
+	}{
+		"rings":              {revision.Chains{DP: 18, Periodic: true}, predict.Input{RepeatUnit: lactide}, structure.Chains{Periodic: true}, ""},
+		"an open chain":      {revision.Chains{DP: 18, Periodic: true}, predict.Input{RepeatUnit: lactide, DP: 6}, structure.Chains{DP: 6}, "dp_differs"},
+		"shortened":          {revision.Chains{DP: 18, MaxHeavyAtoms: 50}, predict.Input{RepeatUnit: lactide}, structure.Chains{DP: 10}, "chain_shortened"},
+		"as long as asked":   {revision.Chains{DP: 10, MaxHeavyAtoms: 50}, predict.Input{RepeatUnit: lactide}, structure.Chains{DP: 10}, ""},
+		"of an old revision": {revision.Chains{}, predict.Input{RepeatUnit: lactide}, structure.Chains{DP: 18}, ""},
+	} {
+		b := newBench(t)
+		r := *tiny(t, 1)
+		r.Config.Chains = c.chains
+		r.Config.Chains.Replicates, r.Config.Chains.Notations = 1, []data.Notation{data.RepeatUnit}
+		b.commit("main", revisiontest.Files(t, &r))
+		grown, err := structure.Grower{Chains: c.alone}.Grow(&data.Structure{RepeatUnit: lactide})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := b.answer(&predict.Request{Inputs: []predict.Input{c.in}}).Results[0]
+		if out.SMILES != grown[0].SMILES {
+			t.Errorf("%s: the answer is for %s, want %s", name, out.SMILES, grown[0].SMILES)
+			continue
+		}
+		equal(t, out, expect(t, &r, grown[0].SMILES), &r)
+		got := ""
+		for _, w := range out.Warnings {
+			got += w.Code
+		}
+		if got != c.warning {
+			t.Errorf("%s: warnings %q, want %q", name, got, c.warning)
 		}
 	}
 }
