@@ -43,7 +43,6 @@ type App struct {
 	sessions *httpapi.Sessions
 	memory   int64 // bytes that the process may use
 
-	ready    map[string]func(context.Context) error // what the service depends on
 	around   []echo.MiddlewareFunc
 	handler  http.Handler
 	services []service
@@ -61,7 +60,6 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	if a.memory, err = memory.Parse(c.MemoryLimit); err != nil {
 		return nil, fmt.Errorf("MEMORY_LIMIT: %w", err)
 	}
-	a.ready = map[string]func(context.Context) error{"storage": a.storageReady()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -85,26 +83,19 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	}
 	a.patient = &record.Register{Bucket: &storage.Retry{Bucket: a.bucket}, Log: log}
 	a.sessions = httpapi.NewSessions(a.patient, time.Now)
-	if c.Role != RoleInference {
-		if a.secret, err = webhookSecret(c.WebhookSecret, c.DataDir); err != nil {
-			return nil, err
-		}
-		if err := a.openRedis(ctx); err != nil {
-			return nil, err
-		}
-	}
 	if err := a.makeScratch(); err != nil {
 		return nil, err
 	}
-	areas, err := a.openHub()
+	embedded, err := a.openHub()
 	if err != nil {
 		return nil, err
 	}
-	more, err := a.assemble(ctx)
+	r, err := a.newRole(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.handler = a.newHandler(append(areas, more...))
+	r.join(embedded).depend("storage", a.storageReady())
+	a.handler, a.services = a.newHandler(r), r.services
 	return a, nil
 }
 
@@ -166,13 +157,13 @@ func (a *App) mayPublish(repo string) bool {
 // that jobs publish to, and the one that is served.
 func (a *App) mayUse(repo string) bool { return repo == a.config.HubRepo || a.mayPublish(repo) }
 
-// newHandler serves areas over HTTP.
-func (a *App) newHandler(areas []httpapi.Area) http.Handler {
+// newHandler serves a role over HTTP.
+func (a *App) newHandler(r *role) http.Handler {
 	tokens := make([]httpapi.Token, len(a.config.APITokens))
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: a.ready, Records: a.patient.Check, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: r.ready, Records: a.patient.Check, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, r.areas...)
 }
 
 // URL is the address that this machine reaches the server at.

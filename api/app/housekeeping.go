@@ -13,23 +13,25 @@ import (
 )
 
 // housekeeping is what is done every so often, by one process of all.
-func (a *App) housekeeping(p *parts) {
+func (a *App) housekeeping(p *cluster) *role {
+	r := &role{}
 	if !a.config.embeddedRedis() { // the worker in this process does that; one elsewhere may not be there yet
 		reconciler := &jobs.Reconciler{
 			Store: p.store, Queue: p.queue, Leases: &lease.Observer{}, Now: time.Now, Log: a.log,
 			Failed: func(ctx context.Context, job string) { _ = p.live.Tell(ctx, job, jobs.Pause) }, // or at their next checkpoint
 		}
-		a.serve("reconcile", a.every(jobs.Every, "reconcile", a.leads, reconciler.Reconcile))
+		r.serve("reconcile", a.every(jobs.Every, "reconcile", a.leads, reconciler.Reconcile))
 	}
 	leases := &lease.Observer{}
-	a.serve("predictions", a.every(jobs.Every, "predictions", a.leads, func(ctx context.Context) error {
+	r.serve("predictions", a.every(jobs.Every, "predictions", a.leads, func(ctx context.Context) error {
 		return p.results.Reconcile(ctx, p.queue, leases, time.Now())
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
 		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}},
 	}
-	a.serve("retention", a.every(retention.Every, "retention", a.leads, sweeper.Sweep))
+	r.serve("retention", a.every(retention.Every, "retention", a.leads, sweeper.Sweep))
+	return r
 }
 
 // every does something at once and then every so often until ctx ends, whenever

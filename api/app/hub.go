@@ -23,10 +23,10 @@ const (
 
 // openHub makes the client that this process publishes and loads with, and the
 // Hub itself where that is embedded.
-func (a *App) openHub() ([]httpapi.Area, error) {
+func (a *App) openHub() (*role, error) {
 	c := hub.Config{Endpoint: a.config.HFEndpoint, Token: a.config.HFToken, CacheDir: filepath.Join(a.config.DataDir, "hub-cache")}
 	if !a.config.embeddedHub() {
-		return nil, a.newHubClient(c)
+		return &role{}, a.newHubClient(c)
 	}
 	// The process itself is one of its Hub's users, under a token that nobody
 	// else ever sees.
@@ -48,7 +48,8 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 		return nil, err
 	}
 	area.Handler = server
-	a.serve("hub", a.every(collectEvery, "collecting the Hub", a.alone, func(ctx context.Context) error {
+	r := &role{areas: []httpapi.Area{area}}
+	r.serve("hub", a.every(collectEvery, "collecting the Hub", a.alone, func(ctx context.Context) error {
 		c, err := server.Collect(ctx, collectAge)
 		if c.Files > 0 {
 			a.log.Info("the Hub let go of what nothing leads to", "files", c.Files, "bytes", c.Bytes)
@@ -67,7 +68,7 @@ func (a *App) openHub() ([]httpapi.Area, error) {
 	if err := a.newHubClient(c); err != nil {
 		return nil, err
 	}
-	return []httpapi.Area{area}, nil
+	return r, nil
 }
 
 func (a *App) newHubClient(c hub.Config) (err error) {

@@ -8,19 +8,24 @@ import (
 	"polyid-trainer/jobs/lease"
 )
 
-// takeOver takes the work away from the process that had this data directory
+// takeOver takes the predictions away from the process that had this data directory
 // before, if all records lie in it: this one has locked it, so that one is dead,
-// and its work goes on at once. It is called before anything works on them.
-func (a *App) takeOver(ctx context.Context, p *parts) error {
+// and they go on at once. It is called before anything works on them.
+func (a *App) takeOver(ctx context.Context, s *shared) error {
 	if a.config.StorageURL != "" {
 		return nil
 	}
-	if p.store != nil {
-		r := &jobs.Reconciler{Store: p.store, Queue: p.queue, Leases: &lease.Observer{}, Now: time.Now, Log: a.log}
-		if err := r.TakeOver(ctx); err != nil {
-			// What is wrong with some records must not keep the others from being served.
-			a.log.Error("taking over the work of the process before", "error", err)
-		}
+	return s.results.TakeOver(ctx, time.Now())
+}
+
+// takeOverJobs is takeOver for the jobs.
+func (a *App) takeOverJobs(ctx context.Context, c *cluster) {
+	if a.config.StorageURL != "" {
+		return
 	}
-	return p.results.TakeOver(ctx, time.Now())
+	r := &jobs.Reconciler{Store: c.store, Queue: c.queue, Leases: &lease.Observer{}, Now: time.Now, Log: a.log}
+	if err := r.TakeOver(ctx); err != nil {
+		// What is wrong with some records must not keep the others from being served.
+		a.log.Error("taking over the work of the process before", "error", err)
+	}
 }
