@@ -357,7 +357,7 @@ func TestJobProblems(t *testing.T) {
 		"no budget":          {`{` + shipped + `, "max_cost_usd": 0}`, "/max_cost_usd", "Leave it out"},
 		"unknown column":     {`{` + shipped + `, "prediction_columns": ["Tg", "Tmm"]}`, "/prediction_columns/1", "is it Tm?"},
 		"no property":        {`{` + shipped + `, "prediction_columns": ["pm"]}`, "/prediction_columns/0", "no property"},
-		"three values":       {`{"dataset": "` + rare + `"}`, "/prediction_columns", "3 measured values of Rare"},
+		"three values":       {`{"dataset": "` + rare + `", "prediction_columns": ["Tg", "Rare"]}`, "/prediction_columns/1", "3"},
 		"unknown feature":    {`{` + shipped + `, "features": {"atom": "atom_features_v9"}}`, "/features/atom", ""},
 		"chains":             {`{` + shipped + `, "chains": {"dp": 0, "max_heavy_atoms": -1, "ring": true}, "validate_every": 0}`, "/chains/dp /chains/max_heavy_atoms /chains/ring /validate_every", "leave it out"},
 		"dropout":            {`{` + shipped + `, "model": {"dropout": 1.5}}`, "/model/dropout", ""},
