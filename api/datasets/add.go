@@ -50,6 +50,7 @@ func (l *Library) Add(ctx context.Context, r io.Reader, name string, on OnDefect
 		a.report.Warnings = append(a.report.Warnings, data.Warning{Code: "rows_dropped",
 			Detail: fmt.Sprintf("%d of %d rows of the file have defects and were dropped, as on_defect=drop asked; the report lists them", found.Dropped, found.Rows)})
 	}
+	a.report.Warnings = append(a.report.Warnings, a.check.warnings()...)
 	d.describe(sheet, a.table, a.report)
 	return l.store(ctx, d, sheet, found)
 }

@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/smiles"
@@ -14,14 +15,28 @@ import (
 type checker struct {
 	limit int      // heavy atoms of a polymer
 	heavy sync.Map // text → heavy atoms
+
+	unread atomic.Int64 // SMILES with something behind them that is not read
+	note   atomic.Pointer[string]
+}
+
+// warnings are what the checker noticed that is no defect.
+func (c *checker) warnings() []data.Warning {
+	n := c.unread.Load()
+	if n == 0 {
+		return nil
+	}
+	return []data.Warning{{Code: "extension_not_read", Detail: fmt.Sprintf("%d SMILES have a name or an extension behind them: %s", n, *c.note.Load())}}
 }
 
 // check is data.Options.Check.
 func (c *checker) check(n data.Notation, text string) error {
-	if n == data.RepeatUnit {
-		if err := structure.Check(n, text); err != nil {
-			return err
-		}
+	if err := structure.Check(n, text); err != nil {
+		return err
+	}
+	if note, _ := structure.Extension(text); note != "" {
+		c.unread.Add(1)
+		c.note.CompareAndSwap(nil, &note)
 	}
 	m, err := smiles.Read(text)
 	if err != nil {

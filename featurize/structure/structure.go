@@ -33,6 +33,11 @@ type Chain struct {
 // makes a chain with ends. Errors are *Error. Cost: about a microsecond an atom.
 func (g Grower) Grow(s *data.Structure) ([]Chain, error) {
 	g.Chains = g.Chains.WithDefaults()
+	for _, text := range []string{s.Polymer, s.RepeatUnit} {
+		if _, err := Extension(text); err != nil {
+			return nil, err
+		}
+	}
 	switch s.Notation() {
 	case data.Polymer:
 		return []Chain{{SMILES: s.Polymer}}, nil
@@ -166,6 +171,9 @@ func HeavyAtoms(m *mol.Mol) int {
 // Check says whether a polymer could be built from a SMILES of notation n, of a
 // single monomer for data.Monomers. It is data.Options.Check; errors are *Error.
 func Check(n data.Notation, text string) error {
+	if _, err := Extension(text); err != nil {
+		return err
+	}
 	var err error
 	if n == data.RepeatUnit {
 		_, err = polymer.ReadUnit(text)

@@ -64,10 +64,40 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;").Replace(s)
 }
 
+// words is text of a user's, such as a column's header, that is shown as it is:
+// what would be markup is escaped.
+func words(s string) string {
+	var b strings.Builder
+	for i, c := range s {
+		switch {
+		case c == '<':
+			b.WriteString("&lt;")
+		case c == '>':
+			b.WriteString("&gt;")
+		case c == '&':
+			b.WriteString("&amp;")
+		case strings.ContainsRune("\\`*[]{}|!~$#", c), c == '_' && (i == 0 || i+1 == len(s) || !plain(s[i-1]) || !plain(s[i+1])):
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c < ' ':
+			b.WriteByte(' ')
+		default:
+			b.WriteRune(c)
+		}
+	}
+	// An address would become a link.
+	return strings.NewReplacer("://", ":&#47;&#47;", "www.", "www&#46;").Replace(b.String())
+}
+
+// plain says that an underscore beside c is no markup.
+func plain(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
 func (w *card) summary() {
 	var properties []string
 	for _, t := range w.Targets {
-		properties = append(properties, strings.TrimSpace(t.Name+" "+parenthesis(t.Units)))
+		properties = append(properties, words(strings.TrimSpace(t.Name+" "+parenthesis(t.Units))))
 	}
 	w.printf("# %s\n\n", cell(strings.TrimSpace(path.Base(w.Repo)+" "+w.Tag)))
 	w.printf("An ensemble of %d networks (PolyID's %s) that predicts %s of a polymer from its chemical structure. "+
@@ -86,7 +116,7 @@ func (w *card) summary() {
 		w.fact("Training job", "`%s`", w.Job)
 	}
 	d := w.Data
-	w.fact("Data", "%s: %d rows of %d polymers%s", d.Name, d.Rows, d.Polymers, some(d.Holdout, ", %d of them held out"))
+	w.fact("Data", "%s: %d rows of %d polymers%s", words(d.Name), d.Rows, d.Polymers, some(d.Holdout, ", %d of them held out"))
 	if d.Source != "" {
 		w.fact("Source of the data", "%s", d.Source)
 	}
@@ -131,7 +161,7 @@ func (w *card) results() {
 func (w *card) perTarget(format string) string {
 	var b strings.Builder
 	for _, t := range w.Targets {
-		fmt.Fprintf(&b, format, cell(t.Name))
+		fmt.Fprintf(&b, format, words(t.Name))
 	}
 	return b.String()
 }
@@ -149,7 +179,7 @@ func (w *card) scores(s Scores, coverage bool) {
 	w.printf("\n")
 	for _, t := range w.Targets {
 		x := s[t.Name]
-		w.printf("| %s | %s | %s | %s | %s | %s | %d | %d |", cell(t.Name), cell(x.Units), figure(x.MAE), figure(x.RMSE), figure(x.R2), figure(x.Baseline), x.Rows, x.Polymers)
+		w.printf("| %s | %s | %s | %s | %s | %s | %d | %d |", words(t.Name), words(x.Units), figure(x.MAE), figure(x.RMSE), figure(x.R2), figure(x.Baseline), x.Rows, x.Polymers)
 		if coverage && x.Coverage != nil {
 			w.printf(" %.0f %% |", 100**x.Coverage)
 		} else if coverage {

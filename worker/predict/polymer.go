@@ -208,6 +208,7 @@ const (
 	warnDP         = "dp_differs"
 	warnNotation   = "notation_differs"
 	warnShortened  = "chain_shortened"
+	warnExtension  = "extension_not_read"
 	warnInterval   = "no_interval"
 	warnDomain     = "no_domain_of_validity"
 )
@@ -223,6 +224,11 @@ func (m *Model) warnings(p polymer, chain structure.Chain, first *answer) []jobs
 		warn(warnPM, "the model's features (%s) cannot see tacticity: any pm gives the same prediction", m.Config.Features.WithDefaults().Atom)
 	}
 	notation := s.Notation()
+	for _, text := range []string{s.Polymer, s.RepeatUnit} {
+		if note, _ := structure.Extension(text); note != "" {
+			warn(warnExtension, "%s", note)
+		}
+	}
 	if notation == data.Polymer {
 		switch {
 		case strings.Contains(s.Polymer, "*"):

@@ -6,6 +6,7 @@ import { $, el, plural, Problem, request, number } from "./app.js";
 let datasets = []; // newest first
 const chosen = new Set(); // ids
 let left = null; // properties not to predict, by name
+const asked = new Set(); // columns to learn that were not proposed
 let changed = () => {};
 
 /** Begins with the tables the page came with; onchange is told of every choice. */
@@ -49,6 +50,8 @@ export async function choose(spec) {
   }
   const wanted = spec.prediction_columns;
   left = new Set(wanted?.length ? [...properties().keys()].filter((p) => !wanted.includes(p)) : []);
+  asked.clear();
+  for (const u of notProposed()) if (wanted?.includes(u.column)) asked.add(u.column);
   draw();
 }
 
@@ -57,8 +60,8 @@ export function put(spec) {
   const ids = datasets.filter((d) => chosen.has(d.id)).map((d) => d.id);
   if (ids.length) spec.dataset = ids.length === 1 ? ids[0] : ids;
   const all = [...properties().keys()];
-  const wanted = all.filter((p) => !left.has(p));
-  if (wanted.length !== all.length) spec.prediction_columns = wanted;
+  const wanted = [...all.filter((p) => !left.has(p)), ...notProposed().map((u) => u.column).filter((c) => asked.has(c))];
+  if (wanted.length !== all.length || asked.size) spec.prediction_columns = wanted;
   return { tables: ids.length, wanted: wanted.length };
 }
 
@@ -76,6 +79,11 @@ function properties() {
     for (const t of d.targets) found.set(t.name, [...(found.get(t.name) ?? []), { ...t, dataset: d }]);
   }
   return found;
+}
+
+// Numeric columns that are probably no properties, each with the reason.
+function notProposed() {
+  return datasets.filter((d) => chosen.has(d.id)).flatMap((d) => d.not_proposed ?? []);
 }
 
 function draw() {
@@ -137,6 +145,14 @@ function drawProperties() {
         el("p", { class: "hint" }, `${plural(s.count, "value")}${sources.length > 1 ? ` in ${s.dataset.name}` : ""} · ${number(s.min)} to ${number(s.max)}, median ${number(s.median)}`),
       ]));
   });
+  for (const { column, reason } of notProposed()) {
+    const box = el("input", { type: "checkbox", id: `column-${column}`, "data-column": column, onchange: () => {
+      if (box.checked) asked.add(column); else asked.delete(column);
+      draw();
+    } });
+    box.checked = asked.has(column);
+    items.push(el("div", { class: "property" }, el("label", { class: "check" }, box, el("strong", {}, column)), el("p", { class: "hint" }, `Not proposed: it ${reason}.`)));
+  }
   replace($("properties"), ...(items.length ? items : [el("p", { class: "muted" }, chosen.size ? "No property was found in this table." : "Choose the data first. The properties found in it are shown here.")]));
   const n = [...found.keys()].filter((p) => !left.has(p)).length;
   $("chosen").textContent = found.size ? `${n} of ${found.size}` : "";
