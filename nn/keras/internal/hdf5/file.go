@@ -19,6 +19,7 @@ type File struct {
 	root  uint64 // address of the root group's object header
 	steps int    // left before the file is refused as a maze
 	reads uint64 // values that datasets may still hold, if no two of them overlap
+	names int    // bytes that names of members may still take
 	heaps map[uint64]map[uint16][]byte
 	trees map[uint64]map[string]uint64
 }
@@ -29,7 +30,7 @@ func Parse(b []byte) (*File, error) {
 	if !strings.HasPrefix(string(b[:min(len(b), 8)]), signature) {
 		return nil, errors.New("not an HDF5 file")
 	}
-	f := &File{b: b, steps: maxSteps, reads: uint64(len(b) / 4), heaps: map[uint64]map[uint16][]byte{}, trees: map[uint64]map[string]uint64{}}
+	f := &File{b: b, steps: min(maxSteps, leastSteps+len(b)), names: maxName + 2*len(b), reads: uint64(len(b) / 4), heaps: map[uint64]map[uint16][]byte{}, trees: map[uint64]map[string]uint64{}}
 	// The superblock (II.A), 96 bytes with the root group's symbol table entry.
 	s, err := f.at(0, 96, "superblock")
 	if err != nil {
@@ -54,6 +55,10 @@ func Parse(b []byte) (*File, error) {
 // maxSteps bounds the links a file makes its reader follow: a saved model takes
 // a few thousand.
 const maxSteps = 1 << 20
+
+// leastSteps is how many links even a small file may have followed, since some are
+// followed more than once.
+const leastSteps = 1 << 16
 
 // step counts one link.
 func (f *File) step() error {

@@ -198,6 +198,12 @@ func (f *File) symbols(addr uint64, names []byte, into map[string]uint64) error 
 		if !ok {
 			return fmt.Errorf("a member's name has no end")
 		}
+		// Members whose names overlap would let a small file fill memory.
+		if _, known := into[name]; !known {
+			if f.names -= len(name); f.names < 0 {
+				return fmt.Errorf("the names of its members are longer than the file")
+			}
+		}
 		into[name] = u64(entries[8:])
 	}
 	return nil

@@ -67,8 +67,8 @@ func (e *ClassError) Error() string {
 }
 
 // Read reads one pickle from b, and ignores what follows it. Every class it
-// names must satisfy allowed; otherwise the error is a *ClassError. The memory
-// it takes is a small multiple of len(b).
+// names must satisfy allowed; otherwise the error is a *ClassError. What a pickle
+// may make is bounded by its size: see machine.made.
 func Read(b []byte, allowed func(Class) bool) (any, error) {
 	m := machine{b: b, allowed: allowed}
 	v, err := m.run()
@@ -89,11 +89,34 @@ type machine struct {
 	stack   []any
 	memo    map[uint32]any
 	allowed func(Class) bool
+	// made is the memory of all values but those on the stack, in bytes. One byte
+	// of a pickle can call for 40: a list of a million empty tuples is one that
+	// nobody writes.
+	made int
+}
+
+// Bounds of what a pickle may make. Python writes a list in batches of 1,000, so
+// that a deep stack has few values for its bytes.
+const (
+	freely    = 4 << 20 // bytes that any pickle may make, however small
+	perByte   = 16      // bytes of values for each byte of a pickle
+	stackByte = 8       // bytes of stack for each
+	slot      = 16      // bytes of a value's place on the stack or in a list
+	node      = 48      // of a list, a tuple, a dict, or a place in the memo
+)
+
+// make accounts for n bytes.
+func (m *machine) make(n int) error {
+	if m.made += n; m.made > freely+perByte*len(m.b) {
+		return errBomb
+	}
+	return nil
 }
 
 var (
 	errEnds      = errors.New("it ends in the middle")
 	errUnderflow = errors.New("it takes more from its stack than is there")
+	errBomb      = errors.New("it makes far more than its size accounts for")
 	errType      = errors.New("an opcode's argument is of the wrong type")
 )
 
@@ -110,6 +133,9 @@ func (m *machine) run() (any, error) {
 		}
 		if err := m.exec(op[0]); err != nil {
 			return nil, err
+		}
+		if slot*len(m.stack) > freely+stackByte*len(m.b) {
+			return nil, errBomb
 		}
 	}
 }
@@ -177,11 +203,12 @@ func (m *machine) top() (any, error) {
 	return m.stack[len(m.stack)-1], nil
 }
 
-// popMark takes what lies above the topmost mark, and the mark.
+// popMark takes what lies above the topmost mark, and the mark. The items are a
+// part of the stack: what is to stay is copied.
 func (m *machine) popMark() ([]any, error) {
 	for i := len(m.stack) - 1; i >= 0; i-- {
 		if _, ok := m.stack[i].(mark); ok {
-			items := append([]any(nil), m.stack[i+1:]...)
+			items := m.stack[i+1:]
 			m.stack = m.stack[:i]
 			return items, nil
 		}
@@ -235,6 +262,9 @@ func (m *machine) exec(op byte) error {
 	case opShortBinUnicode, opBinUnicode, opBinUnicode8:
 		if b, err = m.counted(width(op)); err == nil {
 			v, err = text(b)
+		}
+		if err == nil {
+			err = m.make(len(b))
 		}
 	case opShortBinBytes, opBinBytes, opBinBytes8, opByteArray8:
 		b, err = m.counted(width(op))
@@ -305,7 +335,7 @@ func (m *machine) memoize(key uint32) error {
 		return errType
 	}
 	m.memo[key] = v
-	return nil
+	return m.make(node)
 }
 
 func (m *machine) class(c Class) (Class, error) {

@@ -1,6 +1,9 @@
 package pickle
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // execStack runs an opcode that works on the stack alone.
 func (m *machine) execStack(op byte) error {
@@ -15,10 +18,13 @@ func (m *machine) execStack(op byte) error {
 		m.push(false)
 	case opEmptyTuple:
 		m.push(&Tuple{})
+		return m.make(node)
 	case opEmptyList:
 		m.push(&List{})
+		return m.make(node)
 	case opEmptyDict:
 		m.push(&Dict{})
+		return m.make(node)
 	case opPop:
 		_, err := m.pop()
 		return err
@@ -91,10 +97,14 @@ func (m *machine) tuple(n int) error {
 		items[i] = v
 	}
 	m.push(&Tuple{items})
-	return nil
+	return m.make(node + slot*n)
 }
 
 func (m *machine) collection(op byte, items []any) error {
+	items = slices.Clone(items)
+	if err := m.make(node + slot*len(items)); err != nil {
+		return err
+	}
 	switch op {
 	case opTuple:
 		m.push(&Tuple{items})
@@ -111,6 +121,9 @@ func (m *machine) collection(op byte, items []any) error {
 func (m *machine) appendTo(items []any) error {
 	v, err := m.top()
 	if err != nil {
+		return err
+	}
+	if err := m.make(slot * len(items)); err != nil {
 		return err
 	}
 	switch v := v.(type) {
@@ -133,6 +146,9 @@ func (m *machine) setOn(items []any) error {
 	}
 	if len(items)%2 != 0 {
 		return errType
+	}
+	if err := m.make(slot * len(items)); err != nil {
+		return err
 	}
 	switch v := v.(type) {
 	case *Dict:
@@ -194,7 +210,7 @@ func (m *machine) object(keywords bool) error {
 		return errType
 	}
 	m.push(o)
-	return nil
+	return m.make(2 * node)
 }
 
 // build gives the object on the stack its state.
