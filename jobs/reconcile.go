@@ -32,6 +32,9 @@ type Reconciler struct {
 	Failed func(ctx context.Context, job string)
 }
 
+// clearer is a Queue that may show tasks of workers that are dead.
+type clearer interface{ ClearLost(context.Context) error }
+
 // Every is how often the reconciler runs. With lease.Length it bounds how long a
 // dead worker's fold lies still: between 20 and 30 seconds.
 const Every = 10 * time.Second
@@ -67,6 +70,9 @@ func (r *Reconciler) each(ctx context.Context, look func(string, *lease.Lease) l
 		}
 	}
 	r.Leases.EndRound()
+	if q, ok := r.Queue.(clearer); ok {
+		errs = append(errs, q.ClearLost(ctx))
+	}
 	return errors.Join(errs...)
 }
 

@@ -1,7 +1,9 @@
 package backup
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -179,6 +181,47 @@ func TestRestoreOfADamagedArchive(t *testing.T) {
 		changed := bytes.Clone(a)
 		changed[i] ^= 0x10
 		check(fmt.Sprintf("changed at %d", i), changed)
+	}
+}
+
+// What an archive names never lies outside the folders that it is for.
+func TestRestoreOfAHostileArchive(t *testing.T) {
+	t.Parallel()
+	for _, h := range []tar.Header{
+		{Name: "../outside"}, {Name: "hub/../../outside"}, {Name: "hub/../outside"}, {Name: "hub/./x"}, {Name: "hub//x"}, {Name: "/outside"},
+		{Name: "objects/../outside"}, {Name: "objects//outside"}, {Name: `hub/..\..\outside`}, {Name: "elsewhere/x"}, {Name: "lock"},
+		{Name: "hub/link", Typeflag: tar.TypeSymlink, Linkname: "../.."}, {Name: "hub/hard", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"},
+		{Name: "objects/link", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "hub/device", Typeflag: tar.TypeChar}, {Name: "hub/../elsewhere/", Typeflag: tar.TypeDir},
+	} {
+		var b bytes.Buffer
+		zip := gzip.NewWriter(&b)
+		w := tar.NewWriter(zip)
+		if h.Typeflag == 0 {
+			h.Typeflag, h.Size = tar.TypeReg, 4
+		}
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Size > 0 {
+			io.WriteString(w, "evil")
+		}
+		if err := errors.Join(w.Close(), zip.Close()); err != nil {
+			t.Fatal(err)
+		}
+		around := t.TempDir()
+		p := Place{Bucket: place(t).Bucket, Dir: filepath.Join(around, "data")}
+		if _, err := Restore(t.Context(), &b, p, nil); err == nil {
+			t.Errorf("%s: restored", h.Name)
+		}
+		err := filepath.WalkDir(around, func(path string, d os.DirEntry, err error) error {
+			if err == nil && path != around && path != p.Dir {
+				t.Errorf("%s: left %s", h.Name, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

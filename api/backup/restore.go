@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +31,15 @@ func Restore(ctx context.Context, r io.Reader, p Place, progress func(File)) (m 
 	if err := p.empty(ctx); err != nil {
 		return nil, err
 	}
-	a := &reader{Place: p, files: map[string]File{}, progress: progress}
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	root, err := os.OpenRoot(p.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	defer root.Close()
+	a := &reader{Place: p, root: root, files: map[string]File{}, progress: progress}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("restore: %w", err), a.undo(context.WithoutCancel(ctx)))
@@ -77,6 +86,7 @@ func (p Place) empty(ctx context.Context) error {
 // reader restores an archive and notes what it wrote.
 type reader struct {
 	Place
+	root     *os.Root // of Dir
 	files    map[string]File
 	progress func(File)
 }
@@ -89,7 +99,8 @@ func (a *reader) entry(ctx context.Context, h *tar.Header, body io.Reader) error
 	sum := sha256.New()
 	body = io.TeeReader(body, sum)
 	key, isObject := strings.CutPrefix(h.Name, objects)
-	first, _, _ := strings.Cut(h.Name, "/")
+	name := strings.TrimSuffix(h.Name, "/")
+	first, _, _ := strings.Cut(name, "/")
 	switch {
 	case isObject && h.Typeflag == tar.TypeReg:
 		if err := storage.CheckKey(key); err != nil {
@@ -99,15 +110,14 @@ func (a *reader) entry(ctx context.Context, h *tar.Header, body io.Reader) error
 		if _, err := a.Bucket.Put(ctx, key, body, h.Size, storage.Condition{}); err != nil {
 			return err
 		}
-	case slices.Contains(kept, first) && filepath.IsLocal(filepath.FromSlash(h.Name)):
-		path := filepath.Join(a.Dir, filepath.FromSlash(h.Name))
+	case slices.Contains(kept, first) && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name)):
 		if h.Typeflag == tar.TypeDir {
-			return os.MkdirAll(path, 0o755)
+			return a.root.MkdirAll(filepath.FromSlash(name), 0o755)
 		}
 		if h.Typeflag != tar.TypeReg {
 			return fmt.Errorf("%q is neither file nor directory", h.Name)
 		}
-		if err := writeFile(path, body); err != nil {
+		if err := a.writeFile(name, body); err != nil {
 			return err
 		}
 	default:
@@ -125,11 +135,13 @@ func (a *reader) note(h *tar.Header, sum hash.Hash) {
 	}
 }
 
-func writeFile(path string, body io.Reader) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+// writeFile writes a new file below the directory. A link that leads out of it is
+// not followed.
+func (a *reader) writeFile(name string, body io.Reader) error {
+	if err := a.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := a.root.OpenFile(filepath.FromSlash(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

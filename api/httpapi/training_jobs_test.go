@@ -288,8 +288,8 @@ func TestCreateJobOfUploads(t *testing.T) {
 	if !slices.Equal(v.Targets, []string{"Density", "Tg"}) {
 		t.Errorf("targets %v", v.Targets)
 	}
-	if all := b.keys("jobs/" + v.ID + "/"); len(all) != 3 {
-		t.Errorf("stored %v, want two tables and the record", all)
+	if all := b.keys("jobs/" + v.ID + "/"); len(all) != 4 {
+		t.Errorf("stored %v, want two tables, the record and its copy", all)
 	}
 }
 

@@ -22,3 +22,9 @@ func updatesChannel(job string) string { return prefix + "{" + job + "}:updates"
 // leaseKey is asynq's: the tasks of a queue that are worked on, scored by the
 // Unix time at which they count as lost.
 func leaseKey(queue string) string { return "asynq:{" + queue + "}:lease" }
+
+// activeKey is asynq's: the tasks of a queue that are worked on.
+func activeKey(queue string) string { return "asynq:{" + queue + "}:active" }
+
+// taskKey is asynq's: a task's message.
+func taskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -98,6 +99,40 @@ func (q *Queue) lost(ctx context.Context, t jobs.Task) (bool, error) {
 		return false, nil // not active
 	}
 	return err == nil && int64(until) < time.Now().Unix(), err
+}
+
+// lostAfter is how long a lease must be over before its task is cleared. Servers
+// extend it every few seconds.
+const lostAfter = 10 * time.Second
+
+// clearScript removes an active task if its lease still ended before a time.
+var clearScript = redis.NewScript(`
+local until_ = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not until_ or tonumber(until_) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('LREM', KEYS[2], 0, ARGV[1])
+redis.call('DEL', KEYS[3])
+return 1`)
+
+// ClearLost removes the tasks that dead workers leave among the active ones, which
+// the dashboard shows for minutes otherwise. What of their work is still needed
+// the records tell, and the reconciler enqueues it.
+func (q *Queue) ClearLost(ctx context.Context) error {
+	before := strconv.FormatInt(time.Now().Add(-lostAfter).Unix(), 10)
+	for kind := range kinds {
+		name := queueOf(kind)
+		lost, err := q.redis.ZRangeByScore(ctx, leaseKey(name), &redis.ZRangeBy{Min: "-inf", Max: "(" + before}).Result()
+		if err != nil {
+			return unavailable(jobs.Task{Kind: kind}, err)
+		}
+		for _, id := range lost {
+			keys := []string{leaseKey(name), activeKey(name), taskKey(name, id)}
+			if err := clearScript.Run(ctx, q.redis, keys, id, before).Err(); err != nil {
+				return unavailable(jobs.Task{Kind: kind}, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Depth counts the tasks of each kind that wait to be worked on: pending,

@@ -82,6 +82,41 @@ func TestEnqueueFails(t *testing.T) {
 	}
 }
 
+// The task of a worker that is dead does not stay among those that are worked on.
+func TestClearLost(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
+		q := redisjobs.NewQueue(r)
+		started, release := make(chan struct{}, 2), make(chan struct{})
+		defer close(release)
+		enqueue(t, r, fold("tj_1", 0), jobs.Task{Kind: jobs.Prepare, Job: "tj_2"})
+		serve(t, r, patience, func(context.Context, jobs.Task) error {
+			started <- struct{}{}
+			<-release
+			return nil
+		})
+		receive(t, started, "a task")
+		receive(t, started, "the other task")
+		if err := r.ZAdd(t.Context(), "asynq:{fold}:lease", redis.Z{Score: 1, Member: fold("tj_1", 0).ID()}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.ClearLost(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		inspector := asynq.NewInspectorFromRedisClient(r)
+		for kind, want := range map[jobs.Kind]int{jobs.TrainFold: 0, jobs.Prepare: 1} {
+			active, err := inspector.ListActiveTasks(string(kind))
+			if err != nil || len(active) != want {
+				t.Errorf("%d active tasks of kind %s, want %d, %v", len(active), kind, want, err)
+			}
+		}
+		// What is still needed may be enqueued again.
+		enqueue(t, r, fold("tj_1", 0))
+		if n, err := q.Depth(); err != nil || n[jobs.TrainFold] > 1 {
+			t.Errorf("%v tasks wait, %v", n, err)
+		}
+	})
+}
+
 // A task whose worker has not been heard of for longer than its lease does not
 // keep another one from doing the work.
 func TestEnqueueBesideTheLost(t *testing.T) {
