@@ -19,9 +19,9 @@ type DoctorCmd struct {
 // Run prints a line per damage, and fails while any remains.
 func (c *DoctorCmd) Run(ctx context.Context, std *streams) (err error) {
 	if c.Repair {
-		unlock, err := app.LockDir(c.DataDir)
-		if err != nil {
-			return err
+		unlock, lockErr := app.LockDir(c.DataDir)
+		if lockErr != nil {
+			return lockErr
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}

@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 
 	"api/app":     {"api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 	"api/backup":  {"storage"},
-	"api/doctor":  {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/record"},
+	"api/doctor":  {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record"},
 	"api/client":  {"jobs"},
 	"api/metrics": {"jobs"},
 	"api/publish": {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record"},

@@ -18,6 +18,7 @@ import (
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/storage"
+	"polyid-trainer/storage/hub/hubserver"
 	"polyid-trainer/storage/record"
 )
 
@@ -28,8 +29,6 @@ type Finding = records.Fault
 type Place struct {
 	Bucket storage.Bucket
 	Dir    string // DATA_DIR
-	// Hub looks through the embedded Hub in a directory; nil looks at none.
-	Hub func(ctx context.Context, dir string, repair bool, report func(Finding)) error
 }
 
 // Check reads every record and what it names, and tells report of each damage. It
@@ -197,10 +196,11 @@ func (e *examiner) queue(context.Context) error {
 	return nil
 }
 
+// hub looks at what the embedded Hub holds.
 func (e *examiner) hub(ctx context.Context) error {
-	dir := filepath.Join(e.Dir, "hub")
-	if _, err := os.Stat(dir); e.Hub == nil || errors.Is(err, os.ErrNotExist) {
-		return nil
+	found, err := hubserver.Check(ctx, filepath.Join(e.Dir, "hub"), e.repair)
+	for _, f := range found {
+		e.report(Finding{Key: strings.TrimSpace("hub/" + f.Repo + " " + f.What), Problem: f.Problem, Repaired: f.Repaired})
 	}
-	return e.Hub(ctx, dir, e.repair, e.report)
+	return err
 }

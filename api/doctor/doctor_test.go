@@ -1,7 +1,10 @@
 package doctor_test
 
 import (
+	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +135,26 @@ func checkpointDamaged(t *testing.T, b storage.Bucket, j *jobs.Job) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The embedded Hub is looked through too.
+func TestDamagedHub(t *testing.T) {
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := doctor.Place{Bucket: b, Dir: t.TempDir()}
+	oid := strings.Repeat("a", 64)
+	blob := filepath.Join(p.Dir, "hub", "lfs", "aa", "aa", oid)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(blob), 0o755), os.WriteFile(blob, []byte("something else"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if left, found := check(t, p, false); left != 1 || !strings.Contains(found[0].Key, oid) {
+		t.Errorf("found %v", found)
+	}
+	if left, found := check(t, p, true); left != 0 || len(found) != 1 {
+		t.Errorf("repaired %v", found)
 	}
 }
 
