@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,7 @@ func foreign(head []byte) error {
 		return refuse("an HTML page, perhaps the one around a download; download the file itself")
 	case bytes.HasPrefix(lower, []byte("<?xml")):
 		return refuse("an XML document; export the table as CSV")
-	case len(start) > 1 && (start[0] == '{' || start[0] == '[' && bytes.IndexByte([]byte("{[\"\n\r"), start[1]) >= 0):
+	case len(start) > 1 && (start[0] == '{' || start[0] == '[' && strings.IndexByte("{[\"\n\r", start[1]) >= 0):
 		return refuse("JSON; export the table as CSV")
 	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return refuse("a tar archive; unpack it")

@@ -19,14 +19,14 @@ func addressSpace() (uint64, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil {
 		return 0, err
 	}
-	if uint64(limit.Cur) == uint64(unix.RLIM_INFINITY) {
+	if limit.Cur == unix.RLIM_INFINITY {
 		return 0, errNoLimit
 	}
-	used := mapped()
-	if uint64(limit.Cur) <= used {
+	all, used := uint64(limit.Cur), mapped() //nolint:unconvert // an int64 on FreeBSD
+	if all <= used {
 		return 1, nil
 	}
-	return uint64(limit.Cur) - used, nil
+	return all - used, nil
 }
 
 // mapped is the size of the address space in use, 0 where /proc does not say.

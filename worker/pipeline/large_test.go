@@ -44,7 +44,6 @@ func TestLargeTable(t *testing.T) {
 	if _, err := p.Bucket.Put(t.Context(), pipeline.DatasetKey(j.ID), bytes.NewReader(csv), int64(len(csv)), storage.IfAbsent()); err != nil {
 		t.Fatal(err)
 	}
-	csv = nil
 	if err := p.Store.Create(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}

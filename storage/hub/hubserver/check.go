@@ -115,7 +115,7 @@ func (c *checker) repo(id string) error {
 func (c *checker) settings(id string, g *gitRepo, used bool) (proceed bool, err error) {
 	name := filepath.Join(g.dir, settingsFile)
 	b, err := os.ReadFile(name)
-	problem := ""
+	var problem string
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		log, err := g.logged("refs/heads/main")

@@ -152,7 +152,7 @@ func TestCollectWhileUsed(t *testing.T) {
 	for i := range n {
 		for name, want := range map[string]string{"bin": fmt.Sprint("large ", i), "txt": fmt.Sprint("small ", i)} {
 			w := httptest.NewRecorder()
-			s.ServeHTTP(w, httptest.NewRequest("GET", fmt.Sprintf("/acme/tg/resolve/main/%d.%s", i, name), nil))
+			s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, fmt.Sprintf("/acme/tg/resolve/main/%d.%s", i, name), nil))
 			if w.Body.String() != want {
 				t.Errorf("%d.%s: %d %q", i, name, w.Code, w.Body)
 			}

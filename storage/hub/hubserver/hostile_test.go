@@ -305,7 +305,7 @@ func TestSlowReaders(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+			s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 		}()
 		<-w.writing
 		changed := make(chan int)

@@ -37,7 +37,7 @@ func newPages(t *testing.T, c Config) *Server {
 	s := newServer(t, c)
 	write := func(target, body string) {
 		t.Helper()
-		r := httptest.NewRequest("POST", "/hub"+target, strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/hub"+target, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer hf_local")
 		w := httptest.NewRecorder()
 		if s.ServeHTTP(w, r); w.Code != 200 {
@@ -199,7 +199,7 @@ func TestFrame(t *testing.T) {
 		{"/hub/no/such/page", "Not found", "nothing at this address", 404},
 	} {
 		got = nil
-		r := httptest.NewRequest("GET", want.target, nil)
+		r := httptest.NewRequest(http.MethodGet, want.target, nil)
 		r.Header.Set("Accept", "text/html,*/*")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)

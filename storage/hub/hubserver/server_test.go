@@ -104,7 +104,7 @@ func TestRange(t *testing.T) {
 	must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
 	must(t, s, "POST", "/api/models/acme/tg/commit/main", header+line("a.bin", "0123456789")+line("a.txt", "0123456789"))
 	for _, name := range []string{"a.bin", "a.txt"} {
-		r := httptest.NewRequest("GET", "/acme/tg/resolve/main/"+name, nil)
+		r := httptest.NewRequest(http.MethodGet, "/acme/tg/resolve/main/"+name, nil)
 		r.Header.Set("Range", "bytes=4-")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
@@ -208,7 +208,7 @@ func TestUnchanged(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	s := newServer(t, Config{Prefix: "/hub"})
 	for proto, want := range map[string]string{"": `"http://example.com/hub/models/acme/a"`, "https": `"https://example.com/hub/models/acme/a"`} {
-		r := httptest.NewRequest("POST", "/hub/api/repos/create", strings.NewReader(`{"name":"acme/a"}`))
+		r := httptest.NewRequest(http.MethodPost, "/hub/api/repos/create", strings.NewReader(`{"name":"acme/a"}`))
 		r.Header.Set("X-Forwarded-Proto", proto)
 		w := httptest.NewRecorder()
 		if s.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {

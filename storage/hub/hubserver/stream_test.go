@@ -116,7 +116,7 @@ func TestCrowds(t *testing.T) {
 		r, w := io.Pipe()
 		bodies <- w
 		go func() {
-			q := httptest.NewRequest("POST", "/api/models/acme/tg/commit/main", r)
+			q := httptest.NewRequest(http.MethodPost, "/api/models/acme/tg/commit/main", r)
 			q.Header.Set("Authorization", "Bearer hf_local")
 			rec := httptest.NewRecorder()
 			s.ServeHTTP(rec, q)
