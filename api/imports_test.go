@@ -84,7 +84,7 @@ var allowed = map[string][]string{
 	"api/training":    {"featurize", "storage/hub", "worker/memory", "api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
 	"api/registry":    {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
 	"api/httpapi/web": {},
-	"api/httpapi":     {"api/httpapi/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
+	"api/httpapi":     {"api/httpapi/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
 
 	"nn/revision/internal/plot": {},
 	"nn/keras/internal/hdf5":    {},
