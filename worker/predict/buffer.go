@@ -17,16 +17,16 @@ import (
 // inMemory is how many bytes of results are held before they go to a file.
 const inMemory = 1 << 20
 
-// scroll is what is written to it: in memory while that is little, in a temporary
+// resultFile is what is written to it: in memory while that is little, in a temporary
 // file beyond.
-type scroll struct {
+type resultFile struct {
 	dir    string
 	memory bytes.Buffer
 	file   *os.File // nil while all is in memory
 }
 
 // Write implements io.Writer.
-func (s *scroll) Write(p []byte) (int, error) {
+func (s *resultFile) Write(p []byte) (int, error) {
 	if s.file == nil && s.memory.Len()+len(p) <= inMemory {
 		return s.memory.Write(p)
 	}
@@ -44,7 +44,7 @@ func (s *scroll) Write(p []byte) (int, error) {
 }
 
 // content is all that was written, and its size.
-func (s *scroll) content() (io.Reader, int64, error) {
+func (s *resultFile) content() (io.Reader, int64, error) {
 	if s.file == nil {
 		return bytes.NewReader(s.memory.Bytes()), int64(s.memory.Len()), nil
 	}
@@ -53,24 +53,24 @@ func (s *scroll) content() (io.Reader, int64, error) {
 }
 
 // close removes the file.
-func (s *scroll) close() {
+func (s *resultFile) close() {
 	if s.file != nil {
 		s.file.Close()
 		os.Remove(s.file.Name())
 	}
 }
 
-// spool keeps results as they come, no more of them in memory than inMemory: as
+// resultBuffer holds results as they come, no more of them in memory than inMemory: as
 // CSV, and as the part of a Response that follows from them.
-type spool struct {
-	json, csv scroll
+type resultBuffer struct {
+	json, csv resultFile
 	text      *bufio.Writer // of json
 	rows      *csvWriter    // of csv
 	n         int
 }
 
-func newSpool(dir string, header []string, targets []checkpoint.Target) (*spool, error) {
-	s := &spool{json: scroll{dir: dir}, csv: scroll{dir: dir}}
+func newResultBuffer(dir string, header []string, targets []checkpoint.Target) (*resultBuffer, error) {
+	s := &resultBuffer{json: resultFile{dir: dir}, csv: resultFile{dir: dir}}
 	s.text = bufio.NewWriter(&s.json)
 	_, err := s.text.WriteString(`{"results":[`)
 	if err == nil {
@@ -83,7 +83,7 @@ func newSpool(dir string, header []string, targets []checkpoint.Target) (*spool,
 	return s, nil
 }
 
-func (s *spool) write(cells []string, r Result) error {
+func (s *resultBuffer) write(cells []string, r Result) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("results: %w", err)
@@ -99,7 +99,7 @@ func (s *spool) write(cells []string, r Result) error {
 }
 
 // finish writes what follows the results, and what is buffered.
-func (s *spool) finish(averages []Aggregate, metrics revision.Scores) error {
+func (s *resultBuffer) finish(averages []Aggregate, metrics revision.Scores) error {
 	body, err := json.Marshal(struct {
 		Aggregate []Aggregate     `json:"aggregate,omitempty"`
 		Metrics   revision.Scores `json:"metrics,omitempty"`
@@ -119,9 +119,9 @@ func (s *spool) finish(averages []Aggregate, metrics revision.Scores) error {
 }
 
 // bodies are the finished results.
-func (s *spool) bodies() (map[predictions.Format]predictions.Body, error) {
+func (s *resultBuffer) bodies() (map[predictions.Format]predictions.Body, error) {
 	results := map[predictions.Format]predictions.Body{}
-	for f, in := range map[predictions.Format]*scroll{predictions.JSON: &s.json, predictions.CSV: &s.csv} {
+	for f, in := range map[predictions.Format]*resultFile{predictions.JSON: &s.json, predictions.CSV: &s.csv} {
 		content, size, err := in.content()
 		if err != nil {
 			return nil, fmt.Errorf("results: %w", err)
@@ -131,7 +131,7 @@ func (s *spool) bodies() (map[predictions.Format]predictions.Body, error) {
 	return results, nil
 }
 
-func (s *spool) close() {
+func (s *resultBuffer) close() {
 	s.json.close()
 	s.csv.close()
 }
