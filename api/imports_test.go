@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"storage/hub/hubserver": {"storage/hub"},
 
 	"jobs/lease":       {},
-	"jobs":             {"data", "featurize", "featurize/structure", "nn", "nn/train"},
+	"jobs":             {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
 	"jobs/keys":        {},
 	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
 	"jobs/records":     {"jobs", "storage", "storage/record"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -370,5 +371,48 @@ func TestProblems(t *testing.T) {
 	slices.Sort(have)
 	if !slices.Equal(have, want) {
 		t.Errorf("problems at %v, want %v (%+v)", have, want, s.Problems())
+	}
+}
+
+func TestRecipes(t *testing.T) {
+	read := func(body string) jobs.Spec {
+		t.Helper()
+		s, err := jobs.ReadSpec(strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := s.Problems(); len(p) > 0 {
+			t.Fatalf("%s: %v", body, p)
+		}
+		return s
+	}
+	plain, named := read(`{"dataset":"x"}`), read(`{"dataset":"x","recipe":"polyid"}`)
+	if !reflect.DeepEqual(plain, named) || plain.Stack != nil || plain.Epochs != 500 {
+		t.Errorf("the default is not PolyID's training: %+v", plain)
+	}
+	accurate := read(`{"dataset":"x","recipe":"accurate","model":{"num_messages":3},"epochs":7}`)
+	if accurate.Stack == nil || accurate.Intervals.Method != "local" || !accurate.Chains.Periodic {
+		t.Errorf("the accurate recipe is not applied: %+v", accurate)
+	}
+	if accurate.Epochs != 7 || accurate.Model.NumMessages != 3 || accurate.Model.AtomFeatures != 64 {
+		t.Errorf("a stated field does not win, or takes others along: %+v", accurate)
+	}
+	if s := read(`{"dataset":"x","recipe":"accurate","stack":null,"intervals":{"method":"cv+"}}`); s.Stack != nil {
+		t.Error("a stack that was declined is still there")
+	}
+	for body, want := range map[string]string{
+		`{"dataset":"x","recipe":"best"}`:                  "/recipe",
+		`{"dataset":"x","stack":{"members":["forest"]}}`:   "/stack/members/0",
+		`{"dataset":"x","intervals":{"method":"local"}}`:   "/intervals/method",
+		`{"dataset":"x","intervals":{"level":1.5}}`:        "/intervals/level",
+		`{"dataset":"x","recipe":"accurate","stack":null}`: "/intervals/method",
+	} {
+		s, err := jobs.ReadSpec(strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := s.Problems(); len(p) != 1 || p[0].Pointer != want {
+			t.Errorf("%s: %v, want one problem at %s", body, p, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,12 +15,15 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/nn"
+	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/stack"
 	"polyid-trainer/nn/train"
 )
 
 // Spec is what a training job is asked to do: the body of the request. The
 // parts are stated where they are used; Spec only composes them.
 type Spec struct {
+	Recipe  string     `json:"recipe"`  // what it takes where it says nothing; "" is RecipePolyID
 	Dataset data.Names `json:"dataset"` // ids or shipped names
 	data.Columns
 	KFolds int `json:"kfolds"`
@@ -27,13 +31,16 @@ type Spec struct {
 	Model    nn.Config        `json:"model"`
 	Features featurize.Config `json:"features"`
 	Chains   structure.Chains `json:"chains"`
-	Split    data.Split       `json:"split"`
-	Holdout  *data.Holdout    `json:"holdout"`
-	InitFrom *Revision        `json:"init_from"`
-	Publish  *Destination     `json:"publish"` // nil only trains
-	Webhook  *Webhook         `json:"webhook,omitempty"`
-	MaxUSD   float64          `json:"max_cost_usd,omitempty"` // 0 is no limit
-	Metadata map[string]any   `json:"metadata,omitempty"`     // the user's own, shown again
+	Stack    *stack.Config    `json:"stack"` // nil: the network predicts alone
+	// Intervals says how intervals are made; local ones need a stack.
+	Intervals ensemble.Intervals `json:"intervals"`
+	Split     data.Split         `json:"split"`
+	Holdout   *data.Holdout      `json:"holdout"`
+	InitFrom  *Revision          `json:"init_from"`
+	Publish   *Destination       `json:"publish"` // nil only trains
+	Webhook   *Webhook           `json:"webhook,omitempty"`
+	MaxUSD    float64            `json:"max_cost_usd,omitempty"` // 0 is no limit
+	Metadata  map[string]any     `json:"metadata,omitempty"`     // the user's own, shown again
 }
 
 // Limits of a Spec's own fields.
@@ -104,21 +111,35 @@ func (w *Webhook) wants(typ EventType) bool {
 // DefaultSpec is PolyID's published training, without a dataset.
 func DefaultSpec() Spec {
 	return Spec{
-		KFolds:   DefaultFolds,
-		Config:   train.DefaultConfig(),
-		Model:    nn.DefaultConfig(),
-		Features: featurize.Config{}.WithDefaults(),
-		Chains:   structure.Chains{}.WithDefaults(),
-		Split:    data.Split{}.WithDefaults(),
-		Publish:  &Destination{Branch: "main", Promote: PromoteIfNotWorse},
+		Recipe:    RecipePolyID,
+		KFolds:    DefaultFolds,
+		Config:    train.DefaultConfig(),
+		Model:     nn.DefaultConfig(),
+		Features:  featurize.Config{}.WithDefaults(),
+		Chains:    structure.Chains{}.WithDefaults(),
+		Intervals: ensemble.Intervals{}.WithDefaults(),
+		Split:     data.Split{}.WithDefaults(),
+		Publish:   &Destination{Branch: "main", Promote: PromoteIfNotWorse},
 	}
 }
 
-// ReadSpec reads a request's body over DefaultSpec. A field that does not exist
-// is refused, since a mistyped one would train something else.
+// ReadSpec reads a request's body over the recipe that it names. A field that does
+// not exist is refused, since a mistyped one would train something else.
 func ReadSpec(r io.Reader) (Spec, error) {
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return Spec{}, fmt.Errorf("read training job: %w", err)
+	}
 	s := DefaultSpec()
-	dec := json.NewDecoder(r)
+	var named struct {
+		Recipe string `json:"recipe"`
+	}
+	if json.Unmarshal(body, &named) == nil {
+		if known, ok := recipe(named.Recipe); ok {
+			s = known
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
 		return Spec{}, fmt.Errorf("read training job: %w", err)
@@ -139,6 +160,14 @@ func (s Spec) WithDefaults() Spec {
 	s.Model = s.Model.WithDefaults()
 	s.Features = s.Features.WithDefaults()
 	s.Chains = s.Chains.WithDefaults()
+	if s.Recipe == "" {
+		s.Recipe = RecipePolyID
+	}
+	if s.Stack != nil {
+		c := s.Stack.WithDefaults()
+		s.Stack = &c
+	}
+	s.Intervals = s.Intervals.WithDefaults()
 	s.Split = s.Split.WithDefaults()
 	if s.Publish != nil {
 		p := *s.Publish
@@ -174,6 +203,16 @@ func (s Spec) Problems() []Problem {
 	ps.join("/features", s.Features.Validate())
 	ps.join("/chains", s.Chains.Validate())
 	ps.join("/split", s.Split.Validate())
+	if _, ok := recipe(s.Recipe); !ok {
+		ps.add("/recipe", "%q is not a recipe: enter %q or %q", s.Recipe, RecipePolyID, RecipeAccurate)
+	}
+	if s.Stack != nil {
+		ps.join("/stack", s.Stack.Validate())
+	}
+	ps.join("/intervals", s.Intervals.Validate())
+	if s.Intervals.Method == ensemble.Local && s.Stack == nil {
+		ps.add("/intervals/method", "%q intervals need a stack, which says how large an error is to be expected: add one, or use %q", ensemble.Local, ensemble.CVPlus)
+	}
 	if s.Holdout != nil {
 		ps.join("/holdout", s.Holdout.Validate())
 	}

@@ -211,6 +211,7 @@ func TestContract(t *testing.T) {
 	}
 	send("DELETE", path, "")
 	send("DELETE", "/v1/datasets/"+d.ID, "")
+	send("GET", "/v1/recipes", "")
 	send("GET", "/v1/nothing", "")
 
 	for _, op := range v.operations() {

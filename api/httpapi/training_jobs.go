@@ -88,6 +88,7 @@ func (a *TrainingJobs) routes(s *Server) {
 	a.actions(s, base, tags)
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)
+	s.recipes()
 	s.page("/jobs", "Jobs", a.listPage)
 	a.pages(s)
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -334,7 +335,7 @@ func TestJobProblems(t *testing.T) {
 	for i := range 12 {
 		rare := ""
 		if i < 3 {
-			rare = "1"
+			rare = strconv.Itoa(10 + 7*i*i)
 		}
 		few += fmt.Sprintf("*C%sO*,%d,%s\n", strings.Repeat("C", i), i, rare)
 	}
