@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/storage"
 )
@@ -55,7 +56,7 @@ func TestDamagedJob(t *testing.T) {
 				}
 			}
 			var q tasks
-			r := &jobs.Reconciler{Store: s, Queue: &q, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+			r := &jobs.Reconciler{Store: s, Queue: &q, Leases: &lease.Observer{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 			if err := r.Reconcile(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -123,7 +124,7 @@ func TestDamagedFold(t *testing.T) {
 func failsDamaged(t *testing.T, s *records.Store, lost, sound *jobs.Job) {
 	t.Helper()
 	var q tasks
-	r := &jobs.Reconciler{Store: s, Queue: &q, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	r := &jobs.Reconciler{Store: s, Queue: &q, Leases: &lease.Observer{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	if err := r.Reconcile(t.Context()); err != nil {
 		t.Error(err)
 	}
