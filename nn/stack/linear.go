@@ -93,7 +93,7 @@ func (l *linear) solve(z *sparse.Matrix, t *target, rows []int, penalty float64)
 	}
 	p := append([]float64(nil), residual...)
 	norm := dot(residual, residual)
-	for start := norm; norm > 1e-12*start && norm > 0; {
+	if start := norm; start > 0 {
 		for range steps {
 			clear(q)
 			for _, r := range rows {
@@ -116,7 +116,6 @@ func (l *linear) solve(z *sparse.Matrix, t *target, rows []int, penalty float64)
 			}
 			norm = next
 		}
-		break
 	}
 	l.intercept, l.slope = mean+b[z.Cols], make([]float32, z.Cols)
 	for c := range l.slope {
