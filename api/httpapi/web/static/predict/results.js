@@ -1,5 +1,5 @@
 // Predictions, shown.
-import { el, number } from "../app.js";
+import { el, number, plural } from "../app.js";
 import { depict } from "../depict.js";
 import { inWords } from "./inputs.js";
 
