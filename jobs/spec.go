@@ -208,6 +208,9 @@ func (s Spec) Problems() []Problem {
 	}
 	if s.Stack != nil {
 		ps.join("/stack", s.Stack.Validate())
+		if s.Split.Folds != nil {
+			ps.add("/stack", "A stack needs folds that share no polymer. Leave split.folds out, or the stack")
+		}
 	}
 	ps.join("/intervals", s.Intervals.Validate())
 	if s.Intervals.Method == ensemble.Local && s.Stack == nil {

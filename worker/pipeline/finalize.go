@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/smiles"
@@ -13,7 +12,6 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
-	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/keras"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/train"
@@ -101,17 +99,8 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 		}
 		r.History = append(r.History, history)
 	}
-	r.Calibration, err = ensemble.Calibrate(r.Models[0].Targets, len(folds), revision.CalibrationRows(r.Predictions), ensemble.Intervals{})
-	if err != nil {
-		return nil, nil, failure("calibration", "%v", err)
-	}
-	for n, row := range prep.Holdout {
-		at := row
-		if row >= c.rows { // counted in its own table
-			at -= c.rows
-		}
-		r.Predictions = append(r.Predictions,
-			revision.HeldOut(at, prep.Groups[row], c.name(row), c.table.Values(row), combine(r.Calibration, held, n, len(r.Models[0].Targets))))
+	if err := s.scoreEnsemble(ctx, r, c, prep, held); err != nil {
+		return nil, nil, err
 	}
 	if r.Domain, err = c.domain(ctx, inFolds(prep.Folds)); err != nil {
 		return nil, nil, err
@@ -210,26 +199,6 @@ func (c *corpus) mean(rows []int, chains []float64, targets int) []float64 {
 			out = append(out, sum/float64(n))
 		}
 		chains = chains[n*targets:]
-	}
-	return out
-}
-
-// combine is the ensemble's prediction of the n-th hold-out row, from those of
-// its folds.
-func combine(c *ensemble.Calibration, folds [][]float64, n, targets int) *ensemble.Prediction {
-	out := &ensemble.Prediction{}
-	for t := range targets {
-		var v ensemble.Value
-		for _, f := range folds {
-			v.PerFold = append(v.PerFold, f[n*targets+t])
-			v.Mean += f[n*targets+t] / float64(len(folds))
-		}
-		for _, x := range v.PerFold {
-			v.Std += (x - v.Mean) * (x - v.Mean)
-		}
-		v.Std = math.Sqrt(v.Std / float64(len(folds)-1))
-		v.Interval = c.Interval(t, v.PerFold)
-		out.Values = append(out.Values, v)
 	}
 	return out
 }
