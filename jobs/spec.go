@@ -48,7 +48,8 @@ const (
 	DefaultFolds = 5
 	MinFolds     = 2
 	MaxFolds     = 20
-	MaxBudget    = 1e9 // of MaxUSD
+	MaxBudget    = 1e9           // of MaxUSD
+	MaxStackRows = stack.MaxRows // of a table with a stack
 	maxDatasets  = 16
 	maxMetadata  = 32  // entries
 	maxValue     = 512 // bytes of a metadata key, or of a value as JSON
@@ -213,6 +214,9 @@ func (s Spec) Problems() []Problem {
 		}
 	}
 	ps.join("/intervals", s.Intervals.Validate())
+	if s.Intervals.Level != ensemble.Level {
+		ps.add("/intervals/level", "Answers name their intervals by 90 %%. Use 0.9, or leave it out")
+	}
 	if s.Intervals.Method == ensemble.Local && s.Stack == nil {
 		ps.add("/intervals/method", "%q intervals need a stack, which says how large an error is to be expected: add one, or use %q", ensemble.Local, ensemble.CVPlus)
 	}

@@ -88,6 +88,9 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 	if err := s.openTables(ctx, p); err != nil {
 		return nil, err
 	}
+	if p.spec.Stack != nil && p.table != nil && p.table.Rows() > jobs.MaxStackRows {
+		p.add("/stack", "a stack takes tables of up to %d rows; this one has %d. Leave the stack out", jobs.MaxStackRows, p.table.Rows())
+	}
 	p.deal()
 	if err := s.checkMemory(ctx, p); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/keras"
+	"polyid-trainer/nn/stack"
 )
 
 // Place is where a revision is published, for its card.
@@ -138,6 +139,7 @@ func (w *card) results() {
 			"The last column is the share of measurements within their 90 %% interval.\n\n")
 		w.scores(w.Metrics.Holdout, true)
 	}
+	w.members()
 	for _, plot := range w.Plots {
 		w.printf("![%s](%s)\n\n", strings.ReplaceAll(strings.TrimSuffix(path.Base(plot), path.Ext(plot)), "_", " "), plot)
 	}
@@ -219,13 +221,52 @@ func (w *card) training() {
 	w.printf("\n")
 }
 
+// members writes what the members of a stack are off by, and what Python's PolyID,
+// which loads the network alone, does without them.
+func (w *card) members() {
+	var names []stack.Member
+	for _, name := range stack.Members() {
+		for _, s := range w.Metrics.OutOfFold {
+			if _, ok := s.Members[name]; ok {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	w.printf("The predictions blend several members (`stack.json`). Mean absolute errors out of fold:\n\n| property | blend |")
+	for _, name := range names {
+		w.printf(" %s |", name)
+	}
+	w.printf("\n|---|---|%s\n", strings.Repeat("---|", len(names)))
+	for _, t := range w.Targets {
+		s := w.Metrics.OutOfFold[t.Name]
+		w.printf("| %s | %s |", words(t.Name), figure(s.MAE))
+		for _, name := range names {
+			if m, ok := s.Members[name]; ok {
+				w.printf(" %s |", figure(m.MAE))
+			} else {
+				w.printf(" |")
+			}
+		}
+		w.printf("\n")
+	}
+	w.printf("\nPolyID in Python loads the network alone, whose errors stand in the column of that name.\n\n")
+}
+
 func (w *card) intervals() {
 	w.printf("## Intervals and domain of validity\n\n")
 	if reason := w.Absent[CalibrationPath]; reason != "" {
 		w.printf("There are no intervals: %s.\n\n", cell(reason))
 	} else {
-		w.printf("A %.0f %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). "+
-			"It speaks of polymers like those of the table.", 100*ensemble.Level)
+		how := w.Intervals.WithDefaults()
+		w.printf("A %.0f %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). ", 100*how.Level)
+		if how.Method == ensemble.Local {
+			w.printf("Residuals are taken relative to how large each was to be expected, so that intervals are narrow where a prediction is easy. ")
+		}
+		w.printf("It speaks of polymers like those of the table.")
 		if w.Metrics.Holdout == nil {
 			w.printf(" How often it holds was not measured here: there was no hold-out set.")
 		}

@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/train"
 )
 
@@ -36,8 +37,9 @@ type Config struct {
 	Training    *train.Config       `json:"training,omitempty"` // nil if imported
 	KernelPaths []string            `json:"kernel_paths"`       // that took the steps; one, or nothing reproduces to the bit
 
-	Chains Chains `json:"chains"`
-	Data   Data   `json:"data"`
+	Chains    Chains             `json:"chains"`
+	Intervals ensemble.Intervals `json:"intervals,omitzero"` // zero is CV+ at ensemble.Level
+	Data      Data               `json:"data"`
 
 	// Columns are what the job stated of its table's columns and units; an input
 	// file with columns of these names is read alike.

@@ -211,3 +211,27 @@ func TestMembersAreScored(t *testing.T) {
 		t.Errorf("members: %+v", m)
 	}
 }
+
+func TestCardShowsMembers(t *testing.T) {
+	r := revisiontest.Tiny(t, 2, 1)
+	plain, err := revision.Card(r.Config, r.Metrics, revision.Place{Repo: "a/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(plain), "stack.json") {
+		t.Error("the card of a network alone speaks of a stack")
+	}
+	tg := r.Metrics.OutOfFold["Tg"]
+	tg.Members = map[stack.Member]revision.MemberScore{stack.Network: {MAE: 12.25}, stack.Trees: {MAE: 9.5}}
+	r.Metrics.OutOfFold["Tg"] = tg
+	r.Config.Intervals.Method = "local"
+	card, err := revision.Card(r.Config, r.Metrics, revision.Place{Repo: "a/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| property | blend | network | trees |", "| 12.2 | 9.5 |", "PolyID in Python loads the network alone", "narrow where a prediction is easy"} {
+		if !strings.Contains(string(card), want) {
+			t.Errorf("the card lacks %q", want)
+		}
+	}
+}

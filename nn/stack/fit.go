@@ -70,6 +70,9 @@ func (t *Table) folds() int { return int(slices.Max(append([]int32{-1}, t.Fold..
 
 func (t *Table) check() error {
 	rows := t.X.Rows()
+	if rows > MaxRows {
+		return fmt.Errorf("stack: %d rows are more than %d", rows, MaxRows)
+	}
 	if len(t.Group) != rows || len(t.Fold) != rows || t.Weight != nil && len(t.Weight) != rows {
 		return fmt.Errorf("stack: group, fold and weight do not have the matrix's %d rows", rows)
 	}
@@ -114,6 +117,10 @@ type Target struct {
 	linear     []*linear         // by fold
 	neighbours *neighbours
 }
+
+// MaxRows bounds the rows of a table: neighbours are looked for among all of them,
+// for each of them.
+const MaxRows = 30_000
 
 // minRows is how many measured rows a target needs for members beside the network.
 const minRows = 20

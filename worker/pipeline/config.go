@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 )
 
@@ -37,12 +38,16 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 		run.Hardware = append(run.Hardware, s.Hardware)
 	}
 	slices.Sort(paths)
+	var intervals ensemble.Intervals // the usual ones go without saying
+	if i := spec.Intervals.WithDefaults(); i != (ensemble.Intervals{}).WithDefaults() {
+		intervals = i
+	}
 	graphs := prep.Graphs
 	training := spec.Config
 	return revision.Config{
 		Job: j.ID, CreatedAt: run.FinishedAt.Truncate(time.Second), CodeVersion: s.Code,
 		Targets: targets(c.table), Seed: spec.Seed, Model: spec.Model, Features: spec.Features, Training: &training,
-		KernelPaths: slices.Compact(paths), Chains: described(c, prep.Grower),
+		KernelPaths: slices.Compact(paths), Chains: described(c, prep.Grower), Intervals: intervals,
 		Data: revision.Data{
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
 			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
