@@ -28,14 +28,19 @@ func (c *chainsFlag) into(job []byte) ([]byte, error) {
 	if c.Chains == (structure.Chains{}) {
 		return job, nil
 	}
+	return withField(job, "--chains", "chains", c.Chains)
+}
+
+// withField sets a field of a job, given as JSON, as a flag says.
+func withField(job []byte, flag, name string, value any) ([]byte, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(job, &fields); err != nil {
-		return nil, fmt.Errorf("--chains: the job is not a JSON object: %w", err)
+		return nil, fmt.Errorf("%s: the job is not a JSON object: %w", flag, err)
 	}
-	text, err := json.Marshal(c.Chains)
+	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
-	fields["chains"] = text
+	fields[name] = text
 	return json.Marshal(fields)
 }

@@ -24,3 +24,14 @@ func TestChainsFlag(t *testing.T) {
 		}
 	}
 }
+
+// A flag's field wins over the job's own, and leaves the others.
+func TestWithField(t *testing.T) {
+	got, err := withField([]byte(`{"dataset":"x","recipe":"polyid"}`), "--recipe", "recipe", "accurate")
+	if err != nil || string(got) != `{"dataset":"x","recipe":"accurate"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := withField([]byte(`[1]`), "--recipe", "recipe", "accurate"); err == nil {
+		t.Error("a job that is no object was taken")
+	}
+}

@@ -39,6 +39,7 @@ type TrainCmd struct {
 	Watch    bool       `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
 	OnDefect string     `enum:"refuse,drop,keep" default:"refuse" help:"What becomes of a table's rows with defects: ${enum}. What is dropped is told."`
 	Chains   chainsFlag `placeholder:"JSON" help:"How repeat units and monomers grow, in place of the job's own chains: {\"dp\":3}, {\"periodic\":true}."`
+	Recipe   string     `placeholder:"NAME" help:"What the job takes where it says nothing: polyid, PolyID's published training, or accurate, a smaller network on rings blended with trees, neighbours and others. GET /v1/recipes lists every setting."`
 	Job      string     `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}. Or a table (.csv, .csv.gz, .xlsx), which is uploaded and trained with the defaults."`
 }
 
@@ -59,6 +60,11 @@ func (c *TrainCmd) Run(ctx context.Context, std *streams) error {
 	}
 	if spec, err = c.Chains.into(spec); err != nil {
 		return err
+	}
+	if c.Recipe != "" {
+		if spec, err = withField(spec, "--recipe", "recipe", c.Recipe); err != nil {
+			return err
+		}
 	}
 	job, err := api.Submit(ctx, spec)
 	if err != nil {
