@@ -138,7 +138,7 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 		}
 	}
 	total := j.Spec.Epochs
-	b, told := beatOf(f, live)
+	b, told := heartbeatOf(f, live)
 	switch {
 	case f.Result != nil:
 		r := f.Result

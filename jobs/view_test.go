@@ -50,7 +50,7 @@ func viewed(t *testing.T) *jobs.Job {
 	return j
 }
 
-func beat(t *testing.T, b jobs.Beat) json.RawMessage {
+func heartbeat(t *testing.T, b jobs.Heartbeat) json.RawMessage {
 	t.Helper()
 	raw, err := json.Marshal(b)
 	if err != nil {
@@ -84,9 +84,9 @@ func TestViewTraining(t *testing.T) {
 		Checkpoint: &jobs.Checkpoint{Epoch: 60, Loss: 0.2, ValLoss: 0.4, BestValLoss: 0.3, BestEpoch: 50},
 		Result:     &jobs.FoldResult{Epochs: 60, BestEpoch: 50, BestValLoss: 0.3, KernelPaths: []string{"avx512", "cuda"}}}
 	live := []json.RawMessage{
-		beat(t, jobs.Beat{Epoch: 40, Epochs: 100, Step: 3, Steps: 6, Loss: 0.25, ValLoss: 0.5, BestValLoss: 0.45, BestEpoch: 38,
+		heartbeat(t, jobs.Heartbeat{Epoch: 40, Epochs: 100, Step: 3, Steps: 6, Loss: 0.25, ValLoss: 0.5, BestValLoss: 0.45, BestEpoch: 38,
 			ETASeconds: 119, MSPerStep: 333, Seconds: 20, Worker: "host:1", Path: "cuda", Device: "cuda:0, NVIDIA A10G", Attempt: 1, Time: noon}),
-		beat(t, jobs.Beat{Epoch: 35, Attempt: 2, ETASeconds: 1}), // of a worker that is gone
+		heartbeat(t, jobs.Heartbeat{Epoch: 35, Attempt: 2, ETASeconds: 1}), // of a worker that is gone
 	}
 	v := jobs.NewView(noon.Add(time.Second), j, []*jobs.Fold{running, lapsed, done}, live, 3.6)
 	golden(t, "view_training", v)
@@ -132,7 +132,7 @@ func TestViewFailed(t *testing.T) {
 }
 
 // What a fold told counts while its claim holds, and never behind a checkpoint.
-func TestViewOldBeats(t *testing.T) {
+func TestViewOldHeartbeats(t *testing.T) {
 	j := viewed(t)
 	j.State = jobs.Training
 	for name, c := range map[string]struct {
@@ -148,13 +148,13 @@ func TestViewOldBeats(t *testing.T) {
 	} {
 		f := &jobs.Fold{Status: jobs.FoldRunning, Lease: lease.Lease{Attempt: 3, Token: c.token},
 			Checkpoint: &jobs.Checkpoint{Epoch: c.checkpoint}}
-		b := beat(t, jobs.Beat{Epoch: 9, Attempt: c.attempt, ValLoss: train.Measure(1)})
+		b := heartbeat(t, jobs.Heartbeat{Epoch: 9, Attempt: c.attempt, ValLoss: train.Measure(1)})
 		if v := jobs.NewView(noon, j, []*jobs.Fold{f}, []json.RawMessage{b}, 0); v.Folds[0].Epoch != c.want {
 			t.Errorf("%s: epoch %d, want %d", name, v.Folds[0].Epoch, c.want)
 		}
 	}
 	if v := jobs.NewView(noon, j, []*jobs.Fold{{Status: jobs.FoldRunning}}, []json.RawMessage{json.RawMessage(`{`)}, 0); v.Folds[0].Epoch != 0 {
-		t.Errorf("a broken beat shows epoch %d", v.Folds[0].Epoch)
+		t.Errorf("a broken heartbeat shows epoch %d", v.Folds[0].Epoch)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestGPUJob(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, raw := range live {
-			var b jobs.Beat
+			var b jobs.Heartbeat
 			if len(raw) > 0 && json.Unmarshal(raw, &b) == nil && b.Path == "cuda" {
 				on[b.Device] = true
 			}

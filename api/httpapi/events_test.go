@@ -150,10 +150,10 @@ func TestStreamEpochs(t *testing.T) {
 	}
 	next, _ := b.listen(id, "")
 	b.expect(next, "snapshot", "training_job.created")
-	const beats = 200
-	for epoch := 1; epoch <= beats; epoch++ {
+	const heartbeats = 200
+	for epoch := 1; epoch <= heartbeats; epoch++ {
 		for fold := range 2 {
-			progress, err := json.Marshal(jobs.Beat{Epoch: epoch, Epochs: 1000, Attempt: 1})
+			progress, err := json.Marshal(jobs.Heartbeat{Epoch: epoch, Epochs: 1000, Attempt: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,15 +171,15 @@ func TestStreamEpochs(t *testing.T) {
 		}
 	}
 	newest := [2]int{}
-	for n := 0; newest != [2]int{beats, beats}; n++ {
+	for n := 0; newest != [2]int{heartbeats, heartbeats}; n++ {
 		e := b.expect(next, "training_job.epoch")
 		v := decode[jobs.FoldView](t, []byte(e.Data))
 		if e.LastEventID != "1" || v.Epoch <= newest[v.Index] {
 			t.Errorf("fold %d is at %d after %d, with id %q", v.Index, v.Epoch, newest[v.Index], e.LastEventID)
 		}
 		newest[v.Index] = v.Epoch
-		if n > beats {
-			t.Fatal("every beat is sent")
+		if n > heartbeats {
+			t.Fatal("every heartbeat is sent")
 		}
 	}
 }

@@ -16,9 +16,9 @@ import (
 const (
 	// epochEvery is how often a fold's progress is sent at most.
 	epochEvery = time.Second
-	// beatEvery is how often a silent stream says that it lives, and reads the
+	// heartbeatEvery is how often a silent stream says that it lives, and reads the
 	// record in case a wake-up was lost.
-	beatEvery = 5 * time.Second
+	heartbeatEvery = 5 * time.Second
 	// writeWithin is how long a reader may take to take what it is sent.
 	writeWithin = 30 * time.Second
 )
@@ -65,9 +65,9 @@ func (f *follower) stream(ctx context.Context) error {
 	if over, err := f.catchUp(); over || err != nil {
 		return err
 	}
-	send, beat := time.NewTicker(epochEvery), time.NewTicker(beatEvery)
+	send, heartbeat := time.NewTicker(epochEvery), time.NewTicker(heartbeatEvery)
 	defer send.Stop()
-	defer beat.Stop()
+	defer heartbeat.Stop()
 	for {
 		changed := false
 		select {
@@ -75,7 +75,7 @@ func (f *follower) stream(ctx context.Context) error {
 			return ctx.Err()
 		case u, open := <-updates:
 			if !open {
-				updates = nil // Redis is gone for good: what is left is the beat
+				updates = nil // Redis is gone for good: what is left is the heartbeat
 				continue
 			}
 			if changed = u.Changed; !changed {
@@ -85,7 +85,7 @@ func (f *follower) stream(ctx context.Context) error {
 			if err := f.epochs(ctx); err != nil {
 				return err
 			}
-		case <-beat.C:
+		case <-heartbeat.C:
 			changed = true
 			m := &sse.Message{}
 			m.AppendComment("alive")
@@ -151,7 +151,7 @@ func (f *follower) epochs(ctx context.Context) error {
 	now, read := f.now(), false
 	live := make([]json.RawMessage, len(f.folds))
 	for i, progress := range f.told {
-		var b jobs.Beat
+		var b jobs.Heartbeat
 		if json.Unmarshal(progress, &b) != nil {
 			continue
 		}

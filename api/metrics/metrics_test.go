@@ -26,13 +26,13 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // world is sources that say what they are told to.
 type world struct {
-	now     time.Time
-	depth   map[jobs.Kind]int
-	err     error // of the queue
-	jobs    []*jobs.Job
-	ended   []*jobs.Job // no longer active
-	beats   []json.RawMessage
-	queries int
+	now        time.Time
+	depth      map[jobs.Kind]int
+	err        error // of the queue
+	jobs       []*jobs.Job
+	ended      []*jobs.Job // no longer active
+	heartbeats []json.RawMessage
+	queries    int
 }
 
 func (w *world) Now() time.Time { return w.now }
@@ -58,15 +58,15 @@ func (w *world) CountEnded(context.Context) (map[jobs.State]int, error) {
 }
 
 func (w *world) Progress(context.Context, string, int) ([]json.RawMessage, error) {
-	return w.beats, nil
+	return w.heartbeats, nil
 }
 
 func (w *world) sources() *metrics.Sources {
 	return &metrics.Sources{Queue: w, Jobs: w, Live: w, Now: w.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
-func beat(at time.Time, epoch int, ms float64) json.RawMessage {
-	raw, err := json.Marshal(jobs.Beat{Epoch: epoch, MSPerStep: ms, Attempt: 1, Time: at, Path: "cuda", Device: "cuda:0, NVIDIA A10G"})
+func heartbeat(at time.Time, epoch int, ms float64) json.RawMessage {
+	raw, err := json.Marshal(jobs.Heartbeat{Epoch: epoch, MSPerStep: ms, Attempt: 1, Time: at, Path: "cuda", Device: "cuda:0, NVIDIA A10G"})
 	if err != nil {
 		panic(err)
 	}
@@ -124,7 +124,7 @@ func TestShared(t *testing.T) {
 
 	fold := &jobs.Fold{Index: 0, Lease: lease.Lease{Attempt: 1}, Result: &jobs.FoldResult{}}
 	must(t, j.FoldClaimed(noon, fold))
-	w.beats = []json.RawMessage{beat(noon, 3, 50), nil, beat(noon.Add(-time.Minute), 100, 10)}
+	w.heartbeats = []json.RawMessage{heartbeat(noon, 3, 50), nil, heartbeat(noon.Add(-time.Minute), 100, 10)}
 	body := scrape(t, m)
 	wants(t, "first", body,
 		`polyid_queue_depth{kind="fold"} 4`, `polyid_queue_depth{kind="predict"} 0`,
@@ -169,9 +169,9 @@ func TestEpochs(t *testing.T) {
 	must(t, j.FoldClaimed(noon, &jobs.Fold{Index: 0, Lease: lease.Lease{Attempt: 1}}))
 	total := 0
 	for i, epoch := range []int{2, 2, 5, 3, 6} {
-		w.beats = []json.RawMessage{beat(w.now, epoch, 1)}
+		w.heartbeats = []json.RawMessage{heartbeat(w.now, epoch, 1)}
 		total += []int{2, 0, 3, 0, 3}[i]
-		wants(t, fmt.Sprint("beat ", i), scrape(t, m), fmt.Sprintf("polyid_training_epochs_total %d\n", total))
+		wants(t, fmt.Sprint("heartbeat ", i), scrape(t, m), fmt.Sprintf("polyid_training_epochs_total %d\n", total))
 		w.now = w.now.Add(time.Minute)
 	}
 }

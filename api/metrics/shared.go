@@ -18,7 +18,7 @@ const (
 	refreshEvery = 10 * time.Second
 	// refreshWithin is how long a scrape waits for what is shared.
 	refreshWithin = 5 * time.Second
-	// alive is the age of a beat at which its fold no longer counts as running.
+	// alive is the age of a heartbeat at which its fold no longer counts as running.
 	alive = 30 * time.Second
 )
 
@@ -167,7 +167,7 @@ func (s *shared) refresh(now time.Time) {
 	s.finished(ctx, active)
 	for _, j := range active {
 		if j.State == jobs.Training && j.Data != nil {
-			s.beats(ctx, now, j)
+			s.heartbeats(ctx, now, j)
 		}
 	}
 	maps.DeleteFunc(s.epoch, func(f foldOf, _ int) bool { _, ok := s.seen[f.job]; return !ok })
@@ -228,14 +228,14 @@ func foldEventOf(e jobs.Event) (f foldEvent, ok bool) {
 	return f, false
 }
 
-// beats adds what the folds of a job that is training tell of themselves.
-func (s *shared) beats(ctx context.Context, now time.Time, j *jobs.Job) {
+// heartbeats adds what the folds of a job that is training tell of themselves.
+func (s *shared) heartbeats(ctx context.Context, now time.Time, j *jobs.Job) {
 	told, err := s.Live.Progress(ctx, j.ID, len(j.Data.Folds))
 	if !s.ok("live", err) {
 		return
 	}
 	for i, raw := range told {
-		var b jobs.Beat
+		var b jobs.Heartbeat
 		if len(raw) == 0 || json.Unmarshal(raw, &b) != nil {
 			continue
 		}

@@ -182,7 +182,7 @@ func resumes(t *testing.T, r redis.UniversalClient) {
 	if err := <-served; err != nil || !seen[0] || !seen[1] {
 		t.Errorf("went on: %v, %v", seen, err)
 	}
-	if control, err := (Live{r}).Beat(t.Context(), "tj_1", 0, []byte("{}")); err != nil || control != Pause {
+	if control, err := (Live{r}).Heartbeat(t.Context(), "tj_1", 0, []byte("{}")); err != nil || control != Pause {
 		t.Errorf("told %q, %v", control, err)
 	}
 }

@@ -5,7 +5,7 @@ import "strconv"
 // prefix begins every key that is not asynq's.
 const prefix = "polyid:"
 
-// The {job} tag keeps all keys of a job in one slot of a cluster, so that a beat
+// The {job} tag keeps all keys of a job in one slot of a cluster, so that a heartbeat
 // is one round trip.
 
 func progressKey(job string, fold int) string {

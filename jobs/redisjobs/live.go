@@ -35,12 +35,12 @@ const (
 // Update is one message of a job's subscription.
 type Update = jobs.Update
 
-// Beat stores and publishes a fold's progress and returns what the fold is to
+// Heartbeat stores and publishes a fold's progress and returns what the fold is to
 // do, all in one round trip. Progress is any JSON.
-func (l Live) Beat(ctx context.Context, job string, fold int, progress json.RawMessage) (Control, error) {
+func (l Live) Heartbeat(ctx context.Context, job string, fold int, progress json.RawMessage) (Control, error) {
 	update, err := json.Marshal(Update{Fold: fold, Progress: progress})
 	if err != nil {
-		return Continue, fmt.Errorf("beat of fold %d of %s: %w", fold, job, err)
+		return Continue, fmt.Errorf("heartbeat of fold %d of %s: %w", fold, job, err)
 	}
 	var control *redis.StringCmd
 	_, err = l.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -50,7 +50,7 @@ func (l Live) Beat(ctx context.Context, job string, fold int, progress json.RawM
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return Continue, fmt.Errorf("beat of fold %d of %s: %w", fold, job, err)
+		return Continue, fmt.Errorf("heartbeat of fold %d of %s: %w", fold, job, err)
 	}
 	return Control(control.Val()), nil
 }
@@ -78,7 +78,7 @@ func (l Live) Progress(ctx context.Context, job string, folds int) ([]json.RawMe
 	return progress, nil
 }
 
-// Tell tells the job's folds what to do at their next beat, and whoever watches
+// Tell tells the job's folds what to do at their next heartbeat, and whoever watches
 // that the record has changed. It follows the record, never leads.
 func (l Live) Tell(ctx context.Context, job string, c Control) error {
 	_, err := l.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {

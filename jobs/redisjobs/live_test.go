@@ -23,9 +23,9 @@ func TestLive(t *testing.T) {
 				t.Errorf("update %+v, want %+v", got, want)
 			}
 		}
-		beat := func(job string, fold int, want redisjobs.Control) {
+		heartbeat := func(job string, fold int, want redisjobs.Control) {
 			t.Helper()
-			got, err := live.Beat(t.Context(), job, fold, json.RawMessage(`{"epoch":12}`))
+			got, err := live.Heartbeat(t.Context(), job, fold, json.RawMessage(`{"epoch":12}`))
 			if err != nil || got != want {
 				t.Errorf("told %q, %v; want %q", got, err, want)
 			}
@@ -39,22 +39,22 @@ func TestLive(t *testing.T) {
 		wakeUp := redisjobs.Update{Changed: true}
 		expect(wakeUp) // subscribed
 
-		beat("tj_1", 2, redisjobs.Continue)
+		heartbeat("tj_1", 2, redisjobs.Continue)
 		expect(redisjobs.Update{Fold: 2, Progress: json.RawMessage(`{"epoch":12}`)})
-		beat("tj_2", 0, redisjobs.Continue) // of no interest here
+		heartbeat("tj_2", 0, redisjobs.Continue) // of no interest here
 
 		tell(redisjobs.Pause)
 		expect(wakeUp)
-		beat("tj_2", 0, redisjobs.Continue)
-		beat("tj_1", 2, redisjobs.Pause)
+		heartbeat("tj_2", 0, redisjobs.Continue)
+		heartbeat("tj_1", 2, redisjobs.Pause)
 		expect(redisjobs.Update{Fold: 2, Progress: json.RawMessage(`{"epoch":12}`)})
 		tell(redisjobs.Cancel)
 		expect(wakeUp)
-		beat("tj_1", 0, redisjobs.Cancel)
+		heartbeat("tj_1", 0, redisjobs.Cancel)
 		expect(redisjobs.Update{Fold: 0, Progress: json.RawMessage(`{"epoch":12}`)})
 		tell(redisjobs.Continue)
 		expect(wakeUp)
-		beat("tj_1", 0, redisjobs.Continue)
+		heartbeat("tj_1", 0, redisjobs.Continue)
 		expect(redisjobs.Update{Fold: 0, Progress: json.RawMessage(`{"epoch":12}`)})
 
 		if err := live.Changed(t.Context(), "tj_1"); err != nil {
@@ -81,7 +81,7 @@ func TestLive(t *testing.T) {
 func TestLiveExpires(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
 		live := redisjobs.Live{Redis: r}
-		if _, err := live.Beat(t.Context(), "tj_1", 0, json.RawMessage(`{}`)); err != nil {
+		if _, err := live.Heartbeat(t.Context(), "tj_1", 0, json.RawMessage(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 		if err := live.Tell(t.Context(), "tj_1", redisjobs.Cancel); err != nil {
@@ -99,12 +99,12 @@ func TestLiveExpires(t *testing.T) {
 	})
 }
 
-func TestBeatWithoutRedis(t *testing.T) {
+func TestHeartbeatWithoutRedis(t *testing.T) {
 	live := redisjobs.Live{Redis: connect(t, "redis://127.0.0.1:1?max_retries=-1")}
-	if _, err := live.Beat(t.Context(), "tj_1", 0, json.RawMessage(`{}`)); err == nil {
-		t.Error("a beat without Redis succeeds")
+	if _, err := live.Heartbeat(t.Context(), "tj_1", 0, json.RawMessage(`{}`)); err == nil {
+		t.Error("a heartbeat without Redis succeeds")
 	}
-	if _, err := live.Beat(t.Context(), "tj_1", 0, json.RawMessage(`{`)); err == nil {
-		t.Error("a beat of no JSON succeeds")
+	if _, err := live.Heartbeat(t.Context(), "tj_1", 0, json.RawMessage(`{`)); err == nil {
+		t.Error("a heartbeat of no JSON succeeds")
 	}
 }

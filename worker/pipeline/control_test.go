@@ -26,24 +26,24 @@ import (
 
 // live is a pipeline.Live that remembers and does what it is told.
 type live struct {
-	mu      sync.Mutex
-	control jobs.Control
-	err     error
-	beats   []jobs.Beat
-	onBeat  func(jobs.Beat) // outside the lock
+	mu          sync.Mutex
+	control     jobs.Control
+	err         error
+	heartbeats  []jobs.Heartbeat
+	onHeartbeat func(jobs.Heartbeat) // outside the lock
 }
 
-func (l *live) Beat(_ context.Context, _ string, _ int, progress json.RawMessage) (jobs.Control, error) {
-	var b jobs.Beat
+func (l *live) Heartbeat(_ context.Context, _ string, _ int, progress json.RawMessage) (jobs.Control, error) {
+	var b jobs.Heartbeat
 	if err := json.Unmarshal(progress, &b); err != nil {
 		return "", err
 	}
-	if l.onBeat != nil {
-		l.onBeat(b)
+	if l.onHeartbeat != nil {
+		l.onHeartbeat(b)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.beats = append(l.beats, b)
+	l.heartbeats = append(l.heartbeats, b)
 	return l.control, l.err
 }
 
@@ -120,7 +120,7 @@ func TestStops(t *testing.T) {
 			l := &live{err: c.err}
 			var once sync.Once
 			var id string
-			l.onBeat = func(b jobs.Beat) {
+			l.onHeartbeat = func(b jobs.Heartbeat) {
 				if b.Epoch > 0 {
 					once.Do(func() {
 						p.change(id, c.move)
@@ -152,12 +152,12 @@ func TestStops(t *testing.T) {
 }
 
 // What a fold tells of itself.
-func TestBeats(t *testing.T) {
+func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
 	l := &live{}
 	var id string
-	l.onBeat = func(b jobs.Beat) {
+	l.onHeartbeat = func(b jobs.Heartbeat) {
 		if b.Epoch >= 3 {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -173,10 +173,10 @@ func TestBeats(t *testing.T) {
 	if err := p.Handle(t.Context(), jobs.Task{Kind: jobs.TrainFold, Job: id}); err != nil {
 		t.Fatal(err)
 	}
-	last := l.beats[len(l.beats)-1]
+	last := l.heartbeats[len(l.heartbeats)-1]
 	if last.Worker != "a:1" || last.Attempt != 1 || last.Epochs != 1_000_000 || last.Steps != j.Data.Folds[0].Train ||
 		last.BestEpoch == 0 || !(last.BestValLoss > 0) || !(last.Loss > 0) || !(last.MSPerStep > 0) || !(last.ETASeconds > 1) || last.Time.IsZero() {
-		t.Errorf("the last beat: %+v", last)
+		t.Errorf("the last heartbeat: %+v", last)
 	}
 	if v := jobs.NewView(time.Now(), p.job(id), []*jobs.Fold{p.fold(id, 0)}, nil, 0); v.Folds[0].Epoch < 3 {
 		t.Errorf("seen as %+v", v.Folds[0])

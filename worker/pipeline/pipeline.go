@@ -19,8 +19,8 @@ import (
 // Live is what running folds tell, and are told, between checkpoints. All of it
 // may be lost.
 type Live interface {
-	// Beat tells a fold's progress and returns what the fold is to do.
-	Beat(ctx context.Context, job string, fold int, progress json.RawMessage) (jobs.Control, error)
+	// Heartbeat tells a fold's progress and returns what the fold is to do.
+	Heartbeat(ctx context.Context, job string, fold int, progress json.RawMessage) (jobs.Control, error)
 	// Tell tells a job's folds what to do at their next heartbeat.
 	Tell(ctx context.Context, job string, c jobs.Control) error
 	// Changed wakes up whoever watches the job.

@@ -14,28 +14,28 @@ import (
 type progress struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	beat  jobs.Beat
-	began time.Time // of this attempt's first step
-	done  int       // steps of this attempt
+	mu        sync.Mutex
+	heartbeat jobs.Heartbeat
+	began     time.Time // of this attempt's first step
+	done      int       // steps of this attempt
 }
 
 var _ train.Recorder = (*progress)(nil)
 
 func newProgress(now func() time.Time, epochs int) *progress {
 	none := train.Measure(math.NaN())
-	return &progress{now: now, beat: jobs.Beat{Epochs: epochs, Loss: none, ValLoss: none, BestValLoss: none}}
+	return &progress{now: now, heartbeat: jobs.Heartbeat{Epochs: epochs, Loss: none, ValLoss: none, BestValLoss: none}}
 }
 
 // claimed takes over what the record knows of the fold.
 func (p *progress) claimed(f *jobs.Fold) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Worker, p.beat.Attempt = f.Worker, f.Attempt
+	p.heartbeat.Worker, p.heartbeat.Attempt = f.Worker, f.Attempt
 	if c := f.Checkpoint; c != nil && c.Epoch > 0 {
-		p.beat.Loss = train.Measure(c.Loss)
+		p.heartbeat.Loss = train.Measure(c.Loss)
 		if c.BestEpoch > 0 { // one was validated
-			p.beat.ValLoss, p.beat.BestValLoss, p.beat.BestEpoch = train.Measure(c.ValLoss), train.Measure(c.BestValLoss), c.BestEpoch
+			p.heartbeat.ValLoss, p.heartbeat.BestValLoss, p.heartbeat.BestEpoch = train.Measure(c.ValLoss), train.Measure(c.BestValLoss), c.BestEpoch
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (p *progress) claimed(f *jobs.Fold) {
 func (p *progress) Start(s train.Start) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat.Epoch, p.beat.Step, p.beat.Path, p.beat.Device = s.Epoch, s.Step, s.Path, s.Device
+	p.heartbeat.Epoch, p.heartbeat.Step, p.heartbeat.Path, p.heartbeat.Device = s.Epoch, s.Step, s.Path, s.Device
 	p.began = p.now()
 }
 
@@ -53,7 +53,7 @@ func (p *progress) Step(s train.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
-	b := &p.beat
+	b := &p.heartbeat
 	b.Epoch, b.Step, b.Steps, b.Loss = s.Epoch-1, s.Step, s.Steps, train.Measure(s.MeanLoss)
 }
 
@@ -61,7 +61,7 @@ func (p *progress) Step(s train.Step) {
 func (p *progress) Epoch(e train.Epoch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := &p.beat
+	b := &p.heartbeat
 	b.Epoch, b.Step, b.Loss = e.Epoch, 0, e.Loss
 	if !e.Validated() {
 		return
@@ -74,10 +74,10 @@ func (p *progress) Epoch(e train.Epoch) {
 
 // tell is the progress now. The pace is that of this attempt, validation and
 // checkpoints included.
-func (p *progress) tell(owed time.Duration) jobs.Beat {
+func (p *progress) tell(owed time.Duration) jobs.Heartbeat {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := p.beat
+	b := p.heartbeat
 	b.Time, b.Seconds = p.now().UTC(), owed.Seconds()
 	if p.done > 0 {
 		perStep := b.Time.Sub(p.began).Seconds() / float64(p.done)

@@ -164,5 +164,5 @@ func (w *watch) tellProgress(ctx context.Context) (jobs.Control, error) {
 	if err != nil {
 		return jobs.Continue, err
 	}
-	return w.Live.Beat(ctx, w.job.ID, w.fold, body)
+	return w.Live.Heartbeat(ctx, w.job.ID, w.fold, body)
 }

@@ -7,8 +7,8 @@ import (
 	"polyid-trainer/nn/train"
 )
 
-// Beat is what a running fold tells between checkpoints: its live progress.
-type Beat struct {
+// Heartbeat is what a running fold tells between checkpoints: its live progress.
+type Heartbeat struct {
 	Epoch  int `json:"epoch"`  // finished epochs
 	Epochs int `json:"epochs"` // of the job
 	Step   int `json:"step"`   // steps done of the epoch in progress
@@ -29,18 +29,18 @@ type Beat struct {
 	Time       time.Time `json:"time"`
 }
 
-// beatOf reads a fold's live progress. It counts only while it is told under
+// heartbeatOf reads a fold's live progress. It counts only while it is told under
 // the claim in force and is ahead of the newest checkpoint: what a worker told
 // before it died is of epochs that are trained again.
-func beatOf(f *Fold, live json.RawMessage) (b Beat, ok bool) {
+func heartbeatOf(f *Fold, live json.RawMessage) (b Heartbeat, ok bool) {
 	if len(live) == 0 || f.Status != FoldRunning || !f.Held() {
-		return Beat{}, false
+		return Heartbeat{}, false
 	}
 	if json.Unmarshal(live, &b) != nil || b.Attempt != f.Attempt {
-		return Beat{}, false
+		return Heartbeat{}, false
 	}
 	if c := f.Checkpoint; c != nil && (b.Epoch < c.Epoch || b.Epoch == c.Epoch && b.Step < c.Step) {
-		return Beat{}, false
+		return Heartbeat{}, false
 	}
 	return b, true
 }
@@ -49,5 +49,5 @@ func beatOf(f *Fold, live json.RawMessage) (b Beat, ok bool) {
 type Update struct {
 	Changed  bool            `json:"changed,omitempty"` // the record is worth reading; there is no more to it
 	Fold     int             `json:"fold,omitempty"`
-	Progress json.RawMessage `json:"progress,omitempty"` // a Beat
+	Progress json.RawMessage `json:"progress,omitempty"` // a Heartbeat
 }
