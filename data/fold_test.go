@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDealHoldsItsBound checks what deal promises on many random group sizes.
+// TestDealHoldsItsBound checks what deal guarantees on many random group sizes.
 func TestDealHoldsItsBound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {

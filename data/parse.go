@@ -45,11 +45,11 @@ func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, 
 	if err := p.checkStructures(ctx); err != nil {
 		return nil, nil, err
 	}
-	p.settleRows()
+	p.selectRows()
 	if err := p.identify(ctx); err != nil {
 		return nil, nil, err
 	}
-	p.settleUnits()
+	p.assignUnits()
 	if !o.ForPrediction {
 		p.checkTargets()
 		if len(sheets) > 1 {
@@ -64,7 +64,7 @@ func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, 
 }
 
 // parser is the state of one Parse. Slices along rows run parallel to the
-// table's until settleRows.
+// table's until selectRows.
 type parser struct {
 	sheets  []*Sheet
 	columns Columns
@@ -256,8 +256,8 @@ func (p *parser) mergedRow(s Structure, source int, line Line) int {
 	return row
 }
 
-// settleRows decides which rows stay and files the defects of the others.
-func (p *parser) settleRows() {
+// selectRows decides which rows stay and files the defects of the others.
+func (p *parser) selectRows() {
 	slices.SortStableFunc(p.rowDefects, func(a, b rowDefect) int {
 		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.Row, b.Row))
 	})

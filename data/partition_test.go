@@ -43,7 +43,7 @@ func graphKeys(t *testing.T, kind string) []string {
 	return keys
 }
 
-// checkDealt holds a dealt partition to its promises.
+// checkDealt checks what a dealt partition guarantees.
 func checkDealt(t *testing.T, table *Table, p *Partition, k int) {
 	t.Helper()
 	wantEqual(t, "number of folds", len(p.Folds), k)

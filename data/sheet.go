@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Sheet is a file as it came: cells of text. It keeps what a prediction must
-// hand back unchanged.
+// Sheet is a file as it came: cells of text. A prediction returns it
+// with its columns unchanged.
 type Sheet struct {
 	Name   string            // of the file or data set; Defect.Source when several are read
 	Header []string          // trimmed

@@ -73,7 +73,7 @@ func (c *cluster) moment(id string) {
 	}
 }
 
-// A worker that is told to stop saves its fold and hands it back at once: not a
+// A worker that is told to stop saves its fold and releases it at once: not a
 // retry is spent, nor does anybody wait for a claim to lapse.
 func TestTerminate(t *testing.T) {
 	c := newCluster(t)
@@ -87,7 +87,7 @@ func TestTerminate(t *testing.T) {
 	}
 	f := c.folds(j.ID)[fold]
 	if f.Status != jobs.FoldQueued || f.Token != "" || f.Failures != 0 {
-		t.Errorf("handed back as %+v", f)
+		t.Errorf("released as %+v", f)
 	}
 	if p := f.Checkpoint; p.Epoch < before.Epoch || !p.Time.After(before.Time) {
 		t.Errorf("its checkpoint is %+v, was %+v", p, before)

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exit := -1 // set when kong has answered by itself, as to -h
 	parser := kong.Must(&o,
 		kong.Name("worker"),
-		kong.Description("Train the folds of PolyID jobs. SIGTERM saves them and hands them back."),
+		kong.Description("Train the folds of PolyID jobs. SIGTERM saves and releases them."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 	)

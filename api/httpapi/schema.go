@@ -49,9 +49,9 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 }
 
-// settle mends what huma does not know of Go's JSON: objects that are pointers
+// completeSchemas states what huma does not know of Go's JSON: objects that are pointers
 // may be null, and what is left out when it is zero is not required.
-func settle(r huma.Registry) {
+func completeSchemas(r huma.Registry) {
 	for name, schema := range r.Map() {
 		t := r.TypeFromRef("#/components/schemas/" + name)
 		if t == nil || t.Kind() != reflect.Struct {

@@ -86,7 +86,7 @@ func New(c Config, areas ...Area) *Server {
 		return slices.Index(navigation, a.Path) - slices.Index(navigation, b.Path)
 	})
 	s.home()
-	settle(s.api.OpenAPI().Components.Schemas)
+	completeSchemas(s.api.OpenAPI().Components.Schemas)
 	return s
 }
 

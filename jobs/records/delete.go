@@ -51,7 +51,7 @@ func (s *Store) remove(ctx context.Context, j *jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settle(ctx, j, folds); err != nil {
+	if err := s.enterUsage(ctx, j, folds); err != nil {
 		return err
 	}
 	if err := s.removeObjects(ctx, id, jobKey(id)); err != nil {
@@ -98,7 +98,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("sweep deleted jobs: %w", err))...)
 		}
-		if now.Sub(e.Modified) < settled {
+		if now.Sub(e.Modified) < entryGrace {
 			continue
 		}
 		if err := s.sweep(ctx, strings.TrimPrefix(e.Key, deleted)); err != nil {

@@ -20,9 +20,9 @@ const (
 
 	perPage = 20
 
-	// settled is the age at which no writer can still be between an entry and
+	// entryGrace is the age at which no writer can still be between an entry and
 	// the record it announces.
-	settled = time.Hour
+	entryGrace = time.Hour
 )
 
 func endedKey(s jobs.State, id string) string { return ended + string(s) + "/" + inverted(id) }
@@ -186,7 +186,7 @@ func merge(lists []iter.Seq2[candidate, error]) iter.Seq2[candidate, error] {
 
 // forget removes an entry that does not fit its record, if it is not about to.
 func (s *Store) forget(ctx context.Context, e storage.Entry) error {
-	if time.Since(e.Modified) < settled {
+	if time.Since(e.Modified) < entryGrace {
 		return nil
 	}
 	return s.bucket.Delete(ctx, e.Key)

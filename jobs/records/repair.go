@@ -325,7 +325,7 @@ func (i *Inspector) ledgers(ctx context.Context, ids []string) error {
 					continue
 				}
 				if folds, err := i.Store.Folds(ctx, id); err == nil {
-					if err := i.Store.settle(ctx, j, folds); err != nil {
+					if err := i.Store.enterUsage(ctx, j, folds); err != nil {
 						return "", err
 					}
 				}

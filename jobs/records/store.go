@@ -151,7 +151,7 @@ func (s *Store) rest(ctx context.Context, j *jobs.Job) (held bool, err error) {
 	if j.Stage.Held() || slices.ContainsFunc(folds, func(f *jobs.Fold) bool { return f.Held() }) {
 		return true, nil
 	}
-	if err := s.settle(ctx, j, folds); err != nil {
+	if err := s.enterUsage(ctx, j, folds); err != nil {
 		return false, err
 	}
 	if err := s.bucket.Delete(ctx, active+j.ID); err != nil {

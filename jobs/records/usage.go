@@ -139,9 +139,9 @@ func accountsOf(j *jobs.Job, folds []*jobs.Fold) map[string]account {
 	return months
 }
 
-// settle enters what a job used into the ledgers of its months. Usage only
+// enterUsage enters what a job used into the ledgers of its months. Usage only
 // grows, so an entry is never replaced by less, from records half deleted.
-func (s *Store) settle(ctx context.Context, j *jobs.Job, folds []*jobs.Fold) error {
+func (s *Store) enterUsage(ctx context.Context, j *jobs.Job, folds []*jobs.Fold) error {
 	for month, a := range accountsOf(j, folds) {
 		if err := s.enter(ctx, month, j.ID, a); err != nil {
 			return fmt.Errorf("usage of job %s: %w", j.ID, damaged(err))

@@ -31,7 +31,7 @@ type Server struct {
 	//
 	//	nil, jobs.ErrLost    the task is done
 	//	jobs.IsPermanent     it is archived
-	//	after the context    it is handed back, and no retry spent
+	//	after the context    it is released, and no retry spent
 	//	any other            it is tried again, ever later
 	Handler func(ctx context.Context, t jobs.Task) error
 	Grace   time.Duration // given to handlers once told to stop; 0 is 30 s
@@ -40,8 +40,8 @@ type Server struct {
 	handlers sync.WaitGroup
 }
 
-// errHandedBack marks the outcome of a handler that was told to stop.
-var errHandedBack = errors.New("handed back")
+// errReleased marks the outcome of a handler that was told to stop.
+var errReleased = errors.New("released")
 
 // Serve works until ctx ends, and then until all handlers have returned or
 // Grace is over, which is an error. It may be called once.
@@ -148,17 +148,17 @@ func (s *Server) handler(process context.Context) asynq.Handler {
 		}
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		defer context.AfterFunc(process, func() { cancel(errHandedBack) })()
+		defer context.AfterFunc(process, func() { cancel(errReleased) })()
 		if ctx.Err() == nil && process.Err() == nil {
 			err = s.Handler(ctx, t)
 		} else {
-			err = errHandedBack
+			err = errReleased
 		}
 		return s.outcome(ctx, t, err)
 	})
 }
 
-// outcome is the error that makes asynq do what Handler promises.
+// outcome is the error that makes asynq do what Handler states.
 func (s *Server) outcome(ctx context.Context, t jobs.Task, err error) error {
 	log := s.Log.With("task", t.ID(), "job", t.Job, "attempt", t.Attempt)
 	if t.Kind == jobs.TrainFold {
@@ -174,17 +174,17 @@ func (s *Server) outcome(ctx context.Context, t jobs.Task, err error) error {
 		log.Error("task failed for good", "error", err)
 		return fmt.Errorf("%w: %w", asynq.SkipRetry, err)
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return fmt.Errorf("%w: %v", errHandedBack, err)
+		return fmt.Errorf("%w: %v", errReleased, err)
 	}
 	log.Warn("task failed, to be tried again", "error", err)
 	// Without %w: a cancellation inside the handler is a failure like any other.
 	return fmt.Errorf("%s: %v", t.Kind, err)
 }
 
-// isFailure reports whether an outcome spends a retry: not one that was handed
-// back, cancelled on the dashboard, or lost with its worker.
+// isFailure reports whether an outcome spends a retry: not one that was released,
+// cancelled on the dashboard, or lost with its worker.
 func isFailure(err error) bool {
-	return !errors.Is(err, errHandedBack) && !errors.Is(err, asynq.ErrLeaseExpired) && !errors.Is(err, context.Canceled)
+	return !errors.Is(err, errReleased) && !errors.Is(err, asynq.ErrLeaseExpired) && !errors.Is(err, context.Canceled)
 }
 
 // retryDelay is how long a task waits after its n-th failure, from 0.

@@ -119,9 +119,9 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Told to stop, a fold checkpoints, which the server waits for, and is handed
+// Told to stop, a fold checkpoints, which the server waits for, and is left
 // to the next worker with no retry spent.
-func TestShutdownHandsBack(t *testing.T) {
+func TestShutdownReleases(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
 		task := fold("tj_1", 0)
 		enqueue(t, r, task)
@@ -147,7 +147,7 @@ func TestShutdownHandsBack(t *testing.T) {
 		}
 		info, err := inspector.GetTaskInfo("fold", task.ID())
 		if err != nil || info.Retried != 0 || info.State != asynq.TaskStateRetry || time.Until(info.NextProcessAt) > 0 {
-			t.Fatalf("handed back: %+v, %v", info, err)
+			t.Fatalf("released: %+v, %v", info, err)
 		}
 		again := make(chan struct{}, 1)
 		serve(t, r, patience, func(context.Context, jobs.Task) error { again <- struct{}{}; return nil })

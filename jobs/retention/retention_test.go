@@ -152,13 +152,13 @@ func TestKeptForGood(t *testing.T) {
 	}
 }
 
-// shelf remembers what it was told, and fails at will.
-type shelf struct {
+// expirer remembers what it was told, and fails at will.
+type expirer struct {
 	before []time.Time
 	err    error
 }
 
-func (s *shelf) Expire(_ context.Context, before time.Time) (int, error) {
+func (s *expirer) Expire(_ context.Context, before time.Time) (int, error) {
 	s.before = append(s.before, before)
 	return 1, s.err
 }
@@ -168,7 +168,7 @@ func TestOthers(t *testing.T) {
 	h := newHouse(t)
 	id := h.job(start, fail)
 	broken := errors.New("broken")
-	predictions, keys, forever := &shelf{err: broken}, &shelf{}, &shelf{}
+	predictions, keys, forever := &expirer{err: broken}, &expirer{}, &expirer{}
 	s := h.service(retention.Policy{Records: day})
 	s.Predictions = predictions
 	s.Others = []retention.Kept{{"keys", day, keys}, {"forever", -1, forever}}
@@ -199,7 +199,7 @@ func (unlisted) Sweep(context.Context, time.Time) error               { return n
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		keys := &shelf{}
+		keys := &expirer{}
 		s := &retention.Service{Jobs: unlisted{}, Others: []retention.Kept{{"keys", day, keys}}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 		tick := make(chan time.Time)
 		done := make(chan error)

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// ErrOvertaken is of a turn that was taken away.
+// ErrOvertaken is of a lock that was taken away.
 var ErrOvertaken = errOvertaken
 
-// SetStanding sets how long another process may have a turn.
+// SetStanding sets how long another process may hold a lock.
 func (b *Bucket) SetStanding(d time.Duration) { b.standing = d }
 
-// Turn waits for a turn on key's shard.
-func (b *Bucket) Turn(ctx context.Context, key string) (*turn, error) { return b.turn(ctx, key) }
+// Lock waits for the lock of key's shard.
+func (b *Bucket) Lock(ctx context.Context, key string) (*writeLock, error) { return b.lock(ctx, key) }
 
-// Dir is the directory of the turn.
-func (t *turn) Dir() string { return t.dir }
+// Dir is the directory of the lock.
+func (t *writeLock) Dir() string { return t.dir }
 
 // Commit is commit.
-func (t *turn) Commit(temp, path string) error { return t.commit(temp, path) }
+func (t *writeLock) Commit(temp, path string) error { return t.commit(temp, path) }
 
 // End is end.
-func (t *turn) End() { t.end() }
+func (t *writeLock) End() { t.end() }

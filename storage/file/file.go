@@ -3,8 +3,8 @@
 //
 // An object is a file under its key. It is written beside the objects, synced,
 // and renamed into place, so a crash at any moment leaves the old object or the
-// new one. Conditions are checked in turns, under an operating-system lock that a
-// dead process releases and a stopped one loses (see turn).
+// new one. Conditions are checked under an operating-system lock that a
+// dead process releases and a stopped one loses (see writeLock).
 package file
 
 import (
@@ -30,9 +30,9 @@ import (
 )
 
 const (
-	private = ".bucket"      // holds what is not an object: turns and files being written
+	private = ".bucket"      // holds what is not an object: locks and files being written
 	stale   = 24 * time.Hour // age at which a file being written belongs to no living writer
-	shards  = 64             // of turns; keys share them by hash, which costs only waiting
+	shards  = 64             // of locks; keys share them by hash, which costs only waiting
 
 	remembered = 4096 // directories known to be durable; forgetting one costs a sync
 )
@@ -41,7 +41,7 @@ const (
 // the directory of another ("a" beside "a/b").
 type Bucket struct {
 	root     string
-	local    [shards]chan struct{} // turns within this process
+	local    [shards]chan struct{} // locks within this process
 	standing time.Duration
 	durable  *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
 }
@@ -61,7 +61,7 @@ func Open(root string) (*Bucket, error) {
 	for i := range b.local {
 		b.local[i] = make(chan struct{}, 1)
 	}
-	for _, dir := range []string{b.temp(), b.turns()} {
+	for _, dir := range []string{b.temp(), b.locks()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("open storage: %w", err)
 		}
@@ -94,7 +94,7 @@ func (b *Bucket) clear() error {
 }
 
 func (b *Bucket) temp() string  { return filepath.Join(b.root, private, "writing") }
-func (b *Bucket) turns() string { return filepath.Join(b.root, private, "turns") }
+func (b *Bucket) locks() string { return filepath.Join(b.root, private, "turns") }
 
 // path is where key's object lies.
 func (b *Bucket) path(key string) (string, error) {
@@ -126,17 +126,17 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 	if err := b.swap(ctx, key, temp, path, cond); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
-	if err := b.settle(dir); err != nil {
+	if err := b.syncParents(dir); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
 	return version, nil
 }
 
 // swap renames temp to path if cond holds. Nothing that waits for the disk
-// happens in its turn: a process that is stopped there keeps others out for a
+// happens under its lock: a process that is stopped there keeps others out for a
 // while.
 func (b *Bucket) swap(ctx context.Context, key, temp, path string, cond storage.Condition) error {
-	t, err := b.turn(ctx, key)
+	t, err := b.lock(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -199,8 +199,8 @@ func check(path string, cond storage.Condition) error {
 	return nil
 }
 
-// settle makes durable what was renamed into a directory.
-func (b *Bucket) settle(dir string) error {
+// syncParents makes durable what was renamed into a directory.
+func (b *Bucket) syncParents(dir string) error {
 	var syncing errgroup.Group
 	syncing.Go(func() error { return syncDir(dir) })
 	// A directory made just now, by us or another, is an entry of its parent. One
@@ -324,7 +324,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	t, err := b.turn(ctx, key)
+	t, err := b.lock(ctx, key)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}

@@ -80,7 +80,7 @@ func TestKeptOut(t *testing.T) {
 	root := t.TempDir()
 	b, other := open(t, root), open(t, root)
 	b.SetStanding(time.Hour)
-	turn, err := other.Turn(t.Context(), "a/k")
+	lock, err := other.Lock(t.Context(), "a/k")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestKeptOut(t *testing.T) {
 		}
 		cancel()
 	}
-	turn.End()
+	lock.End()
 	if err := put(t.Context(), b, "x", storage.Condition{}); err != nil {
 		t.Error(err)
 	}
@@ -117,7 +117,7 @@ func TestStoppedWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 			// What the stopped one has done: written its body, and found what it expects.
-			turn, err := stopped.Turn(t.Context(), "a/k")
+			lock, err := stopped.Lock(t.Context(), "a/k")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestStoppedWriter(t *testing.T) {
 			if err := os.WriteFile(temp, []byte("stale"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			staged := filepath.Join(turn.Dir(), "its")
+			staged := filepath.Join(lock.Dir(), "its")
 			if where == "before it committed" {
 				if err := os.Rename(temp, staged); err != nil {
 					t.Fatal(err)
@@ -138,12 +138,12 @@ func TestStoppedWriter(t *testing.T) {
 			if where == "before it committed" {
 				err = os.Rename(staged, filepath.Join(root, "a", "k")) // all that was left to do
 			} else {
-				err = turn.Commit(temp, filepath.Join(root, "a", "k"))
+				err = lock.Commit(temp, filepath.Join(root, "a", "k"))
 			}
 			if err == nil {
 				t.Error("it went on")
 			}
-			turn.End()
+			lock.End()
 			if got, err := os.ReadFile(filepath.Join(root, "a", "k")); string(got) != "second" {
 				t.Errorf("the object is %q, %v", got, err)
 			}
@@ -159,8 +159,8 @@ func TestStoppedWriter(t *testing.T) {
 	}
 }
 
-// However often turns are taken from writers, no write is lost.
-func TestTakenTurns(t *testing.T) {
+// However often locks are taken from writers, no write is lost.
+func TestTakenLocks(t *testing.T) {
 	root := t.TempDir()
 	const writers, each = 4, 50
 	if err := put(t.Context(), open(t, root), "0", storage.IfAbsent()); err != nil {
@@ -189,7 +189,7 @@ func TestTakenTurns(t *testing.T) {
 	var group errgroup.Group
 	for range writers {
 		b := open(t, root)
-		b.SetStanding(1) // takes every turn that it has to wait for
+		b.SetStanding(1) // takes every lock that it has to wait for
 		group.Go(func() error {
 			for range each {
 				if err := add(b); err != nil {

@@ -268,7 +268,7 @@ func TestTrain(t *testing.T) {
 
 // A worker told to stop releases its fold at once, and whoever takes it next
 // ends with the same bits.
-func TestStopHandsBack(t *testing.T) {
+func TestStopReleases(t *testing.T) {
 	t.Parallel()
 	want := undisturbed(t)
 	for _, after := range []int{1, 20, 45, 80} {

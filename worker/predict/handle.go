@@ -192,7 +192,7 @@ func (w *work) predict(ctx context.Context) error {
 
 // results predicts all that a request asks for, telling each of every result. The
 // caller closes them.
-func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, request io.Reader, t turns, each func(Result)) (_ *resultBuffer, used predictions.Model, err error) {
+func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, request io.Reader, t slots, each func(Result)) (_ *resultBuffer, used predictions.Model, err error) {
 	ref := jobs.Revision{Repo: asked.Model.Repo, Revision: asked.Model.Revision}
 	model, done, err := p.Models.Use(ctx, ref)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 // none: polyethylene of PolyID's 18 monomers has 36.
 const shortMolecule = 20
 
-// predict answers for some polymers, taking its turn by enter for what must be
-// computed. Their chains go through the ensemble together.
+// predict answers for some polymers; enter waits for a slot, in which it computes.
+// Their chains go through the ensemble together.
 func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 	results := make([]Result, len(ps))
 	grown := make([][]structure.Chain, len(ps)) // nil where that failed
@@ -84,7 +84,7 @@ func (a *answer) perFold() [][]float64 {
 	return out
 }
 
-// grow makes the chains of a polymer. What grows takes a turn.
+// grow makes the chains of a polymer. Growing takes a slot.
 func (m *Model) grow(p polymer, enter func() (leave func())) ([]structure.Chain, error) {
 	if p.structure.Notation() != data.Polymer {
 		defer enter()()

@@ -38,14 +38,14 @@ type Config struct {
 // Predictor answers predictions. It is safe for concurrent use.
 type Predictor struct {
 	Config
-	all, queued turns
+	all, queued slots
 }
 
-// turns are what so many may have at a time: one of each, in this order.
-type turns []chan struct{}
+// slots are semaphores: a slot is taken of each, in this order.
+type slots []chan struct{}
 
-// enter waits for a turn.
-func (t turns) enter() (leave func()) {
+// enter waits for a slot.
+func (t slots) enter() (leave func()) {
 	for _, c := range t {
 		c <- struct{}{}
 	}
@@ -56,8 +56,8 @@ func (t turns) enter() (leave func()) {
 	}
 }
 
-// most is how many may have a turn at a time.
-func (t turns) most() int { return cap(t[0]) }
+// most is how many slots there are.
+func (t slots) most() int { return cap(t[0]) }
 
 // New makes a Predictor.
 func New(c Config) *Predictor {
@@ -74,7 +74,7 @@ func New(c Config) *Predictor {
 		c.Queued = max(1, c.Workers/2)
 	}
 	all := make(chan struct{}, c.Workers)
-	return &Predictor{Config: c, all: turns{all}, queued: turns{make(chan struct{}, c.Queued), all}}
+	return &Predictor{Config: c, all: slots{all}, queued: slots{make(chan struct{}, c.Queued), all}}
 }
 
 // Answer predicts at once. Errors are those of [Models.Use].
@@ -138,10 +138,10 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 	}
 }
 
-// run predicts n polymers and hands the results on in their order, from one
+// run predicts n polymers and passes the results on in their order, from one
 // goroutine. No more than a few are held at a time. Whatever is computed takes a
-// turn.
-func run(ctx context.Context, m *Model, t turns, n int, at func(int) polymer, emit func(int, Result) error) error {
+// slot.
+func run(ctx context.Context, m *Model, t slots, n int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
 		polymers []polymer
 		results  chan []Result

@@ -41,7 +41,7 @@ type Runner struct {
 	MemoryLimit int64         // bytes for the folds that train at once; 0 is no limit
 
 	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
-	Grace        time.Duration // to save and hand back, once told to stop; 0 is 30 s
+	Grace        time.Duration // to save and release, once told to stop; 0 is 30 s
 
 	// For tests, which have no patience. Zero is as the packages say.
 	Lease          lease.Terms
@@ -54,7 +54,7 @@ type Runner struct {
 // errIdle ends a Run that has had nothing to do.
 var errIdle = errors.New("idle")
 
-// Run works until ctx ends: then folds are saved and handed back, for which it
+// Run works until ctx ends: then folds are saved and released, for which it
 // waits. It returns nil then, and after ExitWhenIdle.
 func (r *Runner) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)

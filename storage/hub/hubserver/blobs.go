@@ -23,11 +23,11 @@ type blobs struct {
 	sweep *sweep
 }
 
-const spoolPattern = ".spool-*"
+const uploadPattern = ".upload-*"
 
 // clean removes what uploads of an earlier process left unfinished.
 func (b blobs) clean() error {
-	names, err := filepath.Glob(filepath.Join(b.dir, spoolPattern))
+	names, err := filepath.Glob(filepath.Join(b.dir, uploadPattern))
 	for _, name := range names {
 		err = errors.Join(err, os.Remove(name))
 	}
@@ -64,9 +64,9 @@ func (b blobs) keep(oid string) (n int64, ok bool) {
 // errDigest means that content is not what its name says.
 var errDigest = errors.New("content does not match its oid")
 
-// spool writes what r gives to a new file and returns its name, SHA-256 and size.
-func (b blobs) spool(r io.Reader) (name, hash string, n int64, err error) {
-	f, err := os.CreateTemp(b.dir, spoolPattern)
+// receive writes what r gives to a new file and returns its name, SHA-256 and size.
+func (b blobs) receive(r io.Reader) (name, hash string, n int64, err error) {
+	f, err := os.CreateTemp(b.dir, uploadPattern)
 	if err != nil {
 		return "", "", 0, fmt.Errorf("hubserver: %w", err)
 	}
@@ -85,13 +85,13 @@ func (b blobs) spool(r io.Reader) (name, hash string, n int64, err error) {
 // add stores what r gives and returns its oid and size. With want set, other
 // content is refused with errDigest.
 func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
-	spool, oid, n, err := b.spool(r)
+	temp, oid, n, err := b.receive(r)
 	if err != nil {
 		return "", 0, err
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(spool)
+			os.Remove(temp)
 		}
 	}()
 	if want != "" && oid != want {
@@ -101,13 +101,13 @@ func (b blobs) add(r io.Reader, want string) (oid string, n int64, err error) {
 	b.sweep.RLock() // the file is as old as its last byte until its name says that it is used
 	defer b.sweep.RUnlock()
 	now := time.Now()
-	if err = os.Chtimes(spool, now, now); err != nil {
+	if err = os.Chtimes(temp, now, now); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
 	if err = os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
-	if err = os.Rename(spool, name); err != nil {
+	if err = os.Rename(temp, name); err != nil {
 		return "", 0, fmt.Errorf("hubserver: %w", err)
 	}
 	return oid, n, nil

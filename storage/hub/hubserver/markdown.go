@@ -200,7 +200,7 @@ var (
 	imageTag = regexp.MustCompile(`<img [^>]*>`)
 )
 
-// scrollable lets what may be wider than a page be scrolled, with a keyboard too.
+// scrollable lets what may be wider than a page be moved sideways, with a keyboard too.
 // In clean HTML no text holds a "<".
 var scrollable = strings.NewReplacer("<table>", `<div class="table" tabindex="0"><table>`, "</table>", "</table></div>", "<pre>", `<pre tabindex="0">`)
 

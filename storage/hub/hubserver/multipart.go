@@ -99,7 +99,7 @@ var errShort = &httpError{http.StatusBadRequest, "", "The part is not as long as
 
 // addPart stores a part of size bytes and returns its hash.
 func (b blobs) addPart(oid string, number, size int64, r io.Reader) (hash string, err error) {
-	f, hash, n, err := b.spool(r)
+	f, hash, n, err := b.receive(r)
 	if err != nil {
 		return "", err
 	}

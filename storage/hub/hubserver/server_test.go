@@ -85,15 +85,15 @@ func TestPersist(t *testing.T) {
 	s := newServer(t, Config{Dir: dir})
 	must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
 	must(t, s, "POST", "/api/models/acme/tg/commit/main", header+line("a", "hello"))
-	spool := filepath.Join(dir, "lfs", ".spool-1")
-	if err := os.WriteFile(spool, []byte("unfinished"), 0o600); err != nil {
+	unfinished := filepath.Join(dir, "lfs", ".upload-1")
+	if err := os.WriteFile(unfinished, []byte("unfinished"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s = newServer(t, Config{Dir: dir})
 	if w := must(t, s, "GET", "/acme/tg/resolve/main/a", ""); w.Body.String() != "hello" {
 		t.Errorf("a is %q", w.Body)
 	}
-	if _, err := os.Stat(spool); !os.IsNotExist(err) {
+	if _, err := os.Stat(unfinished); !os.IsNotExist(err) {
 		t.Error("an unfinished upload is still there")
 	}
 }

@@ -16,34 +16,34 @@ import (
 )
 
 const (
-	lockEvery = time.Millisecond // between looks at a turn that another process has: it lasts microseconds
-	// standing is how long another process may have a turn before it counts as
-	// stopped in the middle of it.
+	lockEvery = time.Millisecond // between tries for a lock that another process has: it is held for microseconds
+	// standing is how long another process may hold a lock before it counts as
+	// stopped.
 	standing = 3 * time.Second
 	lockName = "lock"
 )
 
-// errOvertaken is of a turn that was taken away. What was to be committed is not;
+// errOvertaken is of a lock that was taken away. What was to be committed is not;
 // another try may do it.
 var errOvertaken = errors.New("this process stood still while it wrote, and others went on")
 
-// turn is one writer's among all who write keys of a shard, in this process and
-// in others. It is a lock on a file, which the system releases when a process
+// writeLock excludes all others who write keys of a shard, in this process and in
+// others. It is a lock on a file, which the system releases when a process
 // dies, in a directory that is taken away from a process that stands still: what
 // is committed passes through that directory, so a process that wakes up later
 // commits nothing.
-type turn struct {
+type writeLock struct {
 	dir   string
 	lock  *flock.Flock
 	local chan struct{} // held by the goroutine
 }
 
-// turn waits for one on key's shard, until ctx ends.
-func (b *Bucket) turn(ctx context.Context, key string) (*turn, error) {
+// lock waits for the lock of key's shard, until ctx ends.
+func (b *Bucket) lock(ctx context.Context, key string) (*writeLock, error) {
 	h := fnv.New32a()
 	io.WriteString(h, key)
 	i := h.Sum32() % shards
-	t := &turn{dir: filepath.Join(b.turns(), fmt.Sprintf("%02d", i)), local: b.local[i]}
+	t := &writeLock{dir: filepath.Join(b.locks(), fmt.Sprintf("%02d", i)), local: b.local[i]}
 	select {
 	case t.local <- struct{}{}:
 	case <-ctx.Done():
@@ -56,14 +56,14 @@ func (b *Bucket) turn(ctx context.Context, key string) (*turn, error) {
 	return t, nil
 }
 
-func (b *Bucket) enter(ctx context.Context, t *turn) error {
+func (b *Bucket) enter(ctx context.Context, t *writeLock) error {
 	t.lock = flock.New(filepath.Join(t.dir, lockName))
 	for began := time.Now(); ; {
 		ok, err := t.lock.TryLock()
 		switch {
 		case ok:
 			return nil
-		case errors.Is(err, fs.ErrNotExist): // the first turn ever, or after one was taken away
+		case errors.Is(err, fs.ErrNotExist): // the first lock ever, or after one was taken away
 			if err := os.MkdirAll(t.dir, 0o755); err != nil {
 				return err
 			}
@@ -84,8 +84,8 @@ func (b *Bucket) enter(ctx context.Context, t *turn) error {
 	}
 }
 
-// takeAway ends whatever turn there is in dir. That of a process which does not
-// stand still may be hit as well: it fails, and comes again.
+// takeAway ends whatever lock there is in dir. That of a process which does not
+// stand still may be hit as well: its write fails, and is tried again.
 func (b *Bucket) takeAway(dir string) error {
 	gone := filepath.Join(b.temp(), rand.Text())
 	if err := os.Rename(dir, gone); err != nil {
@@ -94,13 +94,13 @@ func (b *Bucket) takeAway(dir string) error {
 	return os.RemoveAll(gone)
 }
 
-// commit renames temp to path, unless the turn was taken away.
-func (t *turn) commit(temp, path string) error {
+// commit renames temp to path, unless the lock was taken away.
+func (t *writeLock) commit(temp, path string) error {
 	staged := filepath.Join(t.dir, filepath.Base(temp))
 	if err := os.Rename(temp, staged); err != nil {
 		return overtaken(err)
 	}
-	// It may lie in the directory of a later turn.
+	// It may lie in the directory of a later lock.
 	if !t.current() {
 		os.Remove(staged)
 		return errOvertaken
@@ -112,8 +112,8 @@ func (t *turn) commit(temp, path string) error {
 	return nil
 }
 
-// current reports whether dir is still the one that the turn is in.
-func (t *turn) current() bool {
+// current reports whether dir is still the one that the lock is in.
+func (t *writeLock) current() bool {
 	mine, err := t.lock.Stat()
 	if err != nil {
 		return false
@@ -130,7 +130,7 @@ func overtaken(err error) error {
 	return err
 }
 
-func (t *turn) end() {
+func (t *writeLock) end() {
 	t.lock.Close()
 	<-t.local
 }

@@ -26,8 +26,8 @@ func (p *parser) findOverlap() {
 	}
 }
 
-// settleUnits gives each target its units and reports those that have several.
-func (p *parser) settleUnits() {
+// assignUnits gives each target its units and reports those that have several.
+func (p *parser) assignUnits() {
 	w := len(p.table.Targets)
 	for t := range p.table.Targets {
 		uses := make(map[int32]int)
