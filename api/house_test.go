@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -42,13 +41,6 @@ var retired = []struct {
 
 const everywhere = ".go .js .html .css .md"
 
-// exempt are the packages and folders whose words have not been gone through.
-// The list may only shrink.
-var exempt = []string{
-	"worker/", "jobs/", "data/", "storage/file/", "storage/hub/hubserver/",
-	"api/httpapi/", "api/metrics/", "api/publish/",
-}
-
 func word(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)\b(` + pattern + `)\b`) }
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
@@ -76,7 +68,6 @@ func sources(t *testing.T, visit func(path string)) {
 
 func TestHouseWords(t *testing.T) {
 	t.Parallel()
-	clean := slices.Clone(exempt)
 	sources(t, func(path string) {
 		ending := filepath.Ext(path)
 		if ending == "" || !strings.Contains(everywhere, ending) {
@@ -93,17 +84,10 @@ func TestHouseWords(t *testing.T) {
 				if found == "" || !strings.Contains(r.in, ending) {
 					continue
 				}
-				if at := slices.IndexFunc(exempt, func(e string) bool { return strings.HasPrefix(path, e) }); at >= 0 {
-					clean = slices.DeleteFunc(clean, func(e string) bool { return e == exempt[at] })
-					continue
-				}
 				t.Errorf("%s:%d: %q is retired; say: %s", path, i+1, found, r.say)
 			}
 		}
 	})
-	for _, e := range clean {
-		t.Logf("%s has no retired word any more: take it off the list of exemptions", e)
-	}
 }
 
 func TestHouseSizes(t *testing.T) {

@@ -117,8 +117,8 @@ func TestSweep(t *testing.T) {
 		less  map[string][2]int // what kinds have left: objects, checkpoints
 	}{
 		{7*day - time.Second, nil},
-		{7 * day, map[string][2]int{"succeeded": {4, 0}}},
-		{365*day - time.Second, map[string][2]int{"succeeded": {4, 0}}},
+		{7 * day, map[string][2]int{"succeeded": {5, 0}}},
+		{365*day - time.Second, map[string][2]int{"succeeded": {5, 0}}},
 		{365 * day, map[string][2]int{"succeeded": {}, "failed": {}, "cancelled": {}}},
 		{565 * day, map[string][2]int{"succeeded": {}, "failed": {}, "cancelled": {}, "late start": {}}},
 	} {
@@ -131,7 +131,7 @@ func TestSweep(t *testing.T) {
 		for kind, id := range kinds {
 			want, ok := step.less[kind]
 			if !ok {
-				want = [2]int{6, 2}
+				want = [2]int{7, 2}
 			}
 			if all, checkpoints := h.has(id); all != want[0] || checkpoints != want[1] {
 				t.Errorf("after %s the %s job has %d objects, %d of them checkpoints; want %v", step.after, kind, all, checkpoints, want)
@@ -147,7 +147,7 @@ func TestKeptForGood(t *testing.T) {
 	if err := h.service(retention.Policy{Checkpoints: -1, Records: -1}).Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if all, _ := h.has(id); all != 6 {
+	if all, _ := h.has(id); all != 7 {
 		t.Errorf("%d objects are left", all)
 	}
 }
