@@ -9,15 +9,15 @@ import "io"
 // in a file of its own; an optional Validate() error refuses bad flags.
 type commands struct {
 	Serve      ServeCmd      `cmd:"" default:"withargs" help:"Serve the API and its pages; without REDIS_URL with a worker, without HF_ENDPOINT with a Hub inside. What go run ./api does without a command. Each flag is also an environment variable, --data-dir DATA_DIR; secrets are variables alone: API_TOKENS, HF_TOKEN, WEBHOOK_SECRET."`
-	Quickstart QuickstartCmd `cmd:"" help:"Show everything once, in two minutes: train a short job, publish it to the embedded Hub, predict with it; then serve on."`
+	Quickstart QuickstartCmd `cmd:"" help:"Show everything once, in two minutes: train a short job, publish it to the embedded Hub, predict with it, then keep serving."`
 	Train      TrainCmd      `cmd:"" help:"Submit a training job; --watch follows it."`
 	Predict    PredictCmd    `cmd:"" help:"Predict the polymers of a CSV file: CSV on stdout, progress on stderr."`
 	Backup     BackupCmd     `cmd:"" help:"Write an archive of a service's data, to move it to another machine."`
-	Restore    RestoreCmd    `cmd:"" help:"Put an archive that backup wrote where there is no data yet."`
+	Restore    RestoreCmd    `cmd:"" help:"Restore an archive that backup wrote into a place without data."`
 
-	CheckStorage CheckStorageCmd `cmd:"" help:"Say whether an object store will do: what it stores, its conditional writes, its listings."`
-	Doctor       DoctorCmd       `cmd:"" help:"Look for damage in what a service has stored; --repair repairs what can be."`
-	Version      VersionCmd      `cmd:"" help:"Say what this program was built from."`
+	CheckStorage CheckStorageCmd `cmd:"" help:"Check that an object store can be used: reads, conditional writes and listings."`
+	Doctor       DoctorCmd       `cmd:"" help:"Look for damage in what a service has stored; --repair repairs what it can."`
+	Version      VersionCmd      `cmd:"" help:"Show what this program was built from."`
 
 	Bench      BenchCmd      `cmd:"" help:"Measure this machine: training steps, matrix products, predictions, and the time the default job takes; a JSON object on stdout, a table on stderr."`
 	Featurize  FeaturizeCmd  `cmd:"" help:"Turn SMILES into the graphs the network sees: one SMILES per line in, one JSON object per line out."`

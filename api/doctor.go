@@ -13,7 +13,7 @@ import (
 type DoctorCmd struct {
 	DataDir    string `setting:"DATA_DIR" default:"var" placeholder:"DIR" help:"The service's data (./var)."`
 	StorageURL string `setting:"STORAGE_URL" placeholder:"URL" help:"Its object storage, if that is not in DATA_DIR: file:///dir or s3://bucket/prefix."`
-	Repair     bool   `help:"Repair what can be, and set aside the rest. The service must not be running."`
+	Repair     bool   `help:"Repair what can be repaired, and set the rest aside. The service must not be running."`
 }
 
 // Run prints a line per damage, and fails while any remains.

@@ -24,7 +24,7 @@ type QuickstartCmd struct {
 	Host    string `setting:"HOST" placeholder:"ADDRESS" help:"Address to listen on (127.0.0.1)."`
 	Port    string `setting:"PORT" placeholder:"N" help:"Port to listen on (8080); 0 takes a free one."`
 	DataDir string `setting:"DATA_DIR" placeholder:"DIR" help:"Where everything keeps its data (./var)."`
-	Exit    bool   `help:"Stop when everything was shown instead of serving on."`
+	Exit    bool   `help:"Stop when everything was shown instead of serving."`
 
 	config app.Config
 }

@@ -37,7 +37,7 @@ func (f *serverFlags) client() (*client.Client, error) {
 type TrainCmd struct {
 	serverFlags
 	Watch    bool       `help:"Follow the job to its end, with a progress bar per fold on stderr; then write its metrics on stdout."`
-	OnDefect string     `enum:"refuse,drop,keep" default:"refuse" help:"What becomes of a table's rows with defects: ${enum}. What is dropped is told."`
+	OnDefect string     `enum:"refuse,drop,keep" default:"refuse" help:"What to do with rows that have defects: ${enum}. Dropped rows are reported."`
 	Chains   chainsFlag `placeholder:"JSON" help:"How repeat units and monomers grow, in place of the job's own chains: {\"dp\":3}, {\"periodic\":true}."`
 	Recipe   string     `placeholder:"NAME" help:"What the job takes where it says nothing: polyid, PolyID's published training, or accurate, a smaller network on rings blended with trees, neighbours and others. GET /v1/recipes lists every setting."`
 	Job      string     `arg:"" name:"job.json" help:"The job as JSON, - for standard input. Only dataset is required: {\"dataset\":\"stereopolymer_input_nopush\"}. Or a table (.csv, .csv.gz, .xlsx), which is uploaded and trained with the defaults."`

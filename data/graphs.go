@@ -2,7 +2,7 @@ package data
 
 import "fmt"
 
-// GraphStats says how much of a table the network can tell apart. The graphs
+// GraphStats says how many structures of a table the network can distinguish. The graphs
 // are the caller's: PolyID's v1 features see element, degree and aromaticity
 // only, so chains that differ in tacticity have equal graphs.
 type GraphStats struct {
@@ -55,7 +55,7 @@ func (s GraphStats) Warning() (w Warning, ok bool) {
 		return Warning{}, false
 	}
 	return Warning{"features_ignore_tacticity", fmt.Sprintf(
-		"the features tell %d graphs apart in %d rows of %d polymers (one graph has %d rows): "+
-			"%.0f%% of the validation rows have a graph that their fold trained on, so errors of a new chemistry will be larger; group_by graph measures those",
+		"this model sees only %d distinct structures in %d rows of %d polymers (one structure has %d rows), so %.0f%% of the validation rows resemble training data; "+
+			"expect larger errors for new chemistry; for a stricter test, group by identical structures (group_by graph)",
 		s.Graphs, s.Rows, s.Polymers, s.Largest, 100*s.Share())}, true
 }

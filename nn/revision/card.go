@@ -221,7 +221,7 @@ func (w *card) training() {
 	w.printf("\n")
 }
 
-// members writes what the members of a stack are off by, and what Python's PolyID,
+// members writes the mean absolute errors of the members of a stack, and what Python's PolyID,
 // which loads the network alone, does without them.
 func (w *card) members() {
 	var names []stack.Member
@@ -253,7 +253,7 @@ func (w *card) members() {
 		}
 		w.printf("\n")
 	}
-	w.printf("\nPolyID in Python loads the network alone, whose errors stand in the column of that name.\n\n")
+	w.printf("\nPolyID in Python loads the network alone; its errors are in the column `network`.\n\n")
 }
 
 func (w *card) intervals() {
@@ -264,9 +264,9 @@ func (w *card) intervals() {
 		how := w.Intervals.WithDefaults()
 		w.printf("A %.0f %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). ", 100*how.Level)
 		if how.Method == ensemble.Local {
-			w.printf("Residuals are taken relative to how large each was to be expected, so that intervals are narrow where a prediction is easy. ")
+			w.printf("Each residual is divided by its expected size, so intervals are narrow where a prediction is easy. ")
 		}
-		w.printf("It speaks of polymers like those of the table.")
+		w.printf("It applies to polymers like those of the table.")
 		if w.Metrics.Holdout == nil {
 			w.printf(" How often it holds was not measured here: there was no hold-out set.")
 		}
@@ -276,37 +276,37 @@ func (w *card) intervals() {
 		w.printf("There is no domain of validity: %s.\n\n", cell(reason))
 	} else {
 		w.printf("A prediction counts the polymer's Morgan environments (radius 2) that no training polymer has (`domain_of_validity.json`). " +
-			"With any of them, or with an atom or bond the networks were never shown, the polymer is outside what was learned and no error given here applies.\n\n")
+			"With any of them, or with an atom or bond type that never appeared in training, the polymer is outside the training chemistry: the errors and intervals given here may not hold.\n\n")
 	}
 }
 
 func (w *card) limitations() {
 	w.printf("## Limitations\n\n")
 	if !w.Features.SeesTacticity() {
-		w.printf("- The features do not see tacticity: polymers that differ only in it get the same prediction, whatever was measured of them.\n")
+		w.printf("- The features ignore tacticity: polymers that differ only in tacticity get the same prediction, whatever their measured values.\n")
 	}
 	if g := w.Data.Graphs; g != nil && g.ValidationRows > 0 {
-		w.printf("- To the networks the %d polymers are %d different graphs. Of %d validation rows, %d (%.0f %%) have a graph that their fold also trained on.",
+		w.printf("- The networks see %[2]d distinct structures among the %[1]d polymers. Of %[3]d validation rows, %[4]d (%.0[5]f %%) have a structure that their fold also trained on.",
 			g.Polymers, g.Graphs, g.ValidationRows, g.ValidationKnown, 100*g.Share())
 		if g.ValidationKnown > 0 && w.Data.GroupBy != data.ByGraph {
-			w.printf(" A new chemistry should expect larger errors than those above; a training split by `graph` measures them.")
+			w.printf(" Expect larger errors than those above for new chemistry; a job with `group_by` `graph` measures them.")
 		}
 		w.printf("\n")
 	}
 	if w.Imported != "" {
-		w.printf("- Nothing was measured here: how far its predictions may be off is not known.\n")
+		w.printf("- Nothing was measured here: the accuracy of its predictions is not known.\n")
 	}
 	if w.Training != nil {
-		w.printf("- Each network's published weights are those of its best epoch, chosen on the validation rows that also score it. Out-of-fold errors are too small by that choice")
+		w.printf("- Each network's published weights are those of its best epoch, chosen on the validation rows that also score it. That choice makes out-of-fold errors too small")
 		if w.Metrics.Holdout != nil {
-			w.printf("; the hold-out set's are not")
+			w.printf("; the errors on the hold-out set are not affected")
 		}
 		w.printf(".\n")
 	}
 	if len(w.KernelPaths) > 1 {
-		w.printf("- It was trained on several kinds of processor (%s): training again gives these weights up to rounding, not to the bit.\n", strings.Join(w.KernelPaths, ", "))
+		w.printf("- It was trained on several kinds of processor (%s): training again gives these weights up to rounding, not bit for bit.\n", strings.Join(w.KernelPaths, ", "))
 	}
-	w.printf("- A chain of other length or end groups than those trained on is another molecule to the networks.\n\n")
+	w.printf("- To the networks, a chain with a different length or different end groups than in training is a different molecule.\n\n")
 }
 
 func (w *card) usage() {

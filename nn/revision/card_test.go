@@ -95,7 +95,7 @@ func TestCardSaysNoMore(t *testing.T) {
 	}
 	got = card(t, imported.Config, imported.Metrics, revision.Place{Repo: "a/b", Python: true})
 	for _, word := range []string{"There are no intervals: the model is imported", "There is no domain of validity: the model is imported", "PolyID saved, in x/y at 0123",
-		"how far its predictions may be off is not known", "license: other", "snapshot_download"} {
+		"the accuracy of its predictions is not known", "license: other", "snapshot_download"} {
 		if !strings.Contains(got, word) {
 			t.Errorf("the card of an imported model does not say %q", word)
 		}

@@ -67,7 +67,7 @@ func notations(ns []data.Notation) string {
 func degree(c Chains) string {
 	switch {
 	case c.Periodic:
-		return "repeat units closed to rings, of which no unit differs from another"
+		return "repeat units closed into rings, in which all units are equal"
 	case c.DP == 0:
 		return "degree of polymerization as the rows have it"
 	}
@@ -82,7 +82,7 @@ func grouping(g data.Grouping) string {
 	case data.ByPolymer:
 		return "rows of one polymer"
 	case data.ByGraph:
-		return "rows of one graph"
+		return "rows of identical structures"
 	}
 	return string(g)
 }
