@@ -2,6 +2,7 @@ package redisjobs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -72,7 +73,8 @@ func dial(t *testing.T, url string) redis.UniversalClient {
 	return r
 }
 
-// Data that cannot be read is set aside, and the queue starts empty.
+// Data that makes no sense is set aside, the log says where, and the queue
+// starts empty.
 func TestDamagedData(t *testing.T) {
 	onEveryEmbedded(t, func(t *testing.T, program string) {
 		dir := t.TempDir()
@@ -90,18 +92,27 @@ func TestDamagedData(t *testing.T) {
 			"empty": "", "cut": `[{"Key":"YQ==","Typ`, "of another kind": `[{"Key":"YQ==","Type":"stream","Values":["YQ=="]}]`, "garbage": "\x00\xff garbage that no Redis ever wrote\n",
 		} {
 			damage(t, filepath.Join(dir, written), content)
-			e, r := start(t, dir, program)
-			if err := r.Ping(t.Context()).Err(); err != nil {
-				t.Errorf("%s: %v", name, err)
+			var log bytes.Buffer
+			e, err := startEmbedded(t.Context(), dir, program, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			r := dial(t, e.URL())
+			if n, err := r.DBSize(t.Context()).Result(); n != 0 || err != nil {
+				t.Errorf("%s: it starts with %d keys, %v", name, n, err)
 			}
 			fill(t, r)
 			r.Close()
 			if err := e.Close(); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if _, err := os.Stat(filepath.Join(dir, written+asideSuffix)); err != nil {
-			t.Errorf("nothing was set aside: %v", err)
+			aside := filepath.Join(dir, written+asideSuffix)
+			if _, err := os.Stat(aside); err != nil || !strings.Contains(log.String(), aside) {
+				t.Errorf("%s: nothing was set aside, or the log does not name it: %v\n%s", name, err, &log)
+			}
+			if err := os.RemoveAll(aside); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
@@ -300,11 +311,16 @@ func TestEmbeddedFails(t *testing.T) {
 	if _, err := startEmbedded(t.Context(), dir, filepath.Join(dir, "none"), discard); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such program: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "snapshot"), []byte("torn"), 0o600); err != nil {
+	// What the system does not let us read may be whole: it stays where it is.
+	snapshot := filepath.Join(dir, "snapshot")
+	if err := os.Mkdir(snapshot, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := startEmbedded(t.Context(), dir, "", discard); err == nil || !strings.Contains(err.Error(), "restore snapshot") {
-		t.Errorf("an unreadable snapshot: %v", err)
+		t.Errorf("a snapshot that cannot be opened: %v", err)
+	}
+	if _, err := os.Stat(snapshot); err != nil {
+		t.Errorf("the snapshot was moved: %v", err)
 	}
 }
 
