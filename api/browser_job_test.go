@@ -101,7 +101,7 @@ func TestEndedJob(t *testing.T) {
 	b.visit(s.url + "/jobs/" + id)
 	b.click("#delete")
 	b.is(`document.querySelector("#ask").open`)
-	b.sees("#ask-text", "stays on the Hub")
+	b.sees("#ask-text", "stay on the Hub")
 	b.click("#ask-yes")
 	b.is(`location.pathname === "/jobs"`)
 	b.sees(".empty", "No model has been trained here yet")

@@ -49,7 +49,7 @@ func Extension(text string) (note string, err error) {
 func parts(inner string) []string {
 	var out []string
 	start, round, label := 0, 0, false
-	for i := 0; i < len(inner); i++ {
+	for i := range len(inner) {
 		switch c := inner[i]; {
 		case c == '$':
 			label = !label
