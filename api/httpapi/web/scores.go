@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,12 @@ type Score struct {
 	Target, Units           string
 	MAE, RMSE, R2, Baseline string // "–" where nothing was measured
 	Rows, Polymers          int
+	Members                 []Member // of a stack, by name
+	Poor                    bool     // no better than the baseline
 }
+
+// Member is what one member of a stack is off by itself.
+type Member struct{ Name, MAE string }
 
 // errors are the out-of-fold errors in a job's or revision's metrics.json.
 type errors struct {
@@ -21,6 +27,7 @@ type errors struct {
 	Rows          int      `json:"n_rows"`
 	Polymers      int      `json:"n_polymers"`
 	Units         string
+	Members       map[string]struct{ MAE *float64 }
 }
 
 // outOfFold are the errors by property; none where there are no metrics yet,
@@ -36,7 +43,14 @@ func outOfFold(metrics json.RawMessage) map[string]errors {
 }
 
 func (e errors) score(target string) Score {
-	return Score{target, e.Units, show(e.MAE), show(e.RMSE), show(e.R2), show(e.Baseline), e.Rows, e.Polymers}
+	s := Score{
+		Target: target, Units: e.Units, MAE: show(e.MAE), RMSE: show(e.RMSE), R2: show(e.R2), Baseline: show(e.Baseline),
+		Rows: e.Rows, Polymers: e.Polymers, Poor: e.MAE != nil && e.Baseline != nil && *e.MAE >= *e.Baseline,
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Members)) {
+		s.Members = append(s.Members, Member{name, show(e.Members[name].MAE)})
+	}
+	return s
 }
 
 func show(v *float64) string {

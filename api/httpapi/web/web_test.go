@@ -30,6 +30,10 @@ func TestScores(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	stack := score(json.RawMessage(`{"out_of_fold": {"Tm": {"mae": 30, "baseline_mae": 30, "members": {"trees": {"mae": 32}, "network": {"mae": null}}}}}`), "Tm")
+	if want := []Member{{"network", "–"}, {"trees", "32"}}; !reflect.DeepEqual(stack.Members, want) || !stack.Poor {
+		t.Errorf("of a stack no better than the baseline: %+v", stack)
+	}
 	for _, none := range []string{"null", "", "[1]"} {
 		if got := scores(json.RawMessage(none)); got != nil {
 			t.Errorf("%q has scores %v", none, got)

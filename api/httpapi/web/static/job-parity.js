@@ -5,8 +5,10 @@ import { $, colour, el, number, request } from "./app.js";
 import { axis, chart } from "./chart.js";
 
 export class Parity {
-  constructor(base) {
+  constructor(base, stack) {
     this.base = base;
+    // Folds train networks; a stack's other members are fitted when all have ended.
+    this.by = stack ? "by the network alone, without the rest of the blend, of the fold" : "by the fold";
     this.folds = new Map(); // fold → its answer, or a promise of it
     this.charts = new Map(); // property → { data, chart }
   }
@@ -28,8 +30,8 @@ export class Parity {
     const answers = [...this.folds.values()].filter(Boolean);
     if (!answers.length) return;
     $("parity").hidden = false;
-    $("parity-hint").textContent = `Each row is predicted by the fold that was not trained on it; ${answers.length} of ${of} folds so far. On the line, predicted and measured are equal.`;
-    if (answers.length === of) $("parity-hint").textContent = "Each row is predicted by the fold that was not trained on it. On the line, predicted and measured are equal.";
+    $("parity-hint").textContent = `Each row is predicted ${this.by} that was not trained on it; ${answers.length} of ${of} folds so far. On the line, predicted and measured are equal.`;
+    if (answers.length === of) $("parity-hint").textContent = `Each row is predicted ${this.by} that was not trained on it. On the line, predicted and measured are equal.`;
     answers[0].targets.forEach((target, t) => this.plot(target, answers.flatMap((a) => a.data
       .filter((r) => r.measured[t] !== null && r.predicted[t] !== null).map((r) => [r.measured[t], r.predicted[t], r.row])).sort((a, b) => a[0] - b[0])));
   }

@@ -31,13 +31,22 @@ export function events(e) {
 
 /** Tables of errors, beside those of always predicting the median. */
 export function metricsTable(metrics) {
+  const row = (name, flag, ...cells) => el("tr", {}, el("th", { scope: "row" }, name, flag), ...cells.map((v) => el("td", { class: "number" }, v)));
+  const poor = (s) => (s.baseline_mae !== null && s.mae >= s.baseline_mae ? el("div", {}, el("span", { class: "badge warn" }, "no better than baseline")) : null);
   const table = (scores, caption) => el("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption.split(":")[0] }, el("table", {}, el("caption", {}, caption),
     el("thead", {}, el("tr", {}, ...["Property", "MAE", "Baseline MAE", "RMSE", "R²", "Rows", "Polymers"].map((h, i) => el("th", { scope: "col", class: i ? "number" : "" }, h)))),
-    el("tbody", {}, ...Object.entries(scores).map(([name, s]) => el("tr", {}, el("th", { scope: "row" }, `${name}${s.units ? `, ${s.units}` : ""}`),
-      ...[s.mae, s.baseline_mae, s.rmse, s.r2].map((v) => el("td", { class: "number" }, number(v))), el("td", { class: "number" }, s.n_rows), el("td", { class: "number" }, s.n_polymers))))));
+    el("tbody", {}, ...Object.entries(scores).flatMap(([name, s]) => [
+      row(`${name}${s.units ? `, ${s.units}` : ""}`, poor(s), ...[s.mae, s.baseline_mae, s.rmse, s.r2].map((v) => number(v)), s.n_rows, s.n_polymers),
+      ...Object.entries(s.members ?? {}).map(([member, m]) => el("tr", { class: "member" }, el("th", { scope: "row" }, `${member} alone`), ...[number(m.mae), "", number(m.rmse), "", "", ""].map((v) => el("td", { class: "number" }, v)))),
+    ]))));
   return [table(metrics.out_of_fold, "Out of fold: every row scored by the model that was not trained on it. The baseline always predicts the training median."),
     ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold was trained on, scored by the whole ensemble.")] : [])];
 }
+
+/** Whether a branch moved to what was published, or why it did not. */
+export const whereTo = (done) => (done.reason
+  ? el("p", {}, `It is on the branch ${done.branch}: ${done.reason}. `, el("a", { href: "/models" }, "Promote it on the Models page"), " to predict with it by default.")
+  : el("p", {}, `The branch ${done.branch} moved to this revision.`));
 
 /** What to do with a published model. */
 export function usage(done, job) {

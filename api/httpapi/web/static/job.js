@@ -4,14 +4,14 @@ import { $, duration, el, follow, money, notice, pageData, request, showStatus, 
 import { answer, dialog } from "./dialog.js";
 import { FoldCard } from "./job-folds.js";
 import { Parity } from "./job-parity.js";
-import { events as eventItem, foldsFromOne, metricsTable, usage } from "./job-words.js";
+import { events as eventItem, foldsFromOne, metricsTable, usage, whereTo } from "./job-words.js";
 
 const page = pageData("page");
 const base = `/v1/training-jobs/${page.job.id}`;
 let job = page.job;
 const events = new Map(); // by seq
 const cards = []; // by fold
-const parity = new Parity(base);
+const parity = new Parity(base, page.job.stack);
 
 const ended = () => ["succeeded", "failed", "cancelled"].includes(job.status);
 
@@ -107,8 +107,8 @@ function drawEnd() {
   endShown = now;
   if (job.metrics) $("metrics-body").replaceChildren(...metricsTable(job.metrics));
   const done = job.published;
-  $("published").replaceChildren(...(done ? [el("div", { class: "alert good" },
-    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))), done.reason ? el("p", {}, `${done.reason[0].toUpperCase()}${done.reason.slice(1)}.`) : "")] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
+  $("published").replaceChildren(...(done ? [el("div", { class: `alert ${done.reason ? "warn" : "good"}` },
+    el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))), whereTo(done))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
   $("use").hidden = !done;
   if (done) $("use-body").replaceChildren(...usage(done, job));
 }

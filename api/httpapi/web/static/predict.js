@@ -41,8 +41,8 @@ function showModel() {
   else if (!m.loaded) about.push("It is downloaded and loaded at the first prediction.");
   if (m.stale) about.push("The Hub is not responding; this is the copy downloaded before.");
   if (m.created_at) about.push(`Trained ${new Date(m.created_at).toLocaleDateString([], { dateStyle: "medium" })}.`);
-  const scores = Object.entries(m.metrics?.out_of_fold ?? {}).map(([t, s]) => `${results.called(t)} ${number(s.mae, 2)} ${s.units}`);
-  if (scores.length) about.push(`Out-of-fold mean absolute error: ${scores.join(", ")}.`);
+  const scores = Object.entries(m.metrics?.out_of_fold ?? {}).map(([t, s]) => `${results.called(t)} ${number(s.mae, 2)} ${s.units}`.trim() + ` (${number(s.baseline_mae, 2)})`);
+  if (scores.length) about.push(`Out-of-fold mean absolute error (in brackets: of the baseline, the training median): ${scores.join(", ")}.`);
   $("model-about").textContent = about.join(" ");
   $("targets").replaceChildren(...targets().map((t) => el("label", { class: "check" },
     el("input", { type: "checkbox", value: t, checked: !hidden.has(t), onchange: (e) => {
@@ -215,7 +215,7 @@ const ask = {
       $("results").replaceChildren(placeholder);
       return "";
     }
-    show(() => [el("div", { class: "card" }, results.whole(result, input, among(p)), results.answeredBy(p.model)), asJSON(body)]);
+    show(() => [el("div", { class: "card" }, results.unfit(p.results, among(p)), results.whole(result, input, among(p)), results.answeredBy(p.model)), asJSON(body)]);
     return counted(1);
   },
 
@@ -227,14 +227,14 @@ const ask = {
       ...items.map((a) => [a.name, inputs.inWords(a.input), ...results.cells(a.result, targets())])]), "predictions.csv");
     show(() => [el("div", { class: "card" },
       el("div", { class: "row spread" }, el("h2", {}, `${p.counts.ok} of ${p.counts.total} predicted`), el("button", { type: "button", class: "small", onclick: csv }, "Download CSV")),
-      results.table(items, among(p)), el("p", { class: "legend" }, "Bars show 90 % intervals, lines the folds. Each column has one scale."), results.answeredBy(p.model)), asJSON(body)]);
+      results.unfit(p.results, among(p)), results.table(items, among(p)), el("p", { class: "legend" }, "Bars show 90 % intervals, lines the folds. Each column has one scale."), results.answeredBy(p.model)), asJSON(body)]);
     return counted(p.counts.ok);
   },
 
   async grid(signal) {
     const asking = inputs.grid(data.max_inputs), body = { model: asked(), inputs: asking.inputs };
     const p = await predict(body, signal);
-    show(() => [el("div", { class: "card" }, el("h2", {}, `${asking.rows.length} diacids × ${asking.columns.length} diols`),
+    show(() => [el("div", { class: "card" }, el("h2", {}, `${asking.rows.length} diacids × ${asking.columns.length} diols`), results.unfit(p.results, among(p)),
       among(p).length ? heatMap(asking, p.results, among(p)) : el("div", {}, el("p", { class: "alert bad" }, "No pair could be predicted, or no property is selected."),
         results.table(asking.inputs.map((input, i) => ({ input, result: p.results[i] })).filter((a) => a.result.error).slice(0, 20), [])),
       results.answeredBy(p.model)), asJSON(body)]);

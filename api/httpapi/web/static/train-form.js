@@ -2,6 +2,7 @@
 // wrong with them, and how they differ from an earlier job.
 
 import { $, el } from "./app.js";
+import * as recipe from "./train-recipe.js";
 
 const form = $("train");
 const controls = [...form.querySelectorAll("[data-at]")];
@@ -44,22 +45,42 @@ export function arrange() {
   }
 }
 
-/** Fills the fields from a job; defaults are a job with nothing said. */
-export function fill(spec, defaults) {
+/** A copy of a job whose schedule is an object, also where it was only named. */
+function spread(spec) {
   const s = structuredClone(spec);
   if (typeof s.learning_rate_schedule === "string") s.learning_rate_schedule = { name: s.learning_rate_schedule };
+  return s;
+}
+
+function set(c, v) {
+  if (c.dataset.kind === "flag") c.checked = c.dataset.on ? v === c.dataset.on : Boolean(v);
+  else if (c.dataset.at === "/holdout/dataset") c.value = Array.isArray(v) ? v[0] : v ?? c.options[0]?.value ?? "";
+  else c.value = v ?? "";
+}
+
+/** Sets what the presets differ in to what the chosen one has. */
+export function preset() {
+  const wanted = spread(recipe.chosen());
+  for (const c of controls) if (recipe.decides((r) => get(spread(r), c.dataset.at))) set(c, get(wanted, c.dataset.at));
+  arrange();
+}
+
+/** Fills the fields from a job, which takes from its preset what it does not say. */
+export function fill(spec) {
+  recipe.choose(spec.recipe);
+  const base = spread(recipe.chosen());
+  const s = merge(structuredClone(base), spread(spec));
   const h = s.holdout;
   $("holdout").value = h?.dataset ? "dataset" : h?.fraction ? "fraction" : "";
   for (const t of toggles) t.checked = Boolean(get(s, t.dataset.group));
-  const full = merge(structuredClone({ ...defaults, ...optional, holdout: { fraction: 0.2 } }), JSON.parse(JSON.stringify(s, (_, v) => v ?? undefined)));
-  if (typeof full.learning_rate_schedule === "string") full.learning_rate_schedule = { name: full.learning_rate_schedule };
+  // What is off keeps in its fields what it begins with when it is turned on.
+  const off = merge({ ...base, ...structuredClone(optional), holdout: { fraction: 0.2 } }, JSON.parse(JSON.stringify(s, (_, v) => v ?? undefined)));
   for (const c of controls) {
-    const v = get(full, c.dataset.at);
-    if (c.dataset.kind === "flag") c.checked = c.dataset.on ? v === c.dataset.on : Boolean(v);
-    else if (c.dataset.at === "/holdout/dataset") c.value = Array.isArray(v) ? v[0] : v ?? c.options[0]?.value ?? "";
-    else c.value = v ?? "";
+    const v = get(s, c.dataset.at);
+    set(c, v === undefined ? get(off, c.dataset.at) : v);
   }
   const rest = {};
+  for (const k of ["stack", "intervals"]) if (JSON.stringify(s[k]) !== JSON.stringify(base[k])) rest[k] = s[k];
   for (const k of ["columns", "units", "metadata"]) if (s[k] && Object.keys(s[k]).length) rest[k] = s[k];
   if (s.split?.folds) put(rest, "/split/folds", s.split.folds);
   if (h?.rows) rest.holdout = { rows: h.rows };
@@ -89,6 +110,7 @@ export function read() {
     } else if (kind === "integer" || kind === "number") {
       if (c.validity.badInput) problems.push({ pointer: at, detail: "must be a number" });
       else if (c.value !== "") put(spec, at, Number(c.value));
+      else if (get(recipe.chosen(), at) != null && recipe.optional((r) => get(r, at))) put(spec, at, null);
     } else if (c.value.trim() !== "") {
       put(spec, at, c.value.trim());
     }
@@ -114,7 +136,7 @@ function place(pointer) {
     const at = c.dataset.at ?? c.dataset.problems;
     if ((pointer === at || pointer.startsWith(at + "/")) && at.length > length) [best, length] = [c, at.length];
   }
-  if (!best && /^\/(columns|units|metadata|split\/folds|holdout|rows)(\/|$)/.test(pointer)) return pointer.startsWith("/holdout") ? $("holdout") : pointer.startsWith("/rows") ? $("datasets") : $("extras");
+  if (!best && /^\/(columns|units|metadata|stack|intervals|split\/folds|holdout|rows)(\/|$)/.test(pointer)) return pointer.startsWith("/holdout") ? $("holdout") : pointer.startsWith("/rows") ? $("datasets") : $("extras");
   if (!best) for (const t of toggles) if (pointer.startsWith(t.dataset.group)) return t;
   return best;
 }
@@ -162,7 +184,7 @@ export function showRanges() {
   for (const c of controls) {
     if (!c.dataset.low) continue;
     const v = Number(c.value);
-    const outside = c.value !== "" && (v < Number(c.dataset.low) || v > Number(c.dataset.high));
+    const outside = c.value !== "" && v !== get(recipe.chosen(), c.dataset.at) && (v < Number(c.dataset.low) || v > Number(c.dataset.high));
     $(`${c.id}-hint`).classList.toggle("outside", outside);
   }
 }

@@ -2,7 +2,8 @@
 
 import { $, duration, el, money, notice, pageData, plural, Problem, request } from "./app.js";
 import * as data from "./train-data.js";
-import { arrange, fill, read, showChanges, showProblems, showRanges, snapshot } from "./train-form.js";
+import { arrange, fill, preset, read, showChanges, showProblems, showRanges, snapshot } from "./train-form.js";
+import * as recipe from "./train-recipe.js";
 
 const page = pageData("page");
 const form = $("train");
@@ -16,8 +17,10 @@ function job() {
   const { spec, problems } = read();
   const { tables, wanted } = data.put(spec);
   if (!wanted && tables) problems.push({ pointer: "/prediction_columns", detail: "choose at least one" });
-  return { spec, problems, tables };
+  return { spec: recipe.changes(spec), problems, tables };
 }
+
+const words = () => ({ ...data.words(), Preset: recipe.title() });
 
 function recall() {
   try { return JSON.parse(sessionStorage.getItem(memory)); } catch { return null; }
@@ -47,7 +50,7 @@ function changed() {
 
 function compare() {
   const lines = showChanges(before.fields);
-  const now = data.words();
+  const now = words();
   for (const [what, was] of Object.entries(before.words)) if (now[what] !== was) lines.unshift(`${what}: ${was} → ${now[what]}`);
   $("changes").replaceChildren(el("h3", {}, lines.length ? "Different from the earlier job" : "Same as the earlier job"),
     lines.length ? el("ul", { class: "plain" }, ...lines.map((l) => el("li", {}, l))) : "");
@@ -143,19 +146,20 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) queu
 
 const kept = recall();
 data.begin(page.datasets, changed);
-fill(page.defaults, page.defaults);
+recipe.begin(page.recipes, () => { preset(); changed(); });
+fill(page.recipes[0]);
 if (page.from) {
   const { id, status } = page.from;
   const old = structuredClone(page.from);
   await data.choose(old);
-  fill(old, page.defaults);
-  before = { fields: snapshot(), words: data.words() };
+  fill(old);
+  before = { fields: snapshot(), words: words() };
   $("from").replaceChildren("The form is filled in from ", el("a", { href: `/jobs/${id}` }, id), ` (${status}). Your changes are marked.`);
   $("from").hidden = false;
 }
 if (kept) {
   await data.choose(kept.spec);
-  fill(kept.spec, page.defaults);
+  fill(kept.spec);
 }
 ready = true;
 $("start").disabled = false;

@@ -66,6 +66,36 @@ function domainWords(d) {
   return `${parts.join(", and ")}. Outside the training chemistry: the 90 % interval may not hold.`.replace(/^./, (c) => c.toUpperCase());
 }
 
+/** How good the model is at a property, as a badge; none where it is as good as it should be. */
+function qualityBadge(p) {
+  if (p.quality === "no_better_than_baseline") return el("div", {}, el("span", { class: "badge warn" }, "no better than baseline"));
+  if (p.quality === "unknown") return el("div", {}, el("span", { class: "badge" }, "accuracy unknown"));
+  return null;
+}
+
+/** A warning that names the properties, of those chosen, at which the model is of no use; null for none. */
+export function unfit(results, targets) {
+  const poor = targets.filter((t) => results.some((r) => r.predictions?.[t]?.quality === "no_better_than_baseline"));
+  if (!poor.length) return null;
+  return el("p", { class: "alert warn unfit" }, el("strong", {}, poor.map(called).join(", ")),
+    `: in its tests this model was no better than the baseline, which always answers the median of the training data. Do not rely on ${poor.length === 1 ? "this value" : "these values"}.`);
+}
+
+/** What each member of a stack predicts beside their blend; null without a stack. */
+function members(result, targets) {
+  const stacked = targets.filter((t) => result.predictions[t]?.members);
+  if (!stacked.length) return null;
+  const names = [...new Set(stacked.flatMap((t) => Object.keys(result.predictions[t].members)))];
+  const cell = (v) => el("td", { class: "number" }, Number.isFinite(v) ? shown(v) : "–");
+  return el("details", { class: "members" }, el("summary", {}, `Blend of ${plural(names.length, "model")}`),
+    el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Predictions of the blend’s members" }, el("table", {},
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Property"), ...["blend", ...names].map((n) => el("th", { scope: "col", class: "number" }, n)))),
+      el("tbody", {}, ...stacked.map((t) => {
+        const p = result.predictions[t];
+        return el("tr", {}, el("th", { scope: "row" }, called(t), p.units ? `, ${p.units}` : ""), cell(p.mean), ...names.map((n) => cell(p.members[n])));
+      })))));
+}
+
 /** The chain that was predicted, with its unseen fragments marked. */
 function chain(result) {
   const unseen = result.domain_of_validity?.unseen ?? [];
@@ -103,7 +133,7 @@ function chain(result) {
 function valueRow(name, p, scale) {
   const span = (i) => (i ? `${shown(i[0])} to ${shown(i[1])}` : "–");
   return el("tr", {},
-    el("th", { scope: "row", title: name }, called(name)),
+    el("th", { scope: "row", title: name }, called(name), qualityBadge(p)),
     el("td", { class: "value" }, shown(p.mean), " ", el("small", {}, p.units),
       p.linear && el("div", {}, el("span", { class: "linear" }, `${shown(p.linear.median)} ${p.linear.units}`))),
     el("td", { class: "range" }, el("span", { class: "nowrap" }, span(p.interval90)),
@@ -160,6 +190,7 @@ export function whole(result, input, targets, { title = "", scales = {}, level =
     el("header", {}, el(level, { title: inWords(input) }, title || inWords(input)), domainBadge(d)),
     ...warnings(result.warnings),
     el("div", { class: "table" }, values(result, targets, scales)),
+    members(result, targets),
     el("p", { class: "domain" }, domainWords(d)),
     chain(result));
 }
