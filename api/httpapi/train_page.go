@@ -9,34 +9,17 @@ import (
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
-	"polyid-trainer/nn/stack"
 )
 
 // trainPage is what the page for a new job starts from.
 type trainPage struct {
-	Recipes     []preset            `json:"recipes"`  // the first is the default
+	Recipes     []jobs.Spec         `json:"recipes"`  // the first is the default
 	Datasets    []*datasets.Dataset `json:"datasets"` // newest first, the shipped ones last
 	Atom        []string            `json:"-"`        // feature functions
 	Bond        []string            `json:"-"`
 	Active      []activeJob         `json:"active"`        // oldest first
 	From        *jobs.View          `json:"from"`          // whose settings to take over; null for none
 	CostPerHour float64             `json:"cost_per_hour"` // USD; 0 is unknown
-}
-
-// preset is a recipe as the page offers it.
-type preset struct{ jobs.Spec }
-
-// Blended names what the preset blends with the network; nothing without a stack.
-func (p preset) Blended() []string {
-	var names []string
-	if p.Stack != nil {
-		for _, m := range p.Stack.Members {
-			if m != stack.Network {
-				names = append(names, string(m))
-			}
-		}
-	}
-	return names
 }
 
 // activeJob is a job that others wait for.
@@ -71,7 +54,7 @@ func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, 
 	p := &trainPage{Atom: atom, Bond: bond, CostPerHour: a.CostPerHour}
 	for _, r := range jobs.Recipes() {
 		r.Publish.Repo = a.HubRepo
-		p.Recipes = append(p.Recipes, preset{r})
+		p.Recipes = append(p.Recipes, r)
 	}
 	if from != "" {
 		j, err := a.Store.Job(ctx, from)

@@ -9,5 +9,5 @@ import (
 func TestTrainPagePresets(t *testing.T) {
 	b := newBench(t, nil)
 	has(t, html(t, b.url, "/", http.StatusOK), `value="polyid"`, "Published", `value="accurate"`, "Accurate",
-		"other kinds (dense, trees, neighbours, linear)", `"recipes":[{"recipe":"polyid"`)
+		"other kinds (members: network, dense, trees, neighbours, linear)", `"recipes":[{"recipe":"polyid"`)
 }
