@@ -280,14 +280,15 @@ func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ i
 			_, err := e.in.store.Update(ctx, p.ID, change)
 			return err
 		}
+		holder := lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler))
 		results := map[predictions.Format]predictions.Body{predictions.JSON: {Content: strings.NewReader(`{"results":[]}`), Size: 14}}
 		err := errors.Join(
 			update(func(p *predictions.Prediction) error {
-				return p.Begin(time.Now(), lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler)), "another")
+				return p.Begin(time.Now(), holder, "another")
 			}),
 			e.in.store.PutResults(ctx, p.ID, 1, results),
 			update(func(p *predictions.Prediction) error {
-				return p.Succeed(time.Now(), "token", p.Model, predictions.Counts{})
+				return p.Succeed(time.Now(), holder.Token, p.Model, predictions.Counts{})
 			}))
 		if err != nil {
 			panic(err)
