@@ -97,6 +97,11 @@ func TestReadme(t *testing.T) {
 			}
 		case strings.Contains(first, "REDIS_URL"):
 			cluster(t, b.text)
+		case strings.Contains(first, "doctor"):
+			out := output("export DATA_DIR=" + t.TempDir() + "\n" + b.text)
+			if strings.Count(out, "can be read") != 2 || !strings.Contains(out, "This storage will do") {
+				t.Errorf("%s prints %s", b.text, out)
+			}
 		case strings.Contains(first, "featurize"):
 			script, _, _ := strings.Cut(b.text, "go run ./api bench") // TestBench runs that
 			if out := output(script); !strings.Contains(out, `"n_atoms":7`) || !strings.Contains(out, "smiles_polymer") {

@@ -89,6 +89,9 @@ func (t *Table) check() error {
 	}
 	fold := map[int32]int32{}
 	for r, g := range t.Group {
+		if t.Fold[r] < 0 { // neither learned from nor scored
+			continue
+		}
 		f, seen := fold[g]
 		if seen && f != t.Fold[r] {
 			return fmt.Errorf("stack: group %d is in folds %d and %d: what is learned from one would be scored on the other", g, f, t.Fold[r])

@@ -246,6 +246,21 @@ func TestFewRowsKeepToTheNetwork(t *testing.T) {
 	}
 }
 
+// Rows outside all folds, such as those without a value, may be of any group.
+func TestRowsOutsideFolds(t *testing.T) {
+	tab := table(t, polymers(60, 9), linearly)
+	for r := 0; r < len(tab.Fold); r += 6 {
+		tab.Fold[r], tab.Group[r], tab.Values[0][r] = -1, tab.Group[r+1], math.NaN()
+	}
+	_, scores, err := stack.Fit(context.Background(), tab, stack.Config{Members: []stack.Member{stack.Network, stack.Linear}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !math.IsNaN(scores.Blend[0][0]) || math.IsNaN(scores.Blend[0][1]) {
+		t.Errorf("a row outside all folds is predicted %v, one inside %v", scores.Blend[0][0], scores.Blend[0][1])
+	}
+}
+
 func TestFitRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*stack.Table){
 		"two folds":              func(tab *stack.Table) { clear(tab.Fold) },
