@@ -83,6 +83,14 @@ func (c Columns) Validate() error {
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, &SettingError{field, fmt.Sprintf(format, args...)})
 	}
+	for field, n := range map[string]int{"prediction_columns": len(c.Targets), "units": len(c.Units)} {
+		if n > defaultMaxColumns { // what follows lists a problem for each
+			bad(field, "has %d entries, more than the %d columns of a table", n, defaultMaxColumns)
+		}
+	}
+	if errs != nil {
+		return errors.Join(errs...)
+	}
 	seen := make(map[string]string)
 	for i, t := range c.Targets {
 		field := fmt.Sprintf("prediction_columns/%d", i)

@@ -83,6 +83,26 @@ func (s *Sheet) readCSV(r *bufio.Reader, head []byte, o Options) error {
 	}
 }
 
+// CountRows counts the rows of a CSV with commas below its header, -1 if there is
+// none, without looking at what they mean. A record that is longer or wider than
+// [ReadSheet] takes is an error with [ErrTooLarge], and text that is no CSV one
+// with [ErrFormat].
+func CountRows(r io.Reader) (int, error) {
+	c := csv.NewReader(&records{r: r, comma: ',', maxBytes: defaultMaxRecord, line: 1, state: fieldStart})
+	c.ReuseRecord, c.FieldsPerRecord, c.LazyQuotes = true, -1, true
+	for n := -1; ; n++ {
+		_, err := c.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return n, nil
+		case errors.As(err, new(*csv.ParseError)):
+			return 0, fmt.Errorf("%w: %v", ErrFormat, err)
+		case err != nil:
+			return 0, err
+		}
+	}
+}
+
 // skipBOM drops a UTF-8 byte order mark, which would stick to the first name.
 func skipBOM(r io.Reader) io.Reader {
 	var first [3]byte

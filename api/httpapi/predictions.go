@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"polyid-trainer/data"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/predictions"
@@ -419,21 +419,18 @@ func (o *order) readCSV(body io.Reader, dir string) (err error) {
 
 // countRows counts the rows of a table below its header.
 func countRows(r io.Reader) (int, error) {
-	rows := csv.NewReader(r)
-	rows.ReuseRecord, rows.FieldsPerRecord, rows.LazyQuotes = true, -1, true
-	for n := 0; ; n++ {
-		_, err := rows.Read()
-		switch {
-		case errors.Is(err, io.EOF) && n < 2:
-			return 0, &jobs.Error{Code: jobs.Invalid, Detail: "the table has no rows: a header line and a polymer a line are needed"}
-		case errors.Is(err, io.EOF):
-			return n - 1, nil
-		case errors.As(err, new(*csv.ParseError)):
-			return 0, newProblem(http.StatusBadRequest, Malformed, "the body is no CSV: "+err.Error())
-		case err != nil:
-			return 0, fmt.Errorf("receive a table: %w", err)
-		}
+	n, err := data.CountRows(r)
+	switch {
+	case errors.Is(err, data.ErrTooLarge):
+		return 0, &jobs.Error{Code: jobs.TooLarge, Detail: err.Error(), Err: err}
+	case errors.Is(err, data.ErrFormat):
+		return 0, newProblem(http.StatusBadRequest, Malformed, "the body is no CSV: "+err.Error())
+	case err != nil:
+		return 0, fmt.Errorf("receive a table: %w", err)
+	case n < 1:
+		return 0, &jobs.Error{Code: jobs.Invalid, Detail: "the table has no rows: a header line and a polymer a line are needed"}
 	}
+	return n, nil
 }
 
 // inMemory is a body that needs no closing.
