@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"polyid-trainer/api/app"
 	"polyid-trainer/api/backup"
+	"polyid-trainer/storage/atomicfile"
 )
 
 // dataFlags say where a service's data is.
@@ -51,16 +53,12 @@ func (c *BackupCmd) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	f, err := os.OpenFile(c.File+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	var m *backup.Manifest
+	err = atomicfile.Replace(c.File, 0o600, func(w io.Writer) (err error) {
+		m, err = backup.Write(ctx, w, p, time.Now(), nil)
+		return err
+	})
 	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already if it was renamed
-	m, err := backup.Write(ctx, f, p, time.Now(), nil)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), c.File); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.err, "%s holds %d files of %.1f MB; keep it as private as the service\n", filepath.Base(c.File), len(m.Files), float64(m.Bytes())/1e6)

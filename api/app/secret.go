@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 const (
@@ -54,11 +56,7 @@ func webhookSecret(configured, dir string) (string, error) {
 	key := make([]byte, secretSize)
 	rand.Read(key) // never fails
 	secret := secretPrefix + base64.StdEncoding.EncodeToString(key)
-	// Renamed into place: a crash must not leave half a secret.
-	if err := os.WriteFile(file+".new", []byte(secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("webhook secret: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
+	if err := atomicfile.Replace(file, 0o600, atomicfile.Bytes([]byte(secret+"\n"))); err != nil {
 		return "", fmt.Errorf("webhook secret: %w", err)
 	}
 	return secret, nil

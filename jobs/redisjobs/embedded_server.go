@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 const (
@@ -186,7 +188,7 @@ func newSocket(dir string) (string, error) {
 		}
 		socket = filepath.Join(scratch, name)
 	}
-	return socket, replaceFile(filepath.Join(dir, socketFile), []byte(socket))
+	return socket, atomicfile.Replace(filepath.Join(dir, socketFile), 0o600, atomicfile.Bytes([]byte(socket)))
 }
 
 // removeSocket removes what newSocket made in dir.

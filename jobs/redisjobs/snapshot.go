@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // snapshotFile keeps a Redis' content in a file that is replaced as a whole.
@@ -63,7 +65,7 @@ func (f *snapshotFile) save(ctx context.Context, now time.Time) error {
 	if bytes.Equal(raw, f.last) {
 		return nil
 	}
-	if err := replaceFile(f.path, raw); err != nil {
+	if err := atomicfile.Replace(f.path, 0o600, atomicfile.Bytes(raw)); err != nil {
 		return fmt.Errorf("save snapshot: %w", err)
 	}
 	f.last = raw
@@ -186,17 +188,4 @@ func (e *entry) restore(ctx context.Context, p redis.Pipeliner) error {
 		p.PExpireAt(ctx, key, e.Expires)
 	}
 	return nil
-}
-
-// replaceFile writes a file that after a crash is either the old or the new one.
-func replaceFile(path string, content []byte) error {
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
 }

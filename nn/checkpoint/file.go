@@ -2,11 +2,11 @@ package checkpoint
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // ReadFile reads a model from a file.
@@ -24,45 +24,13 @@ func ReadFile(path string) (*Model, error) {
 }
 
 // WriteFile writes a model to a file atomically: whatever happens, path holds
-// either what it held before or all of m. It writes a temporary file beside
-// path, which must be on the same file system, and renames it.
-func WriteFile(path string, m *Model) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // closing twice is harmless
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<16)
-	for _, step := range []func() error{
-		func() error { return Write(w, m) },
-		w.Flush,
-		func() error { return f.Chmod(0o644) },
-		f.Sync,
-		f.Close,
-		func() error { return os.Rename(f.Name(), path) },
-	} {
-		if err := step(); err != nil {
+// either what it held before or all of m.
+func WriteFile(path string, m *Model) error {
+	return atomicfile.Replace(path, 0o644, func(to io.Writer) error {
+		w := bufio.NewWriterSize(to, 1<<16)
+		if err := Write(w, m); err != nil {
 			return err
 		}
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a rename last. Where folders cannot be synced, the rename alone
-// has to do.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("syncing %s: %w", dir, err)
-	}
-	return nil
+		return w.Flush()
+	})
 }

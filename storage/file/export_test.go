@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// ErrOvertaken is of a lock that was taken away.
-var ErrOvertaken = errOvertaken
+// ErrLockLost is the error of a holder whose lock was broken.
+var ErrLockLost = errLockLost
 
-// SetStanding sets how long another process may hold a lock.
-func (b *Bucket) SetStanding(d time.Duration) { b.standing = d }
+// SetStoppedAfter sets how long another process may hold a lock.
+func (b *Bucket) SetStoppedAfter(d time.Duration) { b.stoppedAfter = d }
 
-// Lock waits for the lock of key's shard.
-func (b *Bucket) Lock(ctx context.Context, key string) (*writeLock, error) { return b.lock(ctx, key) }
+// Lock acquires the lock of key's shard.
+func (b *Bucket) Lock(ctx context.Context, key string) (*lock, error) { return b.lock(ctx, key) }
 
 // Dir is the directory of the lock.
-func (t *writeLock) Dir() string { return t.dir }
+func (l *lock) Dir() string { return l.dir }
 
-// Commit is commit.
-func (t *writeLock) Commit(temp, path string) error { return t.commit(temp, path) }
+// Commit renames temp to path under the lock.
+func (l *lock) Commit(temp, path string) error { return l.commit(temp, path) }
 
-// End is end.
-func (t *writeLock) End() { t.end() }
+// Release releases the lock.
+func (l *lock) Release() { l.release() }

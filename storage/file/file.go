@@ -3,8 +3,8 @@
 //
 // An object is a file under its key. It is written beside the objects, synced,
 // and renamed into place, so a crash at any moment leaves the old object or the
-// new one. Conditions are checked under an operating-system lock that a
-// dead process releases and a stopped one loses (see writeLock).
+// new one. Conditions are checked under an operating-system lock that a dead
+// process releases and a stopped one loses (see lock).
 package file
 
 import (
@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/storage"
+	"polyid-trainer/storage/atomicfile"
 )
 
 const (
@@ -40,10 +41,10 @@ const (
 // Bucket stores objects under a directory. A key cannot be both an object and
 // the directory of another ("a" beside "a/b").
 type Bucket struct {
-	root     string
-	local    [shards]chan struct{} // locks within this process
-	standing time.Duration
-	durable  *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
+	root         string
+	local        [shards]chan struct{} // locks within this process
+	stoppedAfter time.Duration
+	durable      *lru.Cache[string, struct{}] // directories known to be synced as entries of their parents
 }
 
 var _ storage.Bucket = (*Bucket)(nil)
@@ -57,7 +58,7 @@ func Open(root string) (*Bucket, error) {
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	b := &Bucket{root: root, standing: standing, durable: durable}
+	b := &Bucket{root: root, stoppedAfter: stoppedAfter, durable: durable}
 	for i := range b.local {
 		b.local[i] = make(chan struct{}, 1)
 	}
@@ -93,7 +94,10 @@ func (b *Bucket) clear() error {
 	return nil
 }
 
-func (b *Bucket) temp() string  { return filepath.Join(b.root, private, "writing") }
+func (b *Bucket) temp() string { return filepath.Join(b.root, private, "writing") }
+
+// locks is where the locks are, under the name that every version has used: two
+// versions may share the directory for a while.
 func (b *Bucket) locks() string { return filepath.Join(b.root, private, "turns") }
 
 // path is where key's object lies.
@@ -126,47 +130,38 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 	if err := b.swap(ctx, key, temp, path, cond); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
-	if err := b.syncParents(dir); err != nil {
+	if err := b.makeDurable(dir); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
 	return version, nil
 }
 
 // swap renames temp to path if cond holds. Nothing that waits for the disk
-// happens under its lock: a process that is stopped there keeps others out for a
+// happens under the lock: a process that is stopped there excludes others for a
 // while.
 func (b *Bucket) swap(ctx context.Context, key, temp, path string, cond storage.Condition) error {
-	t, err := b.lock(ctx, key)
+	l, err := b.lock(ctx, key)
 	if err != nil {
 		return err
 	}
-	defer t.end()
+	defer l.release()
 	if err := check(path, cond); err != nil {
 		return err
 	}
-	return t.commit(temp, path)
+	return l.commit(temp, path)
 }
 
 // write copies body to a new synced file beside the objects.
 func (b *Bucket) write(ctx context.Context, body io.Reader, size int64) (path string, v storage.Version, err error) {
-	f, err := os.CreateTemp(b.temp(), "")
-	if err != nil {
-		return "", "", err
-	}
-	defer func() {
-		if err = cmp.Or(err, f.Close()); err != nil {
-			os.Remove(f.Name())
-		}
-	}()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, hash), contextReader{ctx, body})
-	if err != nil {
-		return "", "", err
-	}
-	if n != size {
-		return "", "", fmt.Errorf("body has %d bytes, not the %d announced", n, size)
-	}
-	return f.Name(), version(hash.Sum(nil)), f.Sync()
+	path, err = atomicfile.Write(b.temp(), "", 0o600, func(w io.Writer) error {
+		n, err := io.Copy(io.MultiWriter(w, hash), contextReader{ctx, body})
+		if err == nil && n != size {
+			err = fmt.Errorf("body has %d bytes, not the %d announced", n, size)
+		}
+		return err
+	})
+	return path, version(hash.Sum(nil)), err
 }
 
 // check reports ErrConflict unless cond holds for the object at path.
@@ -199,10 +194,10 @@ func check(path string, cond storage.Condition) error {
 	return nil
 }
 
-// syncParents makes durable what was renamed into a directory.
-func (b *Bucket) syncParents(dir string) error {
+// makeDurable syncs a directory into which an object was renamed.
+func (b *Bucket) makeDurable(dir string) error {
 	var syncing errgroup.Group
-	syncing.Go(func() error { return syncDir(dir) })
+	syncing.Go(func() error { return atomicfile.SyncDir(dir) })
 	// A directory made just now, by us or another, is an entry of its parent. One
 	// that has been synced there once stays: directories are not removed.
 	var made []string
@@ -210,7 +205,7 @@ func (b *Bucket) syncParents(dir string) error {
 		if _, ok := b.durable.Get(d); ok {
 			break
 		}
-		syncing.Go(func() error { return syncDir(filepath.Dir(d)) })
+		syncing.Go(func() error { return atomicfile.SyncDir(filepath.Dir(d)) })
 		made = append(made, d)
 	}
 	if err := syncing.Wait(); err != nil {
@@ -318,25 +313,25 @@ func (b *Bucket) walk(ctx context.Context, dir, prefix string, yield func(storag
 
 // Delete implements storage.Bucket. Directories stay: removing one would race
 // with a Put into it. A process that was stopped within it deletes what is there
-// when it goes on, as if it had come then.
+// when it goes on, as if it had been called then.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	path, err := b.path(key)
 	if err != nil {
 		return err
 	}
-	t, err := b.lock(ctx, key)
+	l, err := b.lock(ctx, key)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	err = os.Remove(path)
-	t.end()
+	l.release()
 	if err != nil {
 		if errors.Is(notExist(err), storage.ErrNotExist) {
 			return nil
 		}
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
 func hashFile(f *os.File) (storage.Version, error) {

@@ -75,11 +75,11 @@ func TestReservedKey(t *testing.T) {
 	}
 }
 
-// A writer that another process keeps out gives up when it is told to.
-func TestKeptOut(t *testing.T) {
+// A writer that waits for another process gives up when its context ends.
+func TestWaitEnds(t *testing.T) {
 	root := t.TempDir()
 	b, other := open(t, root), open(t, root)
-	b.SetStanding(time.Hour)
+	b.SetStoppedAfter(time.Hour)
 	lock, err := other.Lock(t.Context(), "a/k")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestKeptOut(t *testing.T) {
 		}
 		cancel()
 	}
-	lock.End()
+	lock.Release()
 	if err := put(t.Context(), b, "x", storage.Condition{}); err != nil {
 		t.Error(err)
 	}
@@ -131,7 +131,7 @@ func TestStoppedWriter(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b.SetStanding(10 * time.Millisecond)
+			b.SetStoppedAfter(10 * time.Millisecond)
 			if err := put(t.Context(), b, "second", storage.IfMatch(first)); err != nil {
 				t.Fatalf("while another is stopped: %v", err)
 			}
@@ -143,7 +143,7 @@ func TestStoppedWriter(t *testing.T) {
 			if err == nil {
 				t.Error("it went on")
 			}
-			lock.End()
+			lock.Release()
 			if got, err := os.ReadFile(filepath.Join(root, "a", "k")); string(got) != "second" {
 				t.Errorf("the object is %q, %v", got, err)
 			}
@@ -159,8 +159,8 @@ func TestStoppedWriter(t *testing.T) {
 	}
 }
 
-// However often locks are taken from writers, no write is lost.
-func TestTakenLocks(t *testing.T) {
+// However often the locks of writers are broken, no write is lost.
+func TestBrokenLocks(t *testing.T) {
 	root := t.TempDir()
 	const writers, each = 4, 50
 	if err := put(t.Context(), open(t, root), "0", storage.IfAbsent()); err != nil {
@@ -180,7 +180,7 @@ func TestTakenLocks(t *testing.T) {
 			body := strconv.Itoa(n + 1)
 			_, err = b.Put(t.Context(), "a/k", strings.NewReader(body), int64(len(body)), storage.IfMatch(o.Version))
 			switch {
-			case errors.Is(err, file.ErrOvertaken), errors.Is(err, storage.ErrConflict):
+			case errors.Is(err, file.ErrLockLost), errors.Is(err, storage.ErrConflict):
 				continue
 			}
 			return err
@@ -189,7 +189,7 @@ func TestTakenLocks(t *testing.T) {
 	var group errgroup.Group
 	for range writers {
 		b := open(t, root)
-		b.SetStanding(1) // takes every lock that it has to wait for
+		b.SetStoppedAfter(1) // breaks every lock that it has to wait for
 		group.Go(func() error {
 			for range each {
 				if err := add(b); err != nil {

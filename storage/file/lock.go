@@ -16,77 +16,78 @@ import (
 )
 
 const (
-	lockEvery = time.Millisecond // between tries for a lock that another process has: it is held for microseconds
-	// standing is how long another process may hold a lock before it counts as
-	// stopped.
-	standing = 3 * time.Second
-	lockName = "lock"
+	retryEvery = time.Millisecond // between attempts at a lock that another process holds: it does so for microseconds
+	// stoppedAfter is how long another process may hold a lock before it counts
+	// as stopped.
+	stoppedAfter = 3 * time.Second
+	lockName     = "lock"
 )
 
-// errOvertaken is of a lock that was taken away. What was to be committed is not;
-// another try may do it.
-var errOvertaken = errors.New("this process stood still while it wrote, and others went on")
+// errLockLost means that another process broke the lock. Nothing was committed;
+// another attempt may succeed.
+var errLockLost = errors.New("this process was stopped while it held a lock, and another process broke the lock")
 
-// writeLock excludes all others who write keys of a shard, in this process and in
-// others. It is a lock on a file, which the system releases when a process
-// dies, in a directory that is taken away from a process that stands still: what
-// is committed passes through that directory, so a process that wakes up later
-// commits nothing.
-type writeLock struct {
+// lock excludes all other writers of a shard's keys, in this process and in
+// others. It is an operating-system lock on a file, which the system releases
+// when a process dies. The file lies in a directory that other processes remove
+// when the holder is stopped: every commit passes through that directory, so a
+// process that wakes up later commits nothing.
+type lock struct {
 	dir   string
-	lock  *flock.Flock
-	local chan struct{} // held by the goroutine
+	flock *flock.Flock
+	local chan struct{} // holds a token while a goroutine of this process has the lock
 }
 
-// lock waits for the lock of key's shard, until ctx ends.
-func (b *Bucket) lock(ctx context.Context, key string) (*writeLock, error) {
+// lock acquires the lock of key's shard, and waits for it until ctx ends.
+func (b *Bucket) lock(ctx context.Context, key string) (*lock, error) {
 	h := fnv.New32a()
 	io.WriteString(h, key)
 	i := h.Sum32() % shards
-	t := &writeLock{dir: filepath.Join(b.locks(), fmt.Sprintf("%02d", i)), local: b.local[i]}
+	l := &lock{dir: filepath.Join(b.locks(), fmt.Sprintf("%02d", i)), local: b.local[i]}
 	select {
-	case t.local <- struct{}{}:
+	case l.local <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := b.enter(ctx, t); err != nil {
-		<-t.local
+	if err := b.lockFile(ctx, l); err != nil {
+		<-l.local
 		return nil, err
 	}
-	return t, nil
+	return l, nil
 }
 
-func (b *Bucket) enter(ctx context.Context, t *writeLock) error {
-	t.lock = flock.New(filepath.Join(t.dir, lockName))
+// lockFile acquires the lock among processes.
+func (b *Bucket) lockFile(ctx context.Context, l *lock) error {
+	l.flock = flock.New(filepath.Join(l.dir, lockName))
 	for began := time.Now(); ; {
-		ok, err := t.lock.TryLock()
+		ok, err := l.flock.TryLock()
 		switch {
 		case ok:
 			return nil
-		case errors.Is(err, fs.ErrNotExist): // the first lock ever, or after one was taken away
-			if err := os.MkdirAll(t.dir, 0o755); err != nil {
+		case errors.Is(err, fs.ErrNotExist): // never locked yet, or the lock was broken
+			if err := os.MkdirAll(l.dir, 0o755); err != nil {
 				return err
 			}
 			continue
 		case err != nil:
 			return err
 		}
-		if time.Since(began) > b.standing {
-			// Where the system does not let go of an open directory, it is waited for.
-			_ = b.takeAway(t.dir)
+		if time.Since(began) > b.stoppedAfter {
+			// A system that does not rename open directories leaves only waiting.
+			_ = b.breakLock(l.dir)
 			began = time.Now()
 		}
 		select {
-		case <-time.After(lockEvery):
+		case <-time.After(retryEvery):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// takeAway ends whatever lock there is in dir. That of a process which does not
-// stand still may be hit as well: its write fails, and is tried again.
-func (b *Bucket) takeAway(dir string) error {
+// breakLock removes a lock's directory, whoever holds it. A holder that is not
+// stopped after all gets errLockLost and tries again.
+func (b *Bucket) breakLock(dir string) error {
 	gone := filepath.Join(b.temp(), rand.Text())
 	if err := os.Rename(dir, gone); err != nil {
 		return err
@@ -94,43 +95,43 @@ func (b *Bucket) takeAway(dir string) error {
 	return os.RemoveAll(gone)
 }
 
-// commit renames temp to path, unless the lock was taken away.
-func (t *writeLock) commit(temp, path string) error {
-	staged := filepath.Join(t.dir, filepath.Base(temp))
+// commit renames temp to path, unless the lock was broken.
+func (l *lock) commit(temp, path string) error {
+	staged := filepath.Join(l.dir, filepath.Base(temp))
 	if err := os.Rename(temp, staged); err != nil {
-		return overtaken(err)
+		return lost(err)
 	}
-	// It may lie in the directory of a later lock.
-	if !t.current() {
+	// The directory may be that of a later lock.
+	if !l.held() {
 		os.Remove(staged)
-		return errOvertaken
+		return errLockLost
 	}
 	if err := os.Rename(staged, path); err != nil {
 		os.Remove(staged)
-		return overtaken(err)
+		return lost(err)
 	}
 	return nil
 }
 
-// current reports whether dir is still the one that the lock is in.
-func (t *writeLock) current() bool {
-	mine, err := t.lock.Stat()
+// held reports whether the lock's file is still the one in its directory.
+func (l *lock) held() bool {
+	mine, err := l.flock.Stat()
 	if err != nil {
 		return false
 	}
-	now, err := os.Stat(filepath.Join(t.dir, lockName))
+	now, err := os.Stat(filepath.Join(l.dir, lockName))
 	return err == nil && os.SameFile(mine, now)
 }
 
-// overtaken tells what a lost directory means.
-func overtaken(err error) error {
+// lost translates the error of a missing directory.
+func lost(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return errOvertaken
+		return errLockLost
 	}
 	return err
 }
 
-func (t *writeLock) end() {
-	t.lock.Close()
-	<-t.local
+func (l *lock) release() {
+	l.flock.Close()
+	<-l.local
 }

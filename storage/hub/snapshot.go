@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // Snapshot is a revision, or the part of it that was asked for, on disk.
@@ -197,19 +199,12 @@ func writeFile(name string, content []byte) error {
 
 // replace writes name so that a reader sees the old content or the new.
 func replace(name string, r io.Reader) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	err := atomicfile.Replace(name, 0o644, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("hub: cache: %w", err)
-	}
-	_, err = io.Copy(f, r)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("hub: cache: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 var (
@@ -66,20 +68,15 @@ var errDigest = errors.New("content does not match its oid")
 
 // receive writes what r gives to a new file and returns its name, SHA-256 and size.
 func (b blobs) receive(r io.Reader) (name, hash string, n int64, err error) {
-	f, err := os.CreateTemp(b.dir, uploadPattern)
+	h := sha256.New()
+	name, err = atomicfile.Write(b.dir, uploadPattern, 0o600, func(w io.Writer) (err error) {
+		n, err = io.Copy(io.MultiWriter(w, h), r)
+		return err
+	})
 	if err != nil {
 		return "", "", 0, fmt.Errorf("hubserver: %w", err)
 	}
-	h := sha256.New()
-	n, err = io.Copy(io.MultiWriter(f, h), r)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(f.Name()) // clean finds what stays
-		return "", "", 0, err
-	}
-	return f.Name(), hex.EncodeToString(h.Sum(nil)), n, nil
+	return name, hex.EncodeToString(h.Sum(nil)), n, nil
 }
 
 // add stores what r gives and returns its oid and size. With want set, other

@@ -14,6 +14,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // sweep keeps what is about to be used from being collected. Whoever finds
@@ -145,7 +147,7 @@ func (c *collector) repo(id string) error {
 			}
 		}
 	}
-	unfinished, err := filepath.Glob(filepath.Join(dir, ".new-*"))
+	unfinished, err := filepath.Glob(filepath.Join(dir, atomicfile.Unfinished))
 	for _, name := range unfinished {
 		err = errors.Join(err, c.remove(name))
 	}

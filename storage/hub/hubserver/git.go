@@ -1,7 +1,6 @@
 package hubserver
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // gitRepo reads and writes the objects and references of a bare repository.
@@ -231,19 +232,8 @@ func (g *gitRepo) annotate(c *object.Commit, tag, user, message string) (string,
 // replaceFile writes a small file so that it has its old content or the new; it
 // is prepared in dir, where what a killed process leaves is in nobody's way.
 func replaceFile(dir, name string, content []byte) error {
-	f, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
+	if err := atomicfile.ReplaceVia(dir, name, 0o600, atomicfile.Bytes(content)); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("hubserver: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package file
+package atomicfile
 
 // syncDir does nothing: the system offers no way to sync a directory.
 func syncDir(string) error { return nil }
