@@ -71,7 +71,9 @@ func (c Condition) Match() (v Version, ok bool) { return c.match, c.match != "" 
 type Object struct {
 	io.ReadCloser
 	Entry
-	Version Version
+	// Version returns the version of what is read here, also after reading, but
+	// before Close. A backend may have to read the whole object for it.
+	Version func() (Version, error)
 }
 
 // Entry describes an object.

@@ -115,7 +115,11 @@ func (p *prober) get(ctx context.Context, name string) ([]byte, storage.Version,
 	}
 	defer o.Close()
 	body, err := io.ReadAll(io.LimitReader(o, 2*large))
-	return body, o.Version, err
+	if err != nil {
+		return nil, "", err
+	}
+	v, err := o.Version()
+	return body, v, err
 }
 
 func unfit(format string, args ...any) error {

@@ -74,7 +74,11 @@ func load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T
 	if reason != "" {
 		return nil, "", &DamagedError{Key: key, Reason: reason, Newer: newer(body)}
 	}
-	return e, o.Version, nil
+	version, err := o.Version()
+	if err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", key, err)
+	}
+	return e, version, nil
 }
 
 // newer reports whether a record is of a schema that this program does not know.

@@ -90,10 +90,11 @@ func (b *Bucket) Get(ctx context.Context, key string) (*storage.Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", key, outcome(err, storage.Condition{}))
 	}
+	version := storage.Version(aws.ToString(out.ETag))
 	return &storage.Object{
 		ReadCloser: out.Body,
 		Entry:      storage.Entry{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)},
-		Version:    storage.Version(aws.ToString(out.ETag)),
+		Version:    func() (storage.Version, error) { return version, nil },
 	}, nil
 }
 

@@ -56,7 +56,11 @@ func get(t *testing.T, b storage.Bucket, key string) (string, storage.Version) {
 	if o.Key != key || o.Size != int64(len(body)) || o.Modified.IsZero() {
 		t.Errorf("Get(%s) describes %+v, body has %d bytes", key, o.Entry, len(body))
 	}
-	return string(body), o.Version
+	v, err := o.Version()
+	if err != nil {
+		t.Fatalf("version of %s: %v", key, err)
+	}
+	return string(body), v
 }
 
 func exerciseRoundTrip(t *testing.T, b storage.Bucket) {
@@ -139,12 +143,13 @@ func exerciseCounter(t *testing.T, b storage.Bucket) {
 			}
 			var n int
 			_, err = fmt.Fscan(o, &n)
+			v, unversioned := o.Version()
 			o.Close()
-			if err != nil {
+			if err = errors.Join(err, unversioned); err != nil {
 				return err
 			}
 			body := fmt.Sprint(n + 1)
-			_, err = b.Put(t.Context(), "counter", strings.NewReader(body), int64(len(body)), storage.IfMatch(o.Version))
+			_, err = b.Put(t.Context(), "counter", strings.NewReader(body), int64(len(body)), storage.IfMatch(v))
 			if !errors.Is(err, storage.ErrConflict) {
 				return err
 			}
