@@ -40,16 +40,10 @@ const nearest = 20
 // predicts each of them best from those of other folds.
 func fitNeighbours(s *Space, x *sparse.Matrix, t *target) *neighbours {
 	n := &neighbours{counts: &sparse.Matrix{Cols: len(s.Hashes)}}
-	first := int32(s.first())
 	for _, r := range t.measured {
-		index, value := x.Row(r)
-		from, _ := slices.BinarySearch(index, first)
-		moved := make([]int32, 0, len(index)-from)
-		for _, c := range index[from:] {
-			moved = append(moved, c-first)
-		}
-		n.counts.Append(moved, value[from:])
-		n.total = append(n.total, sum(value[from:]))
+		index, value := s.environments(x.Row(r))
+		n.counts.Append(index, value)
+		n.total = append(n.total, sum(value))
 		n.value = append(n.value, float64(float32(t.value[r]))) // as files hold it
 		n.weight = append(n.weight, float64(float32(t.weightOf(r))))
 		n.fold = append(n.fold, t.fold[r])
@@ -130,13 +124,20 @@ func (n *neighbours) average(list []neighbour, fold int32) float64 {
 
 // around lists the nearest rows outside fold of a row of the matrix.
 func (n *neighbours) around(s *Space, index []int32, value []float32, fold int32) []neighbour {
+	index, value = s.environments(index, value)
+	return n.near(index, value, fold)
+}
+
+// environments are the counts of a row of the matrix, numbered from the first
+// environment.
+func (s *Space) environments(index []int32, value []float32) ([]int32, []float32) {
 	first := int32(s.first())
 	from, _ := slices.BinarySearch(index, first)
 	moved := make([]int32, 0, len(index)-from)
 	for _, c := range index[from:] {
 		moved = append(moved, c-first)
 	}
-	return n.near(moved, value[from:], fold)
+	return moved, value[from:]
 }
 
 // closest is how many neighbours say how well a polymer is known.
