@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	"storage/hub/hubserver": {"storage/hub", "storage/atomicfile"},
 
 	"jobs/lease":       {},
+	"jobs/quota":       {},
 	"jobs":             {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
 	"jobs/keys":        {},
 	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
