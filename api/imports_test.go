@@ -58,6 +58,8 @@ var allowed = map[string][]string{
 	"storage/hub":           {"storage/atomicfile"},
 	"storage/hub/hubserver": {"storage/hub", "storage/atomicfile"},
 
+	"data/library": {"data", "storage"},
+
 	"jobs/lease":       {},
 	"jobs/quota":       {},
 	"jobs":             {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},

@@ -53,10 +53,12 @@ func (s *Sheet) readCSV(r *bufio.Reader, head []byte, o Options) error {
 				s.defect(d)
 				return nil
 			}
-			if len(s.Rows) == o.MaxRows {
+			if s.count() == o.MaxRows {
 				return fmt.Errorf("%w: more than %d rows", ErrTooLarge, o.MaxRows)
 			}
-			s.Rows = append(s.Rows, Line{Row: row, broken: &d})
+			if err := s.add(Line{Row: row, broken: &d}); err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			return err

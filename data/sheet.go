@@ -22,6 +22,8 @@ type Sheet struct {
 	headerRow int       // as a spreadsheet shows it
 	defects   []Defect  // of the header
 	warnings  []Warning // of how the file was read
+
+	stream *stream // nil where the sheet keeps all its rows
 }
 
 // Line is one row of a [Sheet]. It takes little more memory than its text.
@@ -263,13 +265,12 @@ func (s *Sheet) append(row int, cells []string, o Options) error {
 			s.Header[i] = strings.Clone(trim(c))
 		}
 		return nil
-	case len(s.Rows) == 0 && s.unitRow(cells):
+	case s.count() == 0 && s.unitRow(cells):
 		return nil
-	case len(s.Rows) == o.MaxRows:
+	case s.count() == o.MaxRows:
 		return fmt.Errorf("%w: more than %d rows", ErrTooLarge, o.MaxRows)
 	}
-	s.Rows = append(s.Rows, newLine(row, cells))
-	return nil
+	return s.add(newLine(row, cells))
 }
 
 // titleRows is how far below the top of a file its header may be.
@@ -278,7 +279,7 @@ const titleRows = 5
 // isTitle says that what was taken for the header is a title above it: it names
 // no structure where this row does, or it is a single name above a wider row.
 func (s *Sheet) isTitle(cells []string, filled int) bool {
-	if s.Header == nil || len(s.Rows) > titleRows || slices.ContainsFunc(s.Header, namesStructure) {
+	if s.Header == nil || s.count() > titleRows || slices.ContainsFunc(s.Header, namesStructure) {
 		return false
 	}
 	if filled > 1 && slices.ContainsFunc(cells, namesStructure) {
@@ -290,7 +291,7 @@ func (s *Sheet) isTitle(cells []string, filled int) bool {
 			names++
 		}
 	}
-	return names == 1 && filled > 1 && len(s.Rows) == 0
+	return names == 1 && filled > 1 && s.count() == 0
 }
 
 // namesStructure says that a header is that of a column of structures.
