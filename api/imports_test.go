@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"jobs/quota":       {},
 	"jobs":             {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
 	"jobs/keys":        {},
+	"jobs/fairshare":   {},
 	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
 	"jobs/records":     {"jobs", "storage", "storage/record"},
 	"jobs/redisjobs":   {"jobs", "storage/atomicfile"},
