@@ -71,6 +71,7 @@ var allowed = map[string][]string{
 	"jobs/localqueue":  {"jobs"},
 	"jobs/predictions": {"jobs", "storage", "storage/record"},
 	"jobs/retention":   {"jobs", "storage"},
+	"jobs/search":      {"jobs"},
 
 	"worker/memory":   {},
 	"worker/runner":   {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
