@@ -11,7 +11,8 @@ import (
 type Job struct {
 	ID    string `json:"id"`
 	Owner string `json:"owner,omitempty"` // name of the token that made it
-	Spec  Spec   `json:"spec"`
+	Details
+	Spec Spec `json:"spec"`
 
 	State       State       `json:"state"`
 	Left        State       `json:"left,omitempty"` // the stage to resume in, when paused or failed

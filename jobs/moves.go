@@ -14,7 +14,7 @@ import (
 
 // New is a job that was just asked for.
 func New(now time.Time, owner string, spec Spec) (*Job, error) {
-	j := &Job{ID: NewID(TrainingJobPrefix), Owner: owner, Spec: spec, State: Queued, CreatedAt: now.UTC()}
+	j := &Job{ID: NewID(TrainingJobPrefix), Owner: owner, Details: Details{Name: spec.Name}, Spec: spec, State: Queued, CreatedAt: now.UTC()}
 	return j, j.record(now, EventCreated, nil)
 }
 

@@ -23,8 +23,9 @@ import (
 // Spec is what a training job is asked to do: the body of the request. The
 // parts are stated where they are used; Spec only composes them.
 type Spec struct {
-	Recipe  string     `json:"recipe"`  // what it takes where it says nothing; "" is RecipePolyID
-	Dataset data.Names `json:"dataset"` // ids or shipped names
+	Name    string     `json:"name,omitempty"` // the user's; see Details for the one in force
+	Recipe  string     `json:"recipe"`         // what it takes where it says nothing; "" is RecipePolyID
+	Dataset data.Names `json:"dataset"`        // ids or shipped names
 	data.Columns
 	KFolds int `json:"kfolds"`
 	train.Config
@@ -195,6 +196,7 @@ func (s Spec) Problems() []Problem {
 	case slices.Contains(s.Dataset, ""):
 		ps.add("/dataset", "has an empty name")
 	}
+	ps = append(ps, Details{Name: s.Name}.Problems()...)
 	ps.join("", s.Columns.Validate())
 	if s.KFolds < MinFolds || s.KFolds > MaxFolds {
 		ps.add("/kfolds", "%d is not between %d and %d", s.KFolds, MinFolds, MaxFolds)

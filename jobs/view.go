@@ -15,7 +15,12 @@ import (
 type View struct {
 	ID     string `json:"id"`
 	Object string `json:"object"` // "training_job"
+	Owner  string `json:"owner"`  // name of the token that made it; "" was made before there were owners
 	Spec
+	Name         string          `json:"name"`
+	Notes        string          `json:"notes"`
+	Tags         []string        `json:"tags"`
+	SharedWith   []string        `json:"shared_with"` // names of tokens, or "*"
 	Status       State           `json:"status"`
 	StatusReason *string         `json:"status_reason"` // e.g. "budget" of a paused one
 	Warnings     []Warning       `json:"warnings"`
@@ -77,7 +82,7 @@ type Cost struct {
 // what no record accounts for yet.
 func NewView(now time.Time, j *Job, folds []*Fold, live []json.RawMessage, rate float64) View {
 	v := View{
-		ID: j.ID, Object: "training_job", Spec: j.Spec, Status: j.State, StatusReason: orNil(j.Reason),
+		ID: j.ID, Object: "training_job", Owner: j.Owner, Spec: j.Spec, Name: j.Name, Notes: j.Notes, Tags: orEmpty(j.Tags), SharedWith: orEmpty(j.SharedWith), Status: j.State, StatusReason: orNil(j.Reason),
 		Warnings: j.Warnings, Folds: make([]FoldView, 0, len(folds)), Metrics: j.Metrics, Error: j.Failure,
 		CreatedAt: j.CreatedAt.UTC(), StartedAt: timeOrNil(j.StartedAt), FinishedAt: timeOrNil(j.FinishedAt),
 	}
@@ -103,6 +108,14 @@ func NewView(now time.Time, j *Job, folds []*Fold, live []json.RawMessage, rate 
 	}
 	v.Progress, v.Cost = t.progress(j.State), t.cost(j.State)
 	return v
+}
+
+// orEmpty is what JSON shows as a list, also where there is none.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // folds is how many folds the job is divided into.

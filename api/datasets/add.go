@@ -10,6 +10,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 )
 
 // Add stores a file: CSV, gzipped CSV or .xlsx. Rows with defects that no choice
@@ -44,7 +45,7 @@ func (l *Library) Add(ctx context.Context, r io.Reader, name string, on OnDefect
 		return nil, err
 	}
 	now := l.now().UTC()
-	d := &Dataset{ID: jobs.NewID(jobs.DatasetPrefix), Name: name, Hash: sheet.Hash(), CreatedAt: &now}
+	d := &Dataset{ID: jobs.NewID(jobs.DatasetPrefix), Owner: access.Name(ctx), Name: name, Hash: sheet.Hash(), CreatedAt: &now}
 	found := newReport(d.ID, a.on, a.table, a.report)
 	if a.report.Rows -= found.Dropped; found.Dropped > 0 {
 		a.report.Warnings = append(a.report.Warnings, data.Warning{Code: "rows_dropped",

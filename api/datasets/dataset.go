@@ -10,21 +10,28 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 )
 
 // Dataset describes a table. Its JSON is the API's.
 type Dataset struct {
-	ID        string         `json:"id"`     // "ds_…", or the name of a shipped one
-	Object    string         `json:"object"` // "dataset"
-	Name      string         `json:"name"`
-	Hash      string         `json:"hash"` // sha256 of the content, see data.Sheet.Hash
-	Rows      int            `json:"rows"`
-	Polymers  int            `json:"polymers"` // distinct ones
-	Columns   []string       `json:"columns"`  // the header
-	Structure []string       `json:"structure_columns"`
-	Notations map[string]int `json:"notations"` // rows by the notation their polymer is built from
-	Targets   []Target       `json:"targets"`
-	Defects   []data.Defect  `json:"defects"` // what a job must see to, by its choice of columns and units; of rows that were kept the first 100
+	ID     string   `json:"id"`     // "ds_…", or the name of a shipped one
+	Object string   `json:"object"` // "dataset"
+	Owner  string   `json:"owner"`  // name of the token that added it; "" of a shipped one, or of one from before there were owners
+	Name   string   `json:"name"`
+	Notes  string   `json:"notes"`
+	Tags   []string `json:"tags" nullable:"false"`
+	// SharedWith are the names of tokens that may read it, or "*".
+	SharedWith []string       `json:"shared_with" nullable:"false"`
+	Bytes      int64          `json:"bytes"` // as it is stored; 0 if that is not known
+	Hash       string         `json:"hash"`  // sha256 of the content, see data.Sheet.Hash
+	Rows       int            `json:"rows"`
+	Polymers   int            `json:"polymers"` // distinct ones
+	Columns    []string       `json:"columns"`  // the header
+	Structure  []string       `json:"structure_columns"`
+	Notations  map[string]int `json:"notations"` // rows by the notation their polymer is built from
+	Targets    []Target       `json:"targets"`
+	Defects    []data.Defect  `json:"defects"` // what a job must see to, by its choice of columns and units; of rows that were kept the first 100
 
 	// NotProposed are numeric columns that are no targets unless a job names them.
 	NotProposed []data.Unlikely `json:"not_proposed"`
@@ -70,6 +77,7 @@ var structureColumns = []string{"smiles_polymer", "smiles_repeat_unit", "monomer
 // describe fills in what a table says, t being nil if it could not be read as
 // one.
 func (d *Dataset) describe(s *data.Sheet, t *data.Table, r *data.Report) {
+	d.setDetails(d.details())
 	d.Object, d.Columns, d.Rows = "dataset", s.Header, r.Rows
 	d.Structure, d.Notations, d.Targets = []string{}, map[string]int{}, []Target{}
 	d.Defects, d.Warnings, d.NotProposed = ofTheTable(r.Defects), r.Warnings, r.NotProposed
@@ -156,6 +164,22 @@ func histogram(sorted []float64) Histogram {
 		h.Counts[min(bins-1, int((v-low)/width))]++
 	}
 	return h
+}
+
+// owned says whose the dataset is. Shipped ones belong to everyone.
+func (d *Dataset) owned() access.Owned {
+	return access.Owned{Owner: d.Owner, SharedWith: d.SharedWith}
+}
+
+// details are what can be changed of it.
+func (d *Dataset) details() jobs.Details {
+	return jobs.Details{Name: d.Name, Notes: d.Notes, Tags: d.Tags, SharedWith: d.SharedWith}
+}
+
+// setDetails changes them; lists are never nil, as the API shows them.
+func (d *Dataset) setDetails(to jobs.Details) {
+	d.Name, d.Notes = to.Name, to.Notes
+	d.Tags, d.SharedWith = append([]string{}, to.Tags...), append([]string{}, to.SharedWith...)
 }
 
 // CheckRecord reports what cannot be true of a dataset read from key.

@@ -16,6 +16,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -41,8 +42,13 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// Library is all datasets. It is safe for concurrent use.
+// Library is all datasets. It is safe for concurrent use. Who asks in a context
+// sees and changes what package access allows.
 type Library struct {
+	// Room is asked before so many bytes are stored for who asks in ctx; nil always
+	// has room. Set it before use.
+	Room func(ctx context.Context, bytes int64) error
+
 	bucket storage.Bucket
 	limits Limits
 	now    func() time.Time
@@ -81,8 +87,15 @@ func tableKey(id string) string { return prefix + id + "/table.csv" }
 // reportKey is where what was found in a table is stored.
 func reportKey(id string) string { return prefix + id + "/report.json" }
 
-func contentKey(hash, name string) string {
-	sum := sha256.Sum256([]byte(hash + "\x00" + name))
+// contentKey is where an owner's dataset of some content and name is found. Those
+// from before there were owners, and of a server without tokens, have no owner in
+// it.
+func contentKey(hash, name, owner string) string {
+	text := hash + "\x00" + name
+	if owner != "" && owner != access.Local {
+		text += "\x00" + owner
+	}
+	sum := sha256.Sum256([]byte(text))
 	return content + hex.EncodeToString(sum[:])
 }
 
@@ -94,12 +107,16 @@ func (l *Library) options(c *checker) data.Options {
 // store writes the table and its report, then what describes it, then the entry by which the
 // same content is found again. Of two that come at once one is kept.
 func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet, r *Report) (*Dataset, error) {
-	key := contentKey(d.Hash, d.Name)
+	key := contentKey(d.Hash, d.Name, d.Owner)
 	if known, err := l.known(ctx, key); known != nil || err != nil {
 		return known, err
 	}
 	var b bytes.Buffer
 	if err := s.WriteCSV(&b); err != nil {
+		return nil, err
+	}
+	d.Bytes = int64(b.Len())
+	if err := l.room(ctx, d.Bytes); err != nil {
 		return nil, err
 	}
 	if _, err := l.bucket.Put(ctx, tableKey(d.ID), bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
@@ -147,8 +164,16 @@ func (l *Library) known(ctx context.Context, key string) (*Dataset, error) {
 	return d, err
 }
 
+// room reports why so many bytes may not be stored for who asks in ctx.
+func (l *Library) room(ctx context.Context, bytes int64) error {
+	if l.Room == nil {
+		return nil
+	}
+	return l.Room(ctx, bytes)
+}
+
 // Get finds a dataset by id, or a shipped one by name. It is shared: nothing in
-// it may be changed.
+// it may be changed. What who asks in ctx may not see is not there.
 func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
 	if describe, ok := l.ships[id]; ok {
 		return describe()
@@ -167,7 +192,76 @@ func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", id, err)
 	}
+	if err := access.Read(ctx, e.Record.owned(), noDataset(id)); err != nil {
+		return nil, err
+	}
+	e.Record.setDetails(e.Record.details())
 	return e.Record, nil
+}
+
+// Change changes what the owner says of an uploaded dataset. A new name is also the
+// one under which the same content is found again.
+func (l *Library) Change(ctx context.Context, id string, p jobs.DetailsPatch) (*Dataset, error) {
+	d, err := l.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if d.Shipped {
+		return nil, &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("%s is shipped with the program: it cannot be changed", id)}
+	}
+	if name, ok := p.Names(); ok && strings.TrimSpace(name) == "" {
+		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset cannot be changed to this", Problems: []jobs.Problem{{Pointer: "/name", Detail: "is empty: a dataset has a name"}}}
+	}
+	var was string
+	d, err = record.Update(ctx, l.bucket, metaKey(id), func(d *Dataset) error {
+		if err := access.Change(ctx, d.owned(), noDataset(id)); err != nil {
+			return err
+		}
+		was = d.Name
+		to := d.details()
+		if !p.Apply(&to) {
+			return record.ErrSame
+		}
+		d.setDetails(to)
+		return nil
+	})
+	switch {
+	case errors.Is(err, storage.ErrNotExist): // deleted meanwhile
+		return nil, noDataset(id)
+	case err != nil:
+		return nil, fmt.Errorf("change dataset %s: %w", id, err)
+	}
+	if d.Name != was {
+		if err := l.rename(ctx, d, was); err != nil {
+			return nil, err
+		}
+	}
+	d.setDetails(d.details())
+	return d, nil
+}
+
+// rename moves the entry of a dataset's content to its new name, unless another one
+// stands there.
+func (l *Library) rename(ctx context.Context, d *Dataset, was string) error {
+	_, err := l.bucket.Put(ctx, contentKey(d.Hash, d.Name, d.Owner), strings.NewReader(d.ID), int64(len(d.ID)), storage.IfAbsent())
+	if err != nil && !errors.Is(err, storage.ErrConflict) {
+		return fmt.Errorf("rename dataset %s: %w", d.ID, err)
+	}
+	return l.forget(ctx, contentKey(d.Hash, was, d.Owner), d.ID)
+}
+
+// forget removes a content's entry if it names the dataset.
+func (l *Library) forget(ctx context.Context, key, id string) error {
+	known, err := l.known(ctx, key)
+	if err != nil {
+		return err
+	}
+	if known != nil && known.ID == id {
+		if err := l.bucket.Delete(ctx, key); err != nil {
+			return fmt.Errorf("forget dataset %s: %w", id, err)
+		}
+	}
+	return nil
 }
 
 // Page is a part of the list of datasets.
@@ -207,7 +301,9 @@ func (l *Library) List(ctx context.Context, after string, limit int) (page Page,
 		case jobs.NotFound: // deleted meanwhile
 			continue
 		case jobs.Damaged:
-			page.Damaged++
+			if access.Visible(ctx, access.Owned{}) { // nobody can tell whose it is
+				page.Damaged++
+			}
 			continue
 		}
 		if err != nil {
@@ -231,13 +327,11 @@ func (l *Library) Delete(ctx context.Context, id string) error {
 	if d.Shipped {
 		return &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("%s is shipped with the program and stays", id)}
 	}
-	key := contentKey(d.Hash, d.Name)
-	if known, err := l.known(ctx, key); err != nil {
+	if err := access.Change(ctx, d.owned(), noDataset(id)); err != nil {
 		return err
-	} else if known != nil && known.ID == id {
-		if err := l.bucket.Delete(ctx, key); err != nil {
-			return fmt.Errorf("delete dataset %s: %w", id, err)
-		}
+	}
+	if err := l.forget(ctx, contentKey(d.Hash, d.Name, d.Owner), id); err != nil {
+		return err
 	}
 	return l.remove(ctx, id)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
@@ -60,7 +61,8 @@ func (s *Store) Create(ctx context.Context, p *Prediction, request io.Reader, si
 	return nil
 }
 
-// Prediction reads a record; jobs.NotFound if there is none, or no longer.
+// Prediction reads a record; jobs.NotFound if there is none, or no longer, or it is
+// not of who asks in ctx.
 func (s *Store) Prediction(ctx context.Context, id string) (*Prediction, error) {
 	if !jobs.ValidID(jobs.PredictionPrefix, id) {
 		return nil, missing(storage.ErrNotExist, id)
@@ -68,6 +70,9 @@ func (s *Store) Prediction(ctx context.Context, id string) (*Prediction, error) 
 	e, _, err := record.Load[Prediction](ctx, s.bucket, recordKey(id))
 	if err != nil {
 		return nil, missing(err, id)
+	}
+	if err := access.Read(ctx, access.Owned{Owner: e.Record.Owner}, missing(storage.ErrNotExist, id)); err != nil {
+		return nil, err
 	}
 	return e.Record, nil
 }

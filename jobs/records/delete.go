@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage"
 )
 
@@ -20,6 +21,9 @@ import (
 func (s *Store) DeleteJob(ctx context.Context, id string) error {
 	j, err := s.Job(ctx, id)
 	if err != nil {
+		return err
+	}
+	if err := access.Change(ctx, owned(j), noJob(id)); err != nil {
 		return err
 	}
 	folds, err := s.Folds(ctx, id)

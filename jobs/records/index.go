@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage"
 )
 
@@ -66,7 +67,9 @@ func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page jobs.Page, err er
 			continue
 		case jobs.Damaged:
 			last = e.id
-			page.Damaged++
+			if access.Visible(ctx, access.Owned{}) { // nobody can tell whose it is
+				page.Damaged++
+			}
 			continue
 		}
 		if err != nil {

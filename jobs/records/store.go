@@ -25,11 +25,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
 
-// Store implements jobs.Store.
+// Store implements jobs.Store. Who asks in a context sees and changes what
+// package access allows; the rest is not there.
 type Store struct{ bucket storage.Bucket }
 
 var _ jobs.Store = (*Store)(nil)
@@ -73,7 +75,15 @@ func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
 	if !e.Record.DeletedAt.IsZero() {
 		return nil, noJob(id)
 	}
+	if err := access.Read(ctx, owned(e.Record), noJob(id)); err != nil {
+		return nil, err
+	}
 	return e.Record, nil
+}
+
+// owned says whose a job is.
+func owned(j *jobs.Job) access.Owned {
+	return access.Owned{Owner: j.Owner, SharedWith: j.SharedWith}
 }
 
 // UpdateJob implements jobs.Store. A job that ends, or is taken up again, is in
@@ -87,6 +97,9 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 	j, err := update(ctx, s.bucket, jobKey(id), func(j *jobs.Job) error {
 		if !j.DeletedAt.IsZero() {
 			return noJob(id)
+		}
+		if err := access.Change(ctx, owned(j), noJob(id)); err != nil {
+			return err
 		}
 		was = j.State
 		owed := len(j.Deliveries)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage"
 )
 
@@ -56,7 +57,8 @@ var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
 
 // Usage lists what all jobs used in a month ("2026-01", UTC), deleted ones too,
 // by job, newest first, and worker. Active jobs whose records are damaged are
-// left out until they are repaired. It costs one read for all jobs that have
+// left out until they are repaired. Who asks in ctx sees the usage of their own
+// jobs, an admin that of all. It costs one read for all jobs that have
 // ended, and those of every active job's records.
 func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 	if !monthForm.MatchString(month) {
@@ -80,6 +82,9 @@ func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 	}
 	var charges []Charge
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(accounts))) {
+		if !access.Visible(ctx, access.Owned{Owner: accounts[id].Owner}) {
+			continue
+		}
 		for _, u := range accounts[id].Workers {
 			charges = append(charges, Charge{Job: id, Owner: accounts[id].Owner, Worker: u.Worker, Seconds: u.Seconds, USD: u.USD})
 		}
