@@ -58,7 +58,8 @@ var allowed = map[string][]string{
 	"storage/hub":           {"storage/atomicfile"},
 	"storage/hub/hubserver": {"storage/hub", "storage/atomicfile"},
 
-	"data/library": {"data", "storage"},
+	"data/library":    {"data", "storage"},
+	"jobs/expression": {},
 
 	"jobs/lease":       {},
 	"jobs/quota":       {},
