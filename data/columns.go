@@ -20,6 +20,16 @@ type Columns struct {
 	// Units states a target's units where the table does not: either units or
 	// the header of the column that holds them.
 	Units map[string]string `json:"units,omitempty"`
+
+	// Conditions are the columns of a measurement's conditions, by header: numbers
+	// that a property depends on beside the structure, such as a temperature.
+	Conditions []string `json:"conditions,omitempty"`
+
+	// Weights is the column of the rows' weights, which are ≥ 0; "" is none.
+	Weights string `json:"weights,omitempty"`
+
+	// Censored reads cells such as >300 as bounds of a value, not as defects.
+	Censored bool `json:"censored,omitempty"`
 }
 
 // Roles holds headers; an empty one is found by name.
@@ -53,7 +63,7 @@ var roleFields = [roles]string{"smiles_polymer", "smiles_repeat_unit", "monomers
 // Within is what c states of columns that a sheet has: the structure and units,
 // as a model remembers them of the table it was trained on.
 func (c Columns) Within(s *Sheet) Columns {
-	out := Columns{Roles: c.Roles, Units: c.Units}
+	out := Columns{Roles: c.Roles, Units: c.Units, Conditions: c.Conditions, Censored: c.Censored}
 	for _, h := range out.Roles.fields() {
 		if !slices.Contains(s.Header, *h) {
 			*h = ""
@@ -69,7 +79,7 @@ func (r *Roles) fields() []*string {
 
 // WithDefaults trims the names; everything unset is found by name.
 func (c Columns) WithDefaults() Columns {
-	c.Targets = trimAll(c.Targets)
+	c.Targets, c.Conditions, c.Weights = trimAll(c.Targets), trimAll(c.Conditions), trim(c.Weights)
 	for _, h := range c.Roles.fields() {
 		*h = trim(*h)
 	}
@@ -83,7 +93,7 @@ func (c Columns) Validate() error {
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, &SettingError{field, fmt.Sprintf(format, args...)})
 	}
-	for field, n := range map[string]int{"prediction_columns": len(c.Targets), "units": len(c.Units)} {
+	for field, n := range map[string]int{"prediction_columns": len(c.Targets), "units": len(c.Units), "conditions": len(c.Conditions)} {
 		if n > defaultMaxColumns { // what follows lists a problem for each
 			bad(field, "has %d entries, more than the %d columns of a table", n, defaultMaxColumns)
 		}
@@ -104,6 +114,20 @@ func (c Columns) Validate() error {
 			bad(field, "%s is the same property as %s", t, seen[property(name)])
 		}
 		seen[property(name)] = t
+	}
+	for i, name := range c.Conditions {
+		field := fmt.Sprintf("conditions/%d", i)
+		switch {
+		case name == "":
+			bad(field, "is empty")
+		case slices.Contains(c.Conditions[:i], name):
+			bad(field, "%s is listed twice", name)
+		case slices.Contains(c.Targets, name):
+			bad(field, "%s is one of prediction_columns: a property cannot be a condition of itself", name)
+		}
+	}
+	if c.Weights != "" && slices.Contains(c.Targets, c.Weights) {
+		bad("weights", "%s is one of prediction_columns", c.Weights)
 	}
 	roleOf := make(map[string]string)
 	for r, h := range c.Roles.stated() {

@@ -59,6 +59,9 @@ func (t *Table) Hash() string {
 		h.cell(target.Name)
 		h.cell(target.Units)
 	}
+	for _, name := range t.Conditions {
+		h.cell(name)
+	}
 	var text []byte
 	for row := range t.Structures {
 		text = t.appendContent(text[:0], row)
@@ -76,6 +79,16 @@ func (t *Table) appendContent(b []byte, row int) []byte {
 			v = math.NaN() // one of the many
 		}
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	if len(t.Conditions) == 0 && t.Weight == nil && t.Side == nil {
+		return b
+	}
+	b = t.measurementOf(row).appendKey(b)
+	if t.Side != nil {
+		n := len(t.Targets)
+		for i := row * n; i < (row+1)*n; i++ {
+			b = append(append(b, byte(t.Side[i])), formatNumber(t.Bound[i])...)
+		}
 	}
 	return b
 }

@@ -16,6 +16,9 @@ type layout struct {
 	index   []bool         // per column: it only counts rows
 	targets []targetColumn // of a wide sheet
 
+	conditions []int // columns of Columns.Conditions; -1 is none
+	weights    int   // column of Columns.Weights; -1 is none
+
 	profiles []profile // per column
 }
 
@@ -86,14 +89,14 @@ func (p *parser) findTargets(l *layout) {
 	for i, h := range l.sheet.Header {
 		name, _ := splitUnit(h)
 		t := slices.IndexFunc(p.table.Targets, func(t Target) bool { return t.Name == h || t.Name == name })
-		if _, twice := header[t]; t >= 0 && !twice && !slices.Contains(l.role[:], i) {
+		if _, twice := header[t]; t >= 0 && !twice && !l.taken(i) {
 			header[t] = h
 			p.placeTarget(l, t, i)
 		}
 	}
 	for i, h := range l.sheet.Header {
 		name, _ := splitUnit(h)
-		if slices.Contains(l.role[:], i) || slices.ContainsFunc(l.targets, func(c targetColumn) bool { return c.column == i }) {
+		if l.taken(i) || slices.ContainsFunc(l.targets, func(c targetColumn) bool { return c.column == i }) {
 			continue
 		}
 		t, known := p.byProperty[property(name)]

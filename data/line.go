@@ -193,12 +193,16 @@ func (r *lineReader) quantity(column int) (v float64, unit string, ok bool) {
 func (r *lineReader) values() {
 	w := len(r.table.Targets)
 	for _, c := range r.layout.targets {
-		v, unit, ok := r.quantity(c.column)
-		if !ok {
-			continue
-		}
 		at := r.row*w + c.target
-		r.table.Y[at], r.table.N[at] = v, 1
+		v, side, unit, ok := r.value(c.column)
+		switch {
+		case !ok:
+			continue
+		case side != 0:
+			r.table.Bound[at], r.table.Side[at] = v, side
+		default:
+			r.table.Y[at], r.table.N[at] = v, 1
+		}
 		r.unit[at] = c.unit
 		if unit != "" {
 			r.unit[at] = r.unitID(unit)
@@ -227,23 +231,24 @@ func (r *lineReader) findDuplicate() {
 }
 
 // measurement reads a long row: which target (-1 for one that was not asked
-// for), its value (NaN if blank) and units.
-func (r *lineReader) measurement() (target int, value float64, unit int32) {
+// for), its value (NaN if blank), which side of it the target lies on if it is a
+// bound, and units.
+func (r *lineReader) measurement() (target int, value float64, side int8, unit int32) {
 	if r.broken() {
-		return -1, 0, 0
+		return -1, 0, 0, 0
 	}
 	cell := r.cell(roleProperty)
-	value, own, measured := r.quantity(r.layout.role[roleValue])
+	value, side, own, measured := r.value(r.layout.role[roleValue])
 	if cell == "" {
 		if measured {
 			r.defect(r.layout.role[roleProperty], MissingProperty, 0, "a value of no property")
 		}
-		return -1, value, 0
+		return -1, value, 0, 0
 	}
 	name, u := splitUnit(cell)
 	target, ok := r.byProperty[property(name)]
 	if !ok {
-		return -1, value, 0
+		return -1, value, 0, 0
 	}
 	if stated := r.cell(roleUnits); stated != "" {
 		u = canonicalUnit(stated)
@@ -252,7 +257,7 @@ func (r *lineReader) measurement() (target int, value float64, unit int32) {
 	} else if u == "" {
 		u = r.statedUnit(r.layout.sheet, cell, name)
 	}
-	return target, value, r.unitID(u)
+	return target, value, side, r.unitID(u)
 }
 
 // addMeasurement folds a value into the mean of those before it.

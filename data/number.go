@@ -135,7 +135,7 @@ func whyNoNumber(cell string) string {
 	case strings.ContainsAny(cell, "~≈∼≅"):
 		return "is an estimate, not a value; leave the sign out if it will do"
 	case strings.ContainsAny(cell, "<>≤≥⩽⩾"):
-		return "is a bound, not a value"
+		return "is a bound, not a value; keep the row (on_defect=keep) and train with \"censored\": true to learn from it"
 	case strings.Contains(cell, "±"):
 		return "is no value with its error"
 	case isHuge(cell):

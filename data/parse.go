@@ -50,6 +50,8 @@ func Parse(ctx context.Context, sheets []*Sheet, c Columns, o Options) (*Table, 
 		return nil, nil, err
 	}
 	p.assignUnits()
+	p.checkBounds()
+	p.warnMeasurement()
 	if !o.ForPrediction {
 		p.checkTargets()
 		if len(sheets) > 1 {
@@ -100,7 +102,7 @@ type rowDefect struct {
 func newParser(sheets []*Sheet, c Columns, o Options) *parser {
 	p := &parser{
 		sheets: sheets, columns: c, options: o,
-		table:      &Table{},
+		table:      &Table{Conditions: c.Conditions},
 		report:     &Report{Defects: []Defect{}, Dropped: []Defect{}, Warnings: []Warning{}, NotProposed: []Unlikely{}},
 		byProperty: make(map[string]int),
 		units:      []string{""},
@@ -133,6 +135,7 @@ func (p *parser) layouts() []*layout {
 		}
 		l.profiles = profiles(s)
 		p.findRoles(l)
+		p.findMeasurement(l)
 		if l.long {
 			p.findProperties(l)
 		} else {
@@ -142,6 +145,9 @@ func (p *parser) layouts() []*layout {
 	}
 	if p.targetsStated() && !p.options.ForPrediction {
 		p.checkStated()
+	}
+	if !p.options.ForPrediction {
+		p.checkMeasurement()
 	}
 	return p.source
 }
@@ -210,19 +216,27 @@ func (p *parser) readLine(l *layout, source int, line Line) {
 	if l.long {
 		r.row = -1
 		s := r.structure()
-		property, value, unit := r.measurement()
+		property, value, side, unit := r.measurement()
 		if p.flaws > n {
 			return
 		}
-		r.row = p.mergedRow(s, source, line)
-		if property >= 0 && !math.IsNaN(value) {
+		m := r.conditions()
+		if p.flaws > n {
+			return
+		}
+		r.row = p.mergedRow(s, m, source, line)
+		switch {
+		case property >= 0 && side != 0:
+			r.addBound(property, value, side, unit)
+		case property >= 0 && !math.IsNaN(value):
 			r.addMeasurement(property, value, unit)
 		}
 		return
 	}
 	s := r.structure()
-	p.addRow(s, source, line)
+	p.addRow(s, measurement{weight: 1}, source, line)
 	if !r.broken() {
+		p.setMeasurement(r.row, r.conditions())
 		r.values()
 	}
 	if p.flaws == n && !p.options.ForPrediction {
@@ -231,7 +245,7 @@ func (p *parser) readLine(l *layout, source int, line Line) {
 }
 
 // addRow appends a row with nothing measured.
-func (p *parser) addRow(s Structure, source int, line Line) int {
+func (p *parser) addRow(s Structure, m measurement, source int, line Line) int {
 	t := p.table
 	t.Structures = append(t.Structures, s)
 	t.Origin = append(t.Origin, Origin{Source: source, Row: line.Row, Position: t.InputRows})
@@ -240,17 +254,27 @@ func (p *parser) addRow(s Structure, source int, line Line) int {
 		t.Y = append(t.Y, math.NaN())
 		t.N = append(t.N, 0)
 		p.unit = append(p.unit, 0)
+		if p.columns.Censored {
+			t.Bound, t.Side = append(t.Bound, math.NaN()), append(t.Side, 0)
+		}
 	}
+	for range t.Conditions {
+		t.C = append(t.C, math.NaN())
+	}
+	if p.columns.Weights != "" {
+		t.Weight = append(t.Weight, 1)
+	}
+	p.setMeasurement(t.Rows()-1, m)
 	return t.Rows() - 1
 }
 
-// mergedRow is the row of a long sheet's structure, new if it is the first of
-// its kind.
-func (p *parser) mergedRow(s Structure, source int, line Line) int {
-	key := string(s.appendKey(nil))
+// mergedRow is the row of a long sheet's structure under the same conditions, new
+// if it is the first of its kind.
+func (p *parser) mergedRow(s Structure, m measurement, source int, line Line) int {
+	key := string(m.appendKey(s.appendKey(nil)))
 	row, ok := p.merged[key]
 	if !ok {
-		row = p.addRow(s, source, line)
+		row = p.addRow(s, m, source, line)
 		p.merged[key] = row
 	}
 	return row
@@ -280,7 +304,7 @@ func (p *parser) selectRows() {
 
 // keep compacts the table in place to the rows that stay.
 func (p *parser) keep(stays func(row int) bool) {
-	t, w, n := p.table, len(p.table.Targets), 0
+	t, w, c, n := p.table, len(p.table.Targets), len(p.table.Conditions), 0
 	for row := range t.Rows() {
 		if !stays(row) {
 			continue
@@ -289,9 +313,23 @@ func (p *parser) keep(stays func(row int) bool) {
 		copy(t.Y[n*w:], t.Y[row*w:(row+1)*w])
 		copy(t.N[n*w:], t.N[row*w:(row+1)*w])
 		copy(p.unit[n*w:], p.unit[row*w:(row+1)*w])
+		copy(t.C[n*c:], t.C[row*c:(row+1)*c])
+		if t.Weight != nil {
+			t.Weight[n] = t.Weight[row]
+		}
+		if t.Side != nil {
+			copy(t.Bound[n*w:], t.Bound[row*w:(row+1)*w])
+			copy(t.Side[n*w:], t.Side[row*w:(row+1)*w])
+		}
 		n++
 	}
 	clear(t.Structures[n:]) // let go of their text
 	t.Structures, t.Origin = t.Structures[:n], t.Origin[:n]
-	t.Y, t.N, p.unit = t.Y[:n*w], t.N[:n*w], p.unit[:n*w]
+	t.Y, t.N, p.unit, t.C = t.Y[:n*w], t.N[:n*w], p.unit[:n*w], t.C[:n*c]
+	if t.Weight != nil {
+		t.Weight = t.Weight[:n]
+	}
+	if t.Side != nil {
+		t.Bound, t.Side = t.Bound[:n*w], t.Side[:n*w]
+	}
 }

@@ -122,7 +122,7 @@ CCCCCC,,,,,5 furlongs,C,9
 		{Row: 3, Column: "pm", Code: BadRange, Reason: "pm is a fraction from 0 to 1, not 1.5"},
 		{Row: 3, Column: "DP", Code: BadRange, Reason: "dp is a whole number from 1, not 2.5"},
 		{Row: 3, Column: "Tg", Code: BadNumber, Reason: `"12,3" has a decimal comma; use a point`},
-		{Row: 4, Column: "Tg", Code: Bound, Reason: `"<5" is a bound, not a value`},
+		{Row: 4, Column: "Tg", Code: Bound, Reason: `"<5" is a bound, not a value; keep the row (on_defect=keep) and train with "censored": true to learn from it`},
 		{Row: 5, Column: "Tg", Code: BadNumber, Reason: `"inf" is not finite`},
 		{Row: 6, Column: "smiles_polymer", Code: MissingStructure, Reason: "the row does not say what the polymer is"},
 		{Row: 7, Column: "monomers", Code: BadSMILES, Reason: "monomer 2: read SMILES: no such atom", Position: 1},

@@ -42,7 +42,7 @@ func (t *Table) Partition(q PartitionRequest) (*Partition, error) {
 	p.out.Holdout = []int{}
 	p.away = make([]bool, t.Rows())
 	for row := range p.away {
-		p.away[row] = !t.Measured(row)
+		p.away[row] = !t.Known(row)
 	}
 	if err := p.group(); err != nil {
 		return nil, fmt.Errorf("split: %w", err)

@@ -2,6 +2,7 @@ package data
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,16 @@ type Table struct {
 	N          []int32     // [rows × targets] measurements behind each value
 	Origin     []Origin    // one per row
 	InputRows  int         // rows before any was dropped; Origin.Position counts these
+
+	Conditions []string  // names of the conditions of a measurement
+	C          []float64 // [rows × conditions], row by row, NaN is unknown
+	Weight     []float64 // of each row, ≥ 0; nil where all rows count the same
+
+	// Bound is [rows × targets]: a value that the target lies above where Side is 1,
+	// and below where it is -1. Its Y is NaN: a bound is no measurement. Both are nil
+	// where bounds are not read.
+	Bound []float64
+	Side  []int8
 }
 
 // Target is a property to learn.
@@ -48,6 +59,33 @@ func (t *Table) Measured(row int) bool {
 		}
 	}
 	return false
+}
+
+// Known says whether a row has any value, or a bound of one: whether there is
+// anything to learn from it.
+func (t *Table) Known(row int) bool {
+	if t.Measured(row) {
+		return true
+	}
+	if t.Side == nil {
+		return false
+	}
+	n := len(t.Targets)
+	return slices.ContainsFunc(t.Side[row*n:(row+1)*n], func(side int8) bool { return side != 0 })
+}
+
+// ConditionsOf are a row's conditions, NaN where unknown. The slice is the table's.
+func (t *Table) ConditionsOf(row int) []float64 {
+	n := len(t.Conditions)
+	return t.C[row*n : (row+1)*n : (row+1)*n]
+}
+
+// WeightOf is a row's weight.
+func (t *Table) WeightOf(row int) float64 {
+	if t.Weight == nil {
+		return 1
+	}
+	return t.Weight[row]
 }
 
 // Counts is how many values each target has in the given rows.

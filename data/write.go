@@ -44,6 +44,13 @@ func (t *Table) WriteCSV(w io.Writer) error {
 			header = append(header, target.Name+"_units")
 		}
 	}
+	conditions := t.conditionsBeside(used)
+	for _, i := range conditions {
+		header = append(header, t.Conditions[i])
+	}
+	if t.Weight != nil {
+		header = append(header, WeightColumn)
+	}
 	c := csv.NewWriter(w)
 	c.Write(header)
 	cells := make([]string, 0, len(header))
@@ -54,10 +61,16 @@ func (t *Table) WriteCSV(w io.Writer) error {
 			cells = append(cells, v)
 		}
 		for i, v := range t.Values(row) {
-			cells = append(cells, formatNumber(v))
+			cells = append(cells, t.cell(row, i, v))
 			if t.Targets[i].Units != "" {
 				cells = append(cells, t.Targets[i].Units)
 			}
+		}
+		for _, i := range conditions {
+			cells = append(cells, formatNumber(t.ConditionsOf(row)[i]))
+		}
+		if t.Weight != nil {
+			cells = append(cells, formatNumber(t.Weight[row]))
 		}
 		c.Write(cells)
 	}

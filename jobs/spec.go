@@ -215,6 +215,9 @@ func (s Spec) Problems() []Problem {
 			ps.add("/stack", "A stack needs folds that share no polymer. Leave split.folds out, or the stack")
 		}
 	}
+	if len(s.Conditions) > 0 && s.Stack == nil {
+		ps.add("/conditions", "Conditions are inputs of a stack: add one (\"stack\": {}), or leave them out")
+	}
 	ps.join("/intervals", s.Intervals.Validate())
 	if s.Intervals.Level != ensemble.Level {
 		ps.add("/intervals/level", "Answers name their intervals by 90 %%. Use 0.9, or leave it out")

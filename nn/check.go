@@ -38,6 +38,9 @@ func (b *Batch) CheckStep(c Config, s Sizes) (measured int, err error) {
 		if err := ex.Check(c, s); err != nil {
 			return 0, err
 		}
+		if w := ex.Weight; !(w >= 0) || w-w != 0 {
+			return 0, fmt.Errorf("row %d: its weight is %v", ex.Row, w)
+		}
 		if len(ex.Target) != s.Targets {
 			return 0, fmt.Errorf("row %d: %d targets, want %d", ex.Row, len(ex.Target), s.Targets)
 		}

@@ -9,7 +9,26 @@ type Example struct {
 	Bond   []int32    // token of each layer-0 bond class
 	Target []float32  // scaled; NaN = unmeasured; nil when only predicting
 	Row    int        // names the row in errors and keys its dropout
+	Weight float32    // what its errors count in the loss, > 0; 0 stands for 1
 }
+
+// Counts is what the example's errors count in the loss.
+func (e *Example) Counts() float64 {
+	if e.Weight == 0 {
+		return 1
+	}
+	return float64(e.Weight)
+}
+
+// Bound is what is known of an unmeasured target: on which side of a value it lies.
+type Bound struct {
+	Target int
+	Value  float32 // scaled
+	Side   int8    // 1 if the target lies above Value, -1 if below
+}
+
+// Keeps reports whether a prediction is on the right side.
+func (b Bound) Keeps(predicted float32) bool { return (predicted-b.Value)*float32(b.Side) >= 0 }
 
 // Batch is the examples of one step, taken as one ragged batch.
 type Batch struct {
@@ -29,8 +48,8 @@ type Adam struct {
 // used by one goroutine at a time.
 type Engine interface {
 	// Step runs forward, backward and one Adam update on b and returns the
-	// loss before it: the mean absolute error over the batch's finite targets.
-	// It is an error if there is none, or if an example does not fit the
+	// loss before it: the mean absolute error over the batch's finite targets,
+	// each times its example's Weight. It is an error if there is none, or if an example does not fit the
 	// network; nothing has changed then. A loss that is not finite is returned
 	// as it is.
 	Step(b *Batch, o Adam) (loss float64, err error)

@@ -184,6 +184,10 @@ func jobProblems(r *data.Report, c data.Columns) []jobs.Problem {
 			p.Pointer = "/prediction_columns"
 			if i := slices.Index(c.Targets, d.Column); i >= 0 {
 				p.Pointer = fmt.Sprintf("/prediction_columns/%d", i)
+			} else if i := slices.Index(c.Conditions, d.Column); i >= 0 {
+				p.Pointer = fmt.Sprintf("/conditions/%d", i)
+			} else if d.Column != "" && d.Column == c.Weights {
+				p.Pointer = "/weights"
 			} else if d.Code == data.UnknownColumn {
 				p.Pointer = "/columns"
 			}

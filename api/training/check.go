@@ -162,7 +162,7 @@ func (s *Service) tooLarge(m estimate.Memory) bool {
 
 // openTables opens the datasets and names the targets that they give.
 func (s *Service) openTables(ctx context.Context, p *plan) error {
-	if len(p.spec.Dataset) == 0 || p.bad("/dataset", "/prediction_columns", "/columns", "/units") {
+	if len(p.spec.Dataset) == 0 || p.bad("/dataset", "/prediction_columns", "/columns", "/units", "/conditions", "/weights") {
 		return nil
 	}
 	folds := min(max(p.spec.KFolds, jobs.MinFolds), jobs.MaxFolds)

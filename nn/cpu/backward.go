@@ -29,11 +29,12 @@ func (e *engine[T]) HeadsBackward() {
 func (e *engine[T]) headsBackward(g *group[T], i, x, row int, masks rowRange, dBond kernel.View[T]) {
 	last := len(g.round)
 	share, dMean := g.both(g.share, last, i), e.work.vector
+	scale := e.scale * e.batch.examples[x].Counts()
 	for k, y := range e.batch.examples[x].Target {
 		if !nn.Measured(y) {
 			continue
 		}
-		d := T(e.scale * sign(float64(e.predicted(x)[k])-float64(y)))
+		d := T(scale * sign(float64(e.predicted(x)[k])-float64(y)))
 		w := &e.layout.head[k]
 		e.ks.Axpy(e.grad.vector(w.w), g.headMean[k].Row(row), d)
 		e.grad.vector(w.bias)[0] += d

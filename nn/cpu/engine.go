@@ -204,7 +204,7 @@ func (e *engine[T]) loss() float64 {
 		part := 0.0
 		for k, y := range e.batch.examples[i].Target {
 			if nn.Measured(y) {
-				part += math.Abs(float64(e.predicted(i)[k])-float64(y)) * e.scale
+				part += math.Abs(float64(e.predicted(i)[k])-float64(y)) * (e.scale * e.batch.examples[i].Counts())
 			}
 		}
 		sum += part

@@ -136,7 +136,7 @@ func (e *engine) Step(b *nn.Batch, o nn.Adam) (float64, error) {
 	a := kernel.NewAdamStep[float32](e.steps+1, o.LearningRate, o.Decay, o.Beta1, o.Beta2, o.Epsilon)
 	scale := 1 / float64(measured)
 	err = e.run(b, true, func(i int, h *header) {
-		h.Scale = float32(scale)
+		h.Scale = float32(scale * b.Examples[i].Counts())
 		h.Rate, h.Decay, h.Mean, h.Square, h.Alpha, h.Epsilon = a.Rate, a.Decay, a.Mean, a.Square, a.Alpha, a.Epsilon
 		if i > 0 {
 			h.Flags |= adds
@@ -166,7 +166,7 @@ func (e *engine) loss(b *nn.Batch, scale float64) float64 {
 		part := 0.0
 		for k, y := range b.Examples[i].Target {
 			if nn.Measured(y) {
-				part += math.Abs(float64(e.out[i*e.sizes.Targets+k])-float64(y)) * scale
+				part += math.Abs(float64(e.out[i*e.sizes.Targets+k])-float64(y)) * (scale * b.Examples[i].Counts())
 			}
 		}
 		loss += part

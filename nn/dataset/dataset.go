@@ -249,7 +249,9 @@ func (d *Dataset) FoldOf(table *data.Table, of []int32, fold data.Fold) (*Fold, 
 				x.targets = append(x.targets, float32(y))
 			}
 		}
+		x.annotate(table, of, scaler)
 	}
+	f.Train.weigh()
 	return f, nil
 }
 

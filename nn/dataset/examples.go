@@ -15,6 +15,8 @@ type Examples struct {
 	rows    []int32
 	targets []float32 // [rows, width], scaled; none when only predicting
 	width   int
+	weights []float64    // of each row; nil where all count the same
+	bounds  [][]nn.Bound // of each row; nil where there are none
 }
 
 // Len is the number of rows.

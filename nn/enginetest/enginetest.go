@@ -30,6 +30,7 @@ func Exercise(t *testing.T, newEngine nn.NewEngine, except ...string) {
 		{"PolyID/Adam", x.adam},
 		{"OddSizes", x.oddSizes},
 		{"RaggedBatch", x.raggedBatch},
+		{"WeightedBatch", x.weightedBatch},
 		{"SumOfSingles", x.sumOfSingles},
 		{"BatchesRepeat", x.batchesRepeat},
 		{"PredictTogether", x.predictTogether},
@@ -275,6 +276,21 @@ func (x exerciser) raggedBatch(t *testing.T) {
 		plain.Examples[i] = p.Example(b.Plain(p.Graph(), c.NumMessages), i)
 	}
 	x.against(t, c, s, plain, polymers...)
+}
+
+// weightedBatch has polymers that count differently, two of them with one graph.
+func (x exerciser) weightedBatch(t *testing.T) {
+	c := nn.Config{AtomFeatures: 12, MolFeatures: 5, NumMessages: 3}.WithDefaults()
+	s := nn.Sizes{AtomClasses: 9, BondClasses: 14, Targets: 2}
+	var polymers []*Polymer
+	for i, d := range []int{0, 11, 11} {
+		p := *ReadShipped(t).Distinct[d]
+		p.Target = [][]float64{{1, -1}, {math.NaN(), 2}, {0.25, math.NaN()}}[i]
+		p.Weight = []float32{0.5, 3, 0}[i]
+		polymers = append(polymers, &p)
+	}
+	x.against(t, c, s, batch(c, polymers...), polymers...)
+	x.against(t, c, s, batch(c, polymers[:1]...), polymers[0])
 }
 
 // predictTogether checks that what is predicted in one batch is predicted as it

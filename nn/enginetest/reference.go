@@ -14,7 +14,8 @@ type Polymer struct {
 	Target     []float64 // scaled; NaN = unmeasured
 	// Keep holds, per head, dropout's factor of each of its inputs, [bonds, F];
 	// nil = no dropout.
-	Keep [][]float64
+	Keep   [][]float64
+	Weight float32 // nn.Example's
 }
 
 // Reference is the network in its textbook form, in float64: concatenations
@@ -67,9 +68,12 @@ func (r *Reference) Loss(batch []*Polymer) (loss float64, grad []float64) {
 			if math.IsNaN(y) {
 				continue
 			}
-			e := out.v[i] - y
-			loss += math.Abs(e) / float64(finite)
-			out.d[i] = sign(e) / float64(finite)
+			e, weight := out.v[i]-y, 1/float64(finite)
+			if p.Weight != 0 {
+				weight *= float64(p.Weight)
+			}
+			loss += math.Abs(e) * weight
+			out.d[i] = sign(e) * weight
 		}
 		t.gradients()
 	}

@@ -71,7 +71,7 @@ func (p *Polymer) Graph() *featurize.Graph {
 
 // Example binds p to a plan of its Graph.
 func (p *Polymer) Example(of *plan.Plan, row int) nn.Example {
-	ex := nn.Example{Plan: of, Atom: of.AtomID, Bond: of.BondID, Row: row}
+	ex := nn.Example{Plan: of, Atom: of.AtomID, Bond: of.BondID, Row: row, Weight: p.Weight}
 	for _, y := range p.Target {
 		ex.Target = append(ex.Target, float32(y))
 	}

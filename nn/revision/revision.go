@@ -268,6 +268,9 @@ func (r *Revision) stackBelongs() error {
 		return fmt.Errorf("it is of %d folds and %d targets, the ensemble of %d and %d",
 			r.Stack.Folds, len(r.Stack.Targets), r.Config.Folds, len(r.Config.Targets))
 	}
+	if known, stated := r.Stack.Space.Conditions, r.Config.Columns.Conditions; !slices.Equal(known, stated) {
+		return fmt.Errorf("its conditions are %q, those of %s %q", known, ConfigPath, stated)
+	}
 	for k, t := range r.Stack.Targets {
 		if t.Name != r.Config.Targets[k].Name {
 			return fmt.Errorf("target %d is %.80q, the ensemble's is %s", k, t.Name, r.Config.Targets[k].Name)

@@ -269,8 +269,9 @@ func (l *learner) batch() {
 		for i, c := range l.dense.columns {
 			x[b*in+i] = row[c]
 		}
+		met := l.met(r, x[b*in:(b+1)*in])
 		for k, t := range l.targets {
-			if v := t.value[r]; !math.IsNaN(v) && (t.bound == nil || t.bound[r] == 0) {
+			if v := t.value[r]; !math.IsNaN(v) && !met[k] {
 				y[b*out+k] = float32((v - l.dense.mean[k]) / l.dense.std[k])
 				share[b*out+k] = float32(t.weightOf(r))
 				count[k] += t.weightOf(r)
@@ -291,6 +292,24 @@ func (l *learner) batch() {
 			}
 		}
 	}
+}
+
+// met reports which targets of row r, whose inputs are x, are bounds that the
+// weights as they are keep.
+func (l *learner) met(r int, x []float32) []bool {
+	out := make([]bool, len(l.targets))
+	if !slices.ContainsFunc(l.targets, func(t *target) bool { return t.bound != nil && t.bound[r] != 0 }) {
+		return out
+	}
+	for i := range l.weight {
+		w := l.weight[i].Value().(*tensor.Dense)
+		now := layer{in: w.Shape()[0], out: w.Shape()[1], weight: w.Float32s(), bias: l.bias[i].Value().(*tensor.Dense).Float32s()}
+		x = now.forward(x, i < len(l.weight)-1)
+	}
+	for k, t := range l.targets {
+		out[k] = t.met(r, l.dense.mean[k]+l.dense.std[k]*float64(x[k]))
+	}
+	return out
 }
 
 // layers copies the weights out of the graph.

@@ -215,6 +215,8 @@ func (d *document) check() error {
 		return errors.New("its descriptors are not those of this program")
 	case !slices.IsSorted(d.Space.Hashes) || len(d.Space.Hashes) > maxHashes:
 		return errors.New("its environments are not ascending, or too many")
+	case len(d.Space.Medians) != len(d.Space.Conditions):
+		return fmt.Errorf("%d medians for %d conditions", len(d.Space.Medians), len(d.Space.Conditions))
 	case len(d.Dense) != 0 && len(d.Dense) != d.Folds:
 		return fmt.Errorf("%d dense networks for %d folds", len(d.Dense), d.Folds)
 	}

@@ -58,12 +58,38 @@ type Table struct {
 	Names  []string       // of the targets
 	Values [][]float64    // [target][row], NaN where it is not measured
 	Bound  [][]int8       // [target][row], see trees.Target; nil where there are none
-	Weight []float64      // [row], ≥ 0; nil is 1
+	Weight []float64      // [row], ≥ 0, in any unit; nil is 1
 	Group  []int32        // [row]: equal polymers
 	Fold   []int32        // [row]: the fold that validates it, -1 for none
 	// Network is what the network of the row's fold predicts, [target][row].
 	Network [][]float64
 	Seed    uint64
+}
+
+// weighed is t with weights whose mean is 1: what they count beside a penalty must
+// not depend on how a table writes them.
+func (t *Table) weighed() *Table {
+	sum := 0.0
+	for r, w := range t.Weight {
+		if t.Fold[r] >= 0 {
+			sum += w
+		}
+	}
+	if sum == 0 {
+		return t
+	}
+	n := 0
+	for _, f := range t.Fold {
+		if f >= 0 {
+			n++
+		}
+	}
+	out := *t
+	out.Weight = slices.Clone(t.Weight)
+	for r := range out.Weight {
+		out.Weight[r] *= float64(n) / sum
+	}
+	return &out
 }
 
 func (t *Table) folds() int { return int(slices.Max(append([]int32{-1}, t.Fold...))) + 1 }
@@ -149,6 +175,7 @@ func Fit(ctx context.Context, t *Table, c Config) (*Stack, *Scores, error) {
 	if err := t.check(); err != nil {
 		return nil, nil, err
 	}
+	t = t.weighed()
 	f := &fitting{Table: t, stack: &Stack{Space: t.Space, Folds: t.folds()}}
 	f.scores.Members = map[Member][][]float64{}
 	for _, m := range c.Members {
@@ -233,7 +260,7 @@ func (f *fitting) fitMember(out *Target, t *target, m Member, fold int) (err err
 		member, err = fitTrees(f.X, t, fold, f.Seed)
 		out.trees = append(out.trees, member)
 	case Linear:
-		out.linear = append(out.linear, fitLinear(&f.Space, f.X, t, t.outside(t.measured, fold)))
+		out.linear = append(out.linear, fitLinear(&f.Space, f.X, t, fold))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"math"
+	"slices"
 
 	"polyid-trainer/nn/sparse"
 )
@@ -16,9 +17,14 @@ type linear struct {
 // penalties are the strengths of the ridge that are tried, per row.
 var penalties = []float64{1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1}
 
-// fitLinear fits to rows, with the penalty that predicts the rows in held best of a
-// fit to the rest.
-func fitLinear(s *Space, x *sparse.Matrix, t *target, rows []int) *linear {
+// boundRounds is how often a linear fit asks which bounds it breaks.
+const boundRounds = 3
+
+// fitLinear fits to the rows that fold does not validate, with the penalty that
+// predicts a fifth of them best of a fit to the rest. Bounds that a fit breaks are
+// values of the next one.
+func fitLinear(s *Space, x *sparse.Matrix, t *target, fold int) *linear {
+	rows := t.outside(t.measured, fold)
 	l := &linear{scaling: newScaling(s, x, rows)}
 	z := l.scaling.matrix(x)
 	fitted, held := t.holdOut(rows)
@@ -34,6 +40,19 @@ func fitLinear(s *Space, x *sparse.Matrix, t *target, rows []int) *linear {
 		}
 	}
 	l.solve(z, t, rows, penalty)
+	bounds := t.outside(t.bounds(), fold)
+	for range boundRounds {
+		fit := slices.Clone(rows)
+		for _, r := range bounds {
+			if !t.met(r, l.of(z.Row(r))) {
+				fit = append(fit, r)
+			}
+		}
+		if len(fit) == len(rows) {
+			break
+		}
+		l.solve(z, t, fit, penalty)
+	}
 	return l
 }
 

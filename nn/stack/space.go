@@ -42,7 +42,10 @@ func Describe(m *mol.Mol, units int, conditions []float32) Polymer {
 // share of environments that no training polymer has, and the environments.
 type Space struct {
 	Conditions []string `json:"conditions,omitempty"`
-	Hashes     []uint32 `json:"hashes"` // ascending
+	// Medians are those of the training rows' conditions, which stand for what is
+	// not known.
+	Medians []float32 `json:"condition_medians,omitempty"`
+	Hashes  []uint32  `json:"hashes"` // ascending
 }
 
 // minPolymers is how many training polymers must share an environment for it to
@@ -80,11 +83,29 @@ func NewSpace(polymers []Polymer, group []int32, conditions []string) Space {
 	}
 	slices.SortFunc(uses, func(a, b use) int { return cmp.Or(cmp.Compare(b.groups, a.groups), cmp.Compare(a.hash, b.hash)) })
 	s := Space{Conditions: conditions}
+	for c := range conditions {
+		s.Medians = append(s.Medians, medianOf(polymers, c))
+	}
 	for _, u := range uses[:min(len(uses), maxHashes)] {
 		s.Hashes = append(s.Hashes, u.hash)
 	}
 	slices.Sort(s.Hashes)
 	return s
+}
+
+// medianOf is the median of a condition, 0 where nobody knows it.
+func medianOf(polymers []Polymer, condition int) float32 {
+	var values []float32
+	for i := range polymers {
+		if v := polymers[i].Conditions[condition]; v == v {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]/2 + values[len(values)/2]/2
 }
 
 // first is the column of the first environment.
@@ -119,6 +140,9 @@ func (s *Space) add(x *sparse.Matrix, p *Polymer) error {
 		put(c, v)
 	}
 	for c, v := range p.Conditions {
+		if v != v {
+			v = s.Medians[c]
+		}
 		put(len(p.Descriptors)+c, v)
 	}
 	hashes := make([]uint32, 0, len(p.Counts))

@@ -399,3 +399,102 @@ func TestDifficultyFollowsTheError(t *testing.T) {
 		t.Errorf("the mean difficulty of noisy rows is %.2f times that of the others", hard/easy)
 	}
 }
+
+// A condition that was not stated is the median of the training rows.
+func TestMissingConditionIsTheMedian(t *testing.T) {
+	ps := polymers(60, 4)
+	for i := range ps {
+		ps[i].Conditions = []float32{float32(i % 5)}
+	}
+	ps[7].Conditions[0] = float32(math.NaN())
+	tab := &stack.Table{Names: []string{"Tg"}, Values: make([][]float64, 1), Network: make([][]float64, 1)}
+	for i, p := range ps {
+		tab.Group, tab.Fold = append(tab.Group, int32(i)), append(tab.Fold, int32(i%2))
+		tab.Values[0], tab.Network[0] = append(tab.Values[0], 10*float64(i%5)+linearly(p)), append(tab.Network[0], 0)
+	}
+	tab.Space = stack.NewSpace(ps, tab.Group, []string{"temperature_c"})
+	if m := tab.Space.Medians; len(m) != 1 || m[0] != 2 {
+		t.Fatalf("medians %v", m)
+	}
+	var err error
+	if tab.X, err = tab.Space.Matrix(ps); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err := stack.Fit(t.Context(), tab, stack.Config{Members: []stack.Member{stack.Linear}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	predict := func(condition float32) float64 {
+		p := ps[0]
+		p.Conditions = []float32{condition}
+		out, err := s.Predict(p, [][]float64{{0, 0}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0].Mean
+	}
+	if a, b := predict(float32(math.NaN())), predict(2); a != b {
+		t.Errorf("without the condition %v, at its median %v", a, b)
+	}
+	if rise := predict(4) - predict(0); rise < 30 || rise > 50 {
+		t.Errorf("from 0 to 4 it rises by %v, not by about 40", rise)
+	}
+}
+
+// What a bound says counts only while a prediction breaks it: rows known to lie
+// above 10 pull up those members whose fit lies lower.
+func TestBoundsPull(t *testing.T) {
+	for _, m := range []stack.Member{stack.Linear, stack.Dense, stack.Trees} {
+		t.Run(string(m), func(t *testing.T) {
+			fit := func(bound float64, side int8) float64 {
+				ps := polymers(120, 5)
+				tab := halved(table(t, ps, linearly))
+				tab.Bound = [][]int8{make([]int8, len(ps))}
+				for i := range ps {
+					if ps[i].Counts[3] > 0 {
+						tab.Values[0][i], tab.Bound[0][i] = bound, side
+					}
+				}
+				_, scores, err := stack.Fit(t.Context(), tab, stack.Config{Members: []stack.Member{m}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum, n := 0.0, 0
+				for i := range ps {
+					if ps[i].Counts[3] > 0 {
+						sum, n = sum+scores.Blend[0][i], n+1
+					}
+				}
+				return sum / float64(n)
+			}
+			kept, broken := fit(-100, 1), fit(10, 1)
+			if broken < kept+3 {
+				t.Errorf("their mean is %.2f with bounds that are kept and %.2f with broken ones", kept, broken)
+			}
+		})
+	}
+}
+
+// A row of weight 0 is as good as absent.
+func TestWeightsCount(t *testing.T) {
+	for _, m := range []stack.Member{stack.Linear, stack.Trees} {
+		t.Run(string(m), func(t *testing.T) {
+			tab := halved(table(t, polymers(120, 6), linearly))
+			clean := append([]float64(nil), tab.Values[0]...)
+			tab.Weight = make([]float64, len(clean))
+			for r := range clean {
+				tab.Weight[r] = 1
+				if r%3 == 0 {
+					tab.Values[0][r], tab.Weight[r] = 50, 0
+				}
+			}
+			_, scores, err := stack.Fit(t.Context(), tab, stack.Config{Members: []stack.Member{m}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := meanError(clean, scores.Blend[0]); e > 4 {
+				t.Errorf("values of weight 0 were learned: the mean error is %.2f", e)
+			}
+		})
+	}
+}

@@ -39,6 +39,19 @@ func newTarget(t *Table, k int) *target {
 	return out
 }
 
+// bounds lists the rows whose value is a bound.
+func (t *target) bounds() []int {
+	if len(t.known) == len(t.measured) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.known), func(r int) bool { return t.bound[r] == 0 })
+}
+
+// met reports whether the value of row r is a bound that a prediction keeps.
+func (t *target) met(r int, predicted float64) bool {
+	return t.bound != nil && t.bound[r] != 0 && (predicted-t.value[r])*float64(t.bound[r]) >= 0
+}
+
 func (t *target) weightOf(r int) float64 {
 	if t.weight == nil {
 		return 1

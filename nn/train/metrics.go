@@ -17,12 +17,17 @@ func finite(target []float32) (n int) {
 func isFinite(y float32) bool { return !math.IsNaN(float64(y)) && !math.IsInf(float64(y), 0) }
 
 // measured returns the examples with a finite target, and the largest magnitude
-// of one.
-func measured(examples Set) (of Set, largest float64) {
+// of one. Those to learn from may have a bound in place of it, and must weigh
+// something.
+func measured(examples Set, learn bool) (of Set, largest float64) {
 	var at []int32
 	for i := range examples.Len() {
 		_, target := examples.Label(i)
-		if finite(target) == 0 {
+		known := finite(target) > 0
+		if learn {
+			known = (known || len(boundsOf(examples, i)) > 0) && weightOf(examples, i) > 0
+		}
+		if !known {
 			continue
 		}
 		at = append(at, int32(i))
@@ -40,7 +45,7 @@ func measured(examples Set) (of Set, largest float64) {
 
 // scores is the outcome of a validation pass.
 type scores struct {
-	loss float64   // mean of the rows' masked MAE
+	loss float64   // weighted mean of the rows' masked MAE
 	mae  []Measure // per target, scaled
 }
 
@@ -49,6 +54,7 @@ type scores struct {
 func (v *evaluator) score(limit float64) (s scores, at int, rowLoss float64) {
 	sum := make([]float64, v.targets)
 	n := make([]int, v.targets)
+	weights := 0.0
 	for i := range v.examples.Len() {
 		row, count := 0.0, 0
 		p := v.row(i)
@@ -65,9 +71,10 @@ func (v *evaluator) score(limit float64) (s scores, at int, rowLoss float64) {
 		if lost(row, limit) {
 			return s, i, row
 		}
-		s.loss += row
+		w := v.weight(i)
+		s.loss, weights = s.loss+w*row, weights+w
 	}
-	s.loss /= float64(v.examples.Len())
+	s.loss /= weights
 	s.mae = make([]Measure, v.targets)
 	for t := range s.mae {
 		s.mae[t] = Measure(sum[t] / float64(n[t])) // 0/0 is NaN: missing

@@ -23,12 +23,26 @@ type evaluator struct {
 	targets   int
 	graphs    []float32 // [len(first), targets]
 	batch     []nn.Example
+	unweighed bool // all examples count the same
 }
 
 func newEvaluator(e nn.Engine, examples Set, targets int) *evaluator {
 	of, first := examples.Graphs()
-	return &evaluator{engine: e, examples: examples, of: of, first: first,
-		targets: targets, graphs: make([]float32, len(first)*targets), batch: make([]nn.Example, together)}
+	v := &evaluator{engine: e, examples: examples, of: of, first: first,
+		targets: targets, graphs: make([]float32, len(first)*targets), batch: make([]nn.Example, together), unweighed: true}
+	for i := range examples.Len() {
+		v.unweighed = v.unweighed && weightOf(examples, i) == 0
+	}
+	return v
+}
+
+// weight is what example i counts in the loss. Where none counts for anything, all
+// count the same.
+func (v *evaluator) weight(i int) float64 {
+	if v.unweighed {
+		return 1
+	}
+	return weightOf(v.examples, i)
 }
 
 // rowOf is the row of example i.

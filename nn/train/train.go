@@ -96,17 +96,18 @@ type fit struct {
 	checkpoint Checkpointer
 	now        func() time.Time
 
-	order []int     // of the epoch's examples
-	batch nn.Batch  // of the step; reused, so that a step allocates nothing
-	began time.Time // of the epoch in progress, less what a resumed one had spent
+	order  []int     // of the epoch's examples
+	batch  nn.Batch  // of the step; reused, so that a step allocates nothing
+	bounds bounds    // scratch of annotate
+	began  time.Time // of the epoch in progress, less what a resumed one had spent
 }
 
 func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("training configuration: %w", err)
 	}
-	train, a := measured(d.Train)
-	validate, b := measured(d.Validate)
+	train, a := measured(d.Train, true)
+	validate, b := measured(d.Validate, false)
 	if train.Len() == 0 {
 		return nil, errors.New("no training row has a finite target")
 	}
@@ -252,7 +253,14 @@ func (f *fit) step(rate float64) error {
 	for k, i := range order {
 		f.train.Example(i, &b.Examples[k])
 	}
-	loss, err := f.engine.Step(b, f.config.Adam(rate))
+	some, err := f.annotate(order)
+	if err != nil {
+		return fmt.Errorf("epoch %d, step %d, rows %v: %w", epoch, p.Step+1, rows(b), err)
+	}
+	loss := 0.0
+	if some { // otherwise every bound is kept: there is nothing to mend
+		loss, err = f.engine.Step(b, f.config.Adam(rate))
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("epoch %d, step %d, rows %v: %w", epoch, p.Step+1, rows(b), err)

@@ -43,7 +43,7 @@ func (p *Pipeline) readTables(ctx context.Context, job string, s *jobs.Spec) (ta
 	if s.Holdout == nil || len(s.Holdout.Dataset) == 0 {
 		return table, nil, nil
 	}
-	same := data.Columns{Units: s.Columns.Units}
+	same := data.Columns{Units: s.Columns.Units, Conditions: s.Columns.Conditions, Weights: s.Columns.Weights, Censored: s.Columns.Censored}
 	for _, t := range table.Targets {
 		same.Targets = append(same.Targets, t.Name)
 	}
@@ -61,7 +61,7 @@ func (p *Pipeline) readTables(ctx context.Context, job string, s *jobs.Spec) (ta
 }
 
 func (p *Pipeline) readTable(ctx context.Context, key string, c data.Columns, o data.Options) (*data.Table, error) {
-	c.Roles = data.Roles{} // the table is written under its own names
+	c = c.Written()
 	object, err := p.Bucket.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the dataset: %w", err)
@@ -148,6 +148,8 @@ func appended(t, more *data.Table) *data.Table {
 	return &data.Table{
 		Structures: slices.Concat(t.Structures, more.Structures), Targets: t.Targets, Y: slices.Concat(t.Y, more.Y),
 		Origin: slices.Concat(t.Origin, more.Origin), InputRows: t.InputRows + more.InputRows,
+		Conditions: t.Conditions, C: slices.Concat(t.C, more.C), Weight: slices.Concat(t.Weight, more.Weight),
+		Bound: slices.Concat(t.Bound, more.Bound), Side: slices.Concat(t.Side, more.Side),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"polyid-trainer/data"
 	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/nn/ensemble"
@@ -94,7 +95,7 @@ func (s *stage) stackUp(ctx context.Context, r *revision.Revision, c *corpus, pr
 // validated each and what that predicts; hold-out rows have no fold.
 func stackTable(r *revision.Revision, c *corpus, prep *Preparation, polymers []stack.Polymer) *stack.Table {
 	n := c.table.Rows()
-	t := &stack.Table{Group: prep.Groups, Fold: make([]int32, n)}
+	t := &stack.Table{Group: prep.Groups, Fold: make([]int32, n), Weight: c.table.Weight}
 	for row := range t.Fold {
 		t.Fold[row] = -1
 	}
@@ -103,6 +104,9 @@ func stackTable(r *revision.Revision, c *corpus, prep *Preparation, polymers []s
 		t.Values, t.Network = append(t.Values, make([]float64, n)), append(t.Network, make([]float64, n))
 		for row := range n {
 			t.Values[k][row], t.Network[k][row] = c.table.Values(row)[k], math.NaN()
+		}
+		if c.table.Side != nil {
+			t.Bound = append(t.Bound, withBounds(c.table, k, t.Values[k]))
 		}
 	}
 	for _, p := range r.Predictions {
@@ -118,8 +122,20 @@ func stackTable(r *revision.Revision, c *corpus, prep *Preparation, polymers []s
 			learned, groups = append(learned, polymers[row]), append(groups, prep.Groups[row])
 		}
 	}
-	t.Space = stack.NewSpace(learned, groups, nil)
+	t.Space = stack.NewSpace(learned, groups, c.table.Conditions)
 	return t
+}
+
+// withBounds puts the bounds of a target among its values, and gives their sides.
+func withBounds(t *data.Table, target int, values []float64) []int8 {
+	sides := make([]int8, t.Rows())
+	for row := range sides {
+		at := row*len(t.Targets) + target
+		if sides[row] = t.Side[at]; sides[row] != 0 {
+			values[row] = t.Bound[at]
+		}
+	}
+	return sides
 }
 
 // polymers describes the first chain of every row.
@@ -137,7 +153,11 @@ func (c *corpus) polymers(ctx context.Context) ([]stack.Polymer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("row %d: %w", len(out), err)
 		}
-		out = append(out, stack.Describe(m, chain.DP, nil))
+		var conditions []float32
+		for _, v := range c.table.ConditionsOf(len(out)) {
+			conditions = append(conditions, float32(v))
+		}
+		out = append(out, stack.Describe(m, chain.DP, conditions))
 	}
 	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"math"
+	"slices"
 	"testing"
 
 	"polyid-trainer/data"
@@ -61,5 +63,48 @@ func TestStack(t *testing.T) {
 	}
 	if !bytes.Equal(stacks[0], stacks[1]) {
 		t.Error("delivering twice changed the stack")
+	}
+}
+
+// Conditions, weights and bounds of a table reach the stack and the revision; bounds
+// are in no score.
+func TestMeasurement(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	s := spec()
+	s.Conditions, s.Weights, s.Censored = []string{"temperature_c"}, "w", true
+	s.Stack = &stack.Config{Members: []stack.Member{stack.Network, stack.Linear}}
+	tab := table(t, 120)
+	tab.Conditions, tab.Side, tab.Bound = s.Conditions, make([]int8, len(tab.Y)), make([]float64, len(tab.Y))
+	bounds, measured := 0, 0
+	for row := range tab.Rows() {
+		tab.C, tab.Weight = append(tab.C, float64(row%7)), append(tab.Weight, float64(row%3))
+		for i := range tab.Targets {
+			at := row*len(tab.Targets) + i
+			tab.Bound[at] = math.NaN()
+			switch {
+			case math.IsNaN(tab.Y[at]) || i > 0:
+			case row%10 == 0:
+				tab.Side[at], tab.Bound[at], tab.Y[at] = 1, tab.Y[at], math.NaN()
+				bounds++
+			default:
+				measured++
+			}
+		}
+	}
+	j := p.ask(s, pipeline.DatasetKey, tab)
+	p.run(j.ID, 1)
+	if j = p.job(j.ID); j.State != jobs.Publishing {
+		t.Fatalf("the job is %s (%+v)", j.State, j.Failure)
+	}
+	r, _ := p.revision(j.ID)
+	if c := r.Stack.Space; !slices.Equal(c.Conditions, s.Conditions) || !slices.Equal(c.Medians, []float32{3}) {
+		t.Errorf("the stack's conditions are %v with medians %v", c.Conditions, c.Medians)
+	}
+	if got := r.Metrics.OutOfFold["Tg"].Rows; bounds == 0 || got != measured {
+		t.Errorf("%d rows of Tg are scored; %d were measured and %d are bounds", got, measured, bounds)
+	}
+	if c := r.Config.Columns; !c.Censored || c.Weights != "w" {
+		t.Errorf("the revision remembers the columns %+v", c)
 	}
 }

@@ -106,7 +106,7 @@ func (m *Model) end(users int, retire bool) {
 
 // chains answers for finished chains, in their order. Those that it does not know
 // yet go through the ensemble together; what is computed for them waits for enter.
-func (m *Model) chains(chains []structure.Chain, enter func() (leave func())) []*answer {
+func (m *Model) chains(chains []chain, enter func() (leave func())) []*answer {
 	answers := make([]*answer, len(chains))
 	var unknown []int
 	for i, c := range chains {
@@ -142,13 +142,23 @@ func (m *Model) chains(chains []structure.Chain, enter func() (leave func())) []
 	return answers
 }
 
+// chain is a finished chain and the conditions to predict it under.
+type chain struct {
+	structure.Chain
+	conditions []float32
+}
+
 // key names what an answer depends on: the chain, and where there is a stack, which
-// looks at repeat units, how many it has.
-func (m *Model) key(c structure.Chain) string {
+// looks at repeat units, how many it has and the conditions.
+func (m *Model) key(c chain) string {
 	if m.stack == nil {
 		return c.SMILES
 	}
-	return strconv.Itoa(c.DP) + " " + c.SMILES
+	key := strconv.Itoa(c.DP)
+	for _, v := range c.conditions {
+		key += " " + strconv.FormatFloat(float64(v), 'g', -1, 32)
+	}
+	return key + " " + c.SMILES
 }
 
 // blend adds the stack's predictions to an answer of the network, unless that
@@ -176,7 +186,7 @@ func size(unseen []featurize.Unseen) (atoms int) {
 
 // read answers for a chain all but the prediction, which its graph is for: nil
 // if there is none to be made.
-func (m *Model) read(c structure.Chain) (*answer, *featurize.Graph) {
+func (m *Model) read(c chain) (*answer, *featurize.Graph) {
 	f := m.ensemble.Featurizer()
 	mol, err := f.Read(c.SMILES)
 	if err != nil {
@@ -200,7 +210,7 @@ func (m *Model) read(c structure.Chain) (*answer, *featurize.Graph) {
 		a.unseen = m.domain.Unseen(mol)
 	}
 	if m.stack != nil {
-		a.polymer = stack.Describe(mol, c.DP, nil)
+		a.polymer = stack.Describe(mol, c.DP, c.conditions)
 	}
 	return a, f.GraphOf(mol)
 }

@@ -26,7 +26,7 @@ const shortMolecule = 20
 func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 	results := make([]Result, len(ps))
 	grown := make([][]structure.Chain, len(ps)) // nil where that failed
-	var all []structure.Chain
+	var all []chain
 	for i, p := range ps {
 		if p.err != nil {
 			results[i] = failed(p.err)
@@ -38,7 +38,9 @@ func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 			continue
 		}
 		grown[i] = chains
-		all = append(all, chains...)
+		for _, c := range chains {
+			all = append(all, chain{c, p.conditions})
+		}
 	}
 	answers := m.chains(all, enter)
 	for i, chains := range grown {
@@ -210,6 +212,8 @@ const (
 	warnShortened  = "chain_shortened"
 	warnExtension  = "extension_not_read"
 	warnInterval   = "no_interval"
+	warnCondition  = "condition_missing"
+	warnIgnored    = "conditions_ignored"
 	warnDomain     = "no_domain_of_validity"
 )
 
@@ -250,6 +254,7 @@ func (m *Model) warnings(p polymer, chain structure.Chain, first *answer) []jobs
 	if len(trained.Notations) > 0 && !slices.Contains(trained.Notations, notation) {
 		warn(warnNotation, "stated as %s, where the model was trained on %s: chain length and end groups may differ", notation, list(trained.Notations))
 	}
+	m.warnConditions(p, warn)
 	if m.calibration == nil {
 		warn(warnInterval, "no interval: %s", m.Config.Absent["calibration.json"])
 	}

@@ -38,6 +38,9 @@ type Input struct {
 	DP           int       `json:"dp,omitempty"`           // 0: as the model was trained
 	Replicates   int       `json:"replicates,omitempty"`   // chains grown of monomers and averaged; 0: as the model was trained
 	Seed         uint64    `json:"seed,omitempty"`         // of what is drawn at random
+	// Conditions are those of the measurement to predict, by the names that the model
+	// was trained with. For what is missing or null the training median stands.
+	Conditions map[string]*float64 `json:"conditions,omitempty"`
 
 	unread string // why it could not be read; "" if it could
 }
@@ -148,8 +151,11 @@ func settings(at string, err error) (problems []jobs.Problem) {
 type polymer struct {
 	structure data.Structure
 	grower    structure.Grower
-	keys      []string         // of its aggregate
-	err       *structure.Error // it cannot be
+	keys      []string // of its aggregate
+
+	conditions []float32        // in the model's order, NaN is not given
+	ignored    []string         // conditions of a model that has none
+	err        *structure.Error // it cannot be
 }
 
 // polymer reads in with a model's defaults.
@@ -180,6 +186,9 @@ func (in Input) polymer(c *revision.Config) polymer {
 		refuse("out_of_range", "%d replicates are not between 1 and %d", in.Replicates, structure.MaxReplicates)
 	case in.PM != nil && !(*in.PM >= 0 && *in.PM <= 1):
 		refuse("out_of_range", "a pm of %v is not between 0 and 1", *in.PM)
+	}
+	if err := p.take(in.Conditions, c.Columns.Conditions); err != nil && p.err == nil {
+		p.err = err
 	}
 	return p
 }

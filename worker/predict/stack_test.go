@@ -1,9 +1,15 @@
 package predict_test
 
 import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
+	"polyid-trainer/jobs"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/nn/stack"
 	"polyid-trainer/worker/predict"
@@ -42,5 +48,49 @@ func TestAnswerIsTheStacks(t *testing.T) {
 	}
 	if got.Quality == "" {
 		t.Error("the answer does not say how good the model is at it")
+	}
+}
+
+// The conditions that an input states change what is predicted; what it leaves out
+// is the training rows' median, which it is told; a condition that the model does not
+// know fails that input alone.
+func TestConditions(t *testing.T) {
+	b := newBench(t)
+	r := *tiny(t, 1)
+	r.Stack = revisiontest.StackWith(t, &r, []string{"temperature_c"})
+	r.Config.Columns.Conditions = []string{"temperature_c"}
+	b.commit("main", revisiontest.Files(t, &r))
+	b.restart(predict.ModelsConfig{})
+	at := func(v float64) map[string]*float64 { return map[string]*float64{"temperature_c": &v} }
+	median := float64(r.Stack.Space.Medians[0])
+	out := b.answer(&predict.Request{Inputs: []predict.Input{
+		{RepeatUnit: lactide, Conditions: at(median)}, {RepeatUnit: lactide}, {RepeatUnit: lactide, Conditions: at(median + 5)},
+		{RepeatUnit: lactide, Conditions: map[string]*float64{"temprature_c": nil}},
+	}}).Results
+	mean := func(i int) float64 { return float64(out[i].Predictions["Tg"].Mean) }
+	if mean(0) != mean(1) || mean(0) == mean(2) {
+		t.Errorf("at the median %v, unstated %v, elsewhere %v", mean(0), mean(1), mean(2))
+	}
+	told := func(i int) bool {
+		return slices.ContainsFunc(out[i].Warnings, func(w jobs.Warning) bool { return w.Code == "condition_missing" })
+	}
+	if told(0) || !told(1) {
+		t.Errorf("warnings %v and %v", out[0].Warnings, out[1].Warnings)
+	}
+	if e := out[3].Error; e == nil || e.Code != "unknown_condition" {
+		t.Errorf("an unknown condition: %+v", out[3])
+	}
+	var file bytes.Buffer
+	in := "smiles_repeat_unit,temperature_c\n" + lactide + "," + fmt.Sprint(median+5) + "\n" + lactide + ",\n"
+	if _, err := b.AnswerCSV(t.Context(), jobs.Revision{}, strings.NewReader(in), &file); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := slices.Index(lines[0], "Tg_pred_mean")
+	if got := []string{lines[1][column], lines[2][column]}; got[0] != fmt.Sprint(mean(2)) || got[1] != fmt.Sprint(mean(0)) {
+		t.Errorf("in a CSV %v, in JSON %v and %v", got, mean(2), mean(0))
 	}
 }

@@ -83,7 +83,7 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 // blocks reports whether a row with such a defect cannot be predicted. What is
 // wrong with a measured value does not matter.
 func blocks(c data.Code) bool {
-	return !slices.Contains([]data.Code{data.BadNumber, data.DuplicateRow}, c)
+	return !slices.Contains([]data.Code{data.BadNumber, data.Bound, data.DuplicateRow}, c)
 }
 
 // polymer gives the polymers of the rows.
@@ -94,6 +94,9 @@ func (t *table) polymer(m *Model) func(int) polymer {
 	}
 	return func(i int) polymer {
 		p := polymer{structure: t.parsed.Structures[i], grower: g}
+		for _, v := range t.parsed.ConditionsOf(i) {
+			p.conditions = append(p.conditions, float32(v))
+		}
 		switch defect, bad := t.defects[i]; {
 		case bad:
 			p.err = &structure.Error{Code: string(defect.Code), Detail: defect.Reason, Monomer: -1, Pos: defect.Position}
@@ -152,7 +155,7 @@ func (t *table) scored(m *Model, i int, r Result) (p revision.Prediction, ok boo
 }
 
 // header and cells of a JSON request, for its CSV.
-func (q *Request) header() []string { return inputColumns }
+func (q *Request) header() []string { return append(slices.Clone(inputColumns), q.conditions()...) }
 
 var inputColumns = []string{"smiles_polymer", "smiles_repeat_unit", "monomers", "mechanism", "pm", "distribution", "DP"}
 
@@ -161,6 +164,13 @@ func (q *Request) cells(i int) []string {
 	cells := make([]string, len(inputColumns))
 	for c, name := range inputColumns {
 		cells[c], _ = p.structure.Field(name)
+	}
+	for _, name := range q.conditions() {
+		cell := ""
+		if v := q.Inputs[i].Conditions[name]; v != nil {
+			cell = strconv.FormatFloat(*v, 'g', -1, 64)
+		}
+		cells = append(cells, cell)
 	}
 	return cells
 }
