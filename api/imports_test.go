@@ -17,96 +17,161 @@ const module = "polyid-trainer/"
 // nothing below jobs knows Redis or HTTP, and siblings never meet.
 var allowed = map[string][]string{
 	"featurize/mol": {},
-	"nn/kernel":     {},
-	"data":          {},
-	"storage":       {},
+
+	"nn/kernel": {},
+
+	"data": {},
+
+	"storage": {},
 
 	"storage/atomicfile": {},
 
-	"featurize/smiles":  {"featurize/mol"},
+	"featurize/smiles": {"featurize/mol"},
+
 	"featurize/polymer": {"featurize/mol", "featurize/smiles"},
-	"featurize":         {"featurize/mol", "featurize/smiles"},
+
+	"featurize": {"featurize/mol", "featurize/smiles"},
 
 	"featurize/structure": {"data", "featurize/mol", "featurize/smiles", "featurize/polymer"},
 
 	"featurize/descriptor": {"featurize/mol"},
 
-	"nn/sparse":      {},
+	"nn/sparse": {},
+
 	"nn/safetensors": {},
-	"nn/trees":       {"nn/sparse"},
-	"nn/stack":       {"nn/safetensors", "nn/sparse", "nn/trees", "featurize", "featurize/descriptor", "featurize/mol"},
+
+	"nn/trees": {"nn/sparse"},
+
+	"nn/stack": {"nn/safetensors", "nn/sparse", "nn/trees", "featurize", "featurize/descriptor", "featurize/mol"},
 
 	"nn/plan": {"featurize"},
-	"nn":      {"featurize", "nn/plan"},
 
-	"nn/global100":          {"nn", "nn/plan"},
-	"nn/internal/dropout":   {},
-	"nn/cpu":                {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
-	"nn/cuda":               {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
-	"nn/train":              {"nn", "nn/plan"},
-	"nn/dataset":            {"nn", "nn/plan", "featurize", "data"},
-	"nn/checkpoint":         {"storage/atomicfile", "nn", "nn/train", "nn/safetensors", "featurize", "data"},
-	"nn/keras":              {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
-	"nn/ensemble":           {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
-	"nn/revision":           {"nn", "nn/train", "nn/stack", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},
-	"storage/file":          {"storage", "storage/atomicfile"},
-	"storage/s3":            {"storage"},
-	"storage/storagetest":   {"storage"},
-	"storage/record":        {"storage"},
-	"storage/probe":         {"storage"},
-	"storage/backend":       {"storage", "storage/file", "storage/s3"},
-	"storage/hub":           {"storage/atomicfile"},
+	"nn": {"featurize", "nn/plan"},
+
+	"nn/global100": {"nn", "nn/plan"},
+
+	"nn/internal/dropout": {},
+
+	"nn/cpu": {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
+
+	"nn/cuda": {"nn", "nn/plan", "nn/kernel", "nn/global100", "nn/internal/dropout"},
+
+	"nn/train": {"nn", "nn/plan"},
+
+	"nn/dataset": {"nn", "nn/plan", "featurize", "data"},
+
+	"nn/checkpoint": {"storage/atomicfile", "nn", "nn/train", "nn/safetensors", "featurize", "data"},
+
+	"nn/keras": {"nn", "nn/train", "nn/checkpoint", "nn/keras/internal/hdf5", "nn/keras/internal/pickle", "featurize", "data"},
+
+	"nn/ensemble": {"nn", "nn/plan", "nn/checkpoint", "featurize", "data"},
+
+	"nn/revision": {"nn", "nn/train", "nn/stack", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision/internal/plot", "featurize", "data"},
+
+	"storage/file": {"storage", "storage/atomicfile"},
+
+	"storage/s3": {"storage"},
+
+	"storage/storagetest": {"storage"},
+
+	"storage/record": {"storage"},
+
+	"storage/probe": {"storage"},
+
+	"storage/backend": {"storage", "storage/file", "storage/s3"},
+
+	"storage/hub": {"storage/atomicfile"},
+
 	"storage/hub/hubserver": {"storage/hub", "storage/atomicfile"},
 
-	"data/library":    {"data", "storage"},
+	"data/library": {"data", "storage"},
+
 	"jobs/expression": {},
 
-	"jobs/lease":       {},
-	"jobs/quota":       {},
-	"jobs":             {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
-	"jobs/access":      {"jobs"},
-	"jobs/keys":        {},
-	"jobs/fairshare":   {},
-	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
-	"jobs/records":     {"jobs", "jobs/access", "storage", "storage/record"},
-	"jobs/redisjobs":   {"jobs", "storage/atomicfile"},
-	"jobs/localqueue":  {"jobs"},
-	"jobs/predictions": {"jobs", "jobs/access", "storage", "storage/record"},
-	"jobs/retention":   {"jobs", "storage"},
-	"jobs/search":      {"jobs"},
+	"jobs/lease": {},
 
-	"worker/memory":   {},
-	"worker/runner":   {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
-	"worker/predict":  {"nn/plan", "nn/stack", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
+	"jobs/quota": {},
+
+	"jobs": {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
+
+	"jobs/access": {"jobs"},
+
+	"jobs/keys": {},
+
+	"jobs/fairshare": {},
+
+	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
+
+	"jobs/records": {"jobs", "jobs/access", "storage", "storage/record"},
+
+	"jobs/redisjobs": {"jobs", "storage/atomicfile"},
+
+	"jobs/localqueue": {"jobs"},
+
+	"jobs/predictions": {"jobs", "jobs/access", "storage", "storage/record"},
+
+	"jobs/retention": {"jobs", "storage"},
+
+	"jobs/search": {"jobs"},
+
+	"worker/memory": {},
+
+	"worker/runner": {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
+
+	"worker/predict": {"nn/plan", "nn/stack", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
+
 	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
 
-	"api/app":     {"storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
-	"api/backup":  {"storage"},
-	"api/doctor":  {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record"},
-	"api/client":  {"jobs"},
+	"api/app": {"api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+
+	"api/backup": {"storage"},
+
+	"api/doctor": {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record"},
+
+	"api/client": {"jobs"},
+
 	"api/metrics": {"jobs"},
+
 	"api/publish": {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record"},
+
 	"api/webhook": {"jobs"},
 
-	"api/datasets":    {"jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
-	"api/estimate":    {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
-	"api/training":    {"featurize", "storage/hub", "worker/memory", "api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
-	"api/registry":    {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
-	"api/httpapi/web": {},
-	"api/httpapi":     {"api/httpapi/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
+	"api/datasets": {"jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
+
+	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
+
+	"api/training": {"featurize", "storage/hub", "worker/memory", "api/datasets", "api/estimate", "data", "jobs", "jobs/idempotency", "jobs/keys", "nn/checkpoint", "nn/train", "storage"},
+
+	"api/registry": {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
+
+	"api/httpapi": {"api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
 
 	"nn/revision/internal/plot": {},
-	"nn/keras/internal/hdf5":    {},
-	"nn/keras/internal/pickle":  {},
+
+	"nn/keras/internal/hdf5": {},
+
+	"nn/keras/internal/pickle": {},
 
 	"nn/revision/revisiontest": {"nn", "nn/stack", "nn/train", "nn/checkpoint", "nn/cpu", "nn/dataset", "nn/ensemble", "nn/revision", "featurize", "featurize/smiles", "data"},
 
 	"nn/enginetest": {"nn", "nn/plan", "featurize", "featurize/smiles", "data"},
+
+	"api/web": {},
+
+	"api/pages": {"api/web", "api/httpapi", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/records", "worker/predict"},
+
+	"api/compat": {"api/httpapi", "jobs", "worker/predict"},
+
+	"api/apitest": {"api/datasets", "api/training", "jobs", "jobs/idempotency", "jobs/predictions", "jobs/records", "nn/cpu", "nn/revision/revisiontest", "storage", "storage/file", "storage/hub", "storage/hub/hubserver", "worker/predict"},
 }
 
 // apart are packages that must not come into others, whatever the list says:
 // HTTP shows what services below it know of chemistry, the network and the Hub.
-var apart = map[string][]string{"api/httpapi": {"nn", "featurize", "storage/hub"}}
+var apart = map[string][]string{
+	"api/httpapi": {"nn", "featurize", "storage/hub"},
+	"api/pages":   {"nn", "featurize", "storage/hub"},
+	"api/compat":  {"nn", "featurize", "storage/hub"},
+}
 
 // TestImportsApart holds the list itself to apart.
 func TestImportsApart(t *testing.T) {

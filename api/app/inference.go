@@ -7,7 +7,9 @@ import (
 	"runtime"
 	"time"
 
+	"polyid-trainer/api/compat"
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/pages"
 	"polyid-trainer/api/registry"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
@@ -55,15 +57,18 @@ func (a *App) newInference(s *shared, trains bool) *inference {
 // models; publish imports models, nil where nothing is published.
 func (i *inference) role(queue httpapi.Queue, publish importer) *role {
 	a := i.app
+	revisions := &registry.Registry{
+		Serving: i.models, Hub: a.hub, HubURL: a.hubPages(), Default: i.served, Allow: a.mayPublish, Log: a.log,
+	}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Predictions{
 			Predictor: i.predictor, Models: i.models, Default: i.served, Store: i.shared.results, Queue: queue, Keys: i.shared.keys,
-			Mechanisms: structure.Mechanisms(), TempDir: i.scratch,
+			TempDir: i.scratch,
 		},
-		&httpapi.Compat{Predictor: i.predictor, Models: i.models},
-		&httpapi.Models{Import: publish, Registry: &registry.Registry{
-			Serving: i.models, Hub: a.hub, HubURL: a.hubPages(), Default: i.served, Allow: a.mayPublish, Log: a.log,
-		}},
+		&compat.Area{Predictor: i.predictor, Models: i.models},
+		&httpapi.Models{Import: publish, Registry: revisions},
+		&pages.Predict{Default: i.served, Mechanisms: structure.Mechanisms()},
+		&pages.Models{Registry: revisions},
 	}}
 	r.serve("models", func(ctx context.Context) error {
 		tick := time.NewTicker(predict.DefaultPoll)

@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/estimate"
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/pages"
 	"polyid-trainer/api/publish"
 	"polyid-trainer/api/training"
 	"polyid-trainer/api/webhook"
@@ -54,16 +55,18 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	maps.Copy(all, more)
 	ask := &preflight{publisher, a.hub}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
+	service := &training.Service{
+		Store: c.store, Queue: c.queue, Live: c.live, Bucket: a.patient, Library: library, Keys: c.keys,
+		Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
+		HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
+		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(),
+	}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Datasets{Library: library},
-		&httpapi.TrainingJobs{Charges: c.store, Service: &training.Service{
-			Store: c.store, Queue: c.queue, Live: c.live, Bucket: a.patient, Library: library, Keys: c.keys,
-			Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
-			HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
-			MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(),
-		}},
-		&httpapi.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
+		&httpapi.TrainingJobs{Service: service},
 		&httpapi.Usage{Store: c.store},
+		&pages.Training{Service: service, Charges: c.store},
+		&pages.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 	}}
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })
 	r.serve("tasks", a.taskServer(c, all).Serve)

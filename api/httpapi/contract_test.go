@@ -15,17 +15,18 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/lease"
 )
 
-// undocumented are the routes that are no part of the API's document: pages,
-// other protocols, and the shapes of clients there were before.
+// undocumented are the routes that are no part of the document: pages and other
+// protocols.
 var undocumented = []string{
-	"GET /static/*", "GET /", "GET /jobs", "GET /jobs/:id", "GET /predict", "GET /models", "GET /docs", "GET /docs/*", "GET /login", "POST /login", "POST /logout",
+	"GET /static/*", "GET /", "GET /docs", "GET /docs/*", "GET /login", "POST /login", "POST /logout",
 	"GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
-	"GET /metrics", "GET /health", "POST /run/predict", "POST /batch_predict",
+	"GET /metrics",
 }
 
 // validated is a server whose every answer is held to its own document.
@@ -117,7 +118,7 @@ func (v *validated) operations() []operation {
 // Every route of the router is in the document, but for pages.
 func TestDocumented(t *testing.T) {
 	b := newBench(t, nil)
-	s := New(Config{}, b.area, &Datasets{Library: b.area.Library}, &Predictions{}, &Compat{}, &Models{}, &Usage{}, &Metrics{Handler: http.NotFoundHandler()})
+	s := New(Config{}, b.area, &Datasets{Library: b.area.Library}, &Predictions{}, &Models{}, &Usage{}, &Metrics{Handler: http.NotFoundHandler()})
 	v := validate(t, s)
 	documented := map[string]bool{}
 	for _, op := range v.operations() {
@@ -145,14 +146,14 @@ func TestContract(t *testing.T) {
 	b.url = h.URL
 	send := func(method, path, body string, header ...string) []byte {
 		t.Helper()
-		r := request{method: method, path: path, body: body, header: map[string]string{}}
+		r := apitest.Request{Method: method, Path: path, Body: body, Header: map[string]string{}}
 		if body != "" {
-			r.header["Content-Type"] = "application/json"
+			r.Header["Content-Type"] = "application/json"
 		}
 		for i := 0; i+1 < len(header); i += 2 {
-			r.header[header[i]] = header[i+1]
+			r.Header[header[i]] = header[i+1]
 		}
-		_, answer := r.send(t, h.URL)
+		_, answer := r.Send(t, h.URL)
 		return answer
 	}
 	for _, path := range []string{"/livez", "/readyz"} {

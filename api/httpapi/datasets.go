@@ -25,7 +25,7 @@ var fileTypes = []string{
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-func (a *Datasets) routes(s *Server) {
+func (a *Datasets) Routes(s *Server) {
 	tags := []string{"datasets"}
 	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	upload := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{

@@ -4,9 +4,10 @@
 //
 // A Server is put together from areas, each a set of routes with what they need:
 //
-//	s, err := httpapi.New(config, &httpapi.Datasets{…}, &httpapi.TrainingJobs{…})
+//	s := httpapi.New(config, &httpapi.Datasets{…}, &httpapi.TrainingJobs{…})
 //
 // so that a process serves only what its role is about. Handlers return errors;
 // one table turns them into statuses, and only those that no user can act on are
-// logged.
+// logged. Pages, and the shapes of an older service, are areas of other packages
+// (pages, compat).
 package httpapi

@@ -25,9 +25,9 @@ const LoginPath = "/login"
 // hubContext is the key of the echo.Context in the context of a request to the Hub.
 type hubContext struct{}
 
-func (a *EmbeddedHub) routes(s *Server) {
+func (a *EmbeddedHub) Routes(s *Server) {
 	a.server = s
-	s.open(hubPath, hubPath+"/*")
+	s.Open(hubPath, hubPath+"/*")
 	handle := func(c echo.Context) error {
 		// The Hub's pages are not this server's: files of a repository must not
 		// run as pages of it.
@@ -36,7 +36,7 @@ func (a *EmbeddedHub) routes(s *Server) {
 		a.Handler.ServeHTTP(c.Response(), r.WithContext(context.WithValue(r.Context(), hubContext{}, c)))
 		return nil
 	}
-	s.link(hubPath, "Hub")
+	s.Link(hubPath, "Hub")
 	s.echo.Any(hubPath, handle)
 	s.echo.Any(hubPath+"/*", handle)
 }
@@ -51,5 +51,5 @@ func (a *EmbeddedHub) Frame(_ http.ResponseWriter, r *http.Request, status int, 
 	if !ok {
 		return errors.New("the embedded Hub has no page for a request from inside")
 	}
-	return a.server.draw(c, status, &pageOf{Title: title, Template: "hub.html", Data: body})
+	return a.server.Draw(c, status, &Page{Title: title, Template: "hub.html", Data: body})
 }

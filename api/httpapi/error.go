@@ -80,9 +80,9 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType implements huma.ContentTypeFilter.
 func (p *Problem) ContentType(string) string { return problemJSON }
 
-// problemOf turns any error into what its user may see of it. An error without
+// ProblemOf turns any error into what its user may see of it. An error without
 // a code is the system's own and is logged here, once.
-func problemOf(ctx context.Context, err error) *Problem {
+func ProblemOf(ctx context.Context, err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
@@ -139,13 +139,13 @@ func (s *Server) writeError(err error, c echo.Context) {
 		logOf(ctx).Warn("after the answer had begun", "error", err)
 		return
 	}
-	p := problemOf(ctx, err)
+	p := ProblemOf(ctx, err)
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.Status)
 		return
 	}
 	if wantsPage(c.Request()) {
-		if err := s.draw(c, p.Status, &pageOf{Title: p.Title, Template: "error.html", Data: p}); err != nil {
+		if err := s.Draw(c, p.Status, &Page{Title: p.Title, Template: "error.html", Data: p}); err != nil {
 			logOf(ctx).Error("drawing a problem", "error", err)
 		}
 		return
@@ -174,7 +174,7 @@ func init() {
 // a handler returned.
 func fromHuma(ctx context.Context, status int, msg string, errs []error) *Problem {
 	if status >= http.StatusInternalServerError && len(errs) > 0 {
-		return problemOf(ctx, errors.Join(errs...))
+		return ProblemOf(ctx, errors.Join(errs...))
 	}
 	p := newProblem(status, codeOf(status), msg)
 	for _, err := range errs {

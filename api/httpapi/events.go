@@ -32,8 +32,8 @@ type Delivery struct {
 	Attempts      []jobs.Attempt `json:"attempts" nullable:"false"`
 }
 
-// newEvent shows a job's i-th event.
-func newEvent(j *jobs.Job, i int) Event {
+// NewEvent shows a job's i-th event.
+func NewEvent(j *jobs.Job, i int) Event {
 	e := j.Events[i]
 	v := Event{Object: "event", ID: e.ID, Seq: e.Seq, Type: e.Type, Time: e.Time, Data: e.Data}
 	if v.Data == nil {
@@ -147,7 +147,7 @@ func (in *eventList) list(j *jobs.Job) (*List[Event], error) {
 	start := max(0, end-in.Limit)
 	var found []Event
 	for i := end - 1; i >= start; i-- {
-		found = append(found, newEvent(j, i))
+		found = append(found, NewEvent(j, i))
 	}
 	l := newList(found, start > 0, func(e Event) string { return e.ID })
 	return &l, nil

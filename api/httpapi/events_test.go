@@ -12,6 +12,7 @@ import (
 
 	"github.com/tmaxmax/go-sse"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/lease"
 )
@@ -29,20 +30,20 @@ func TestListEvents(t *testing.T) {
 		return j.Pause(noon, "requested")
 	})
 	path := "/v1/training-jobs/" + id + "/events"
-	_, body := request{path: path}.send(t, b.url)
+	_, body := apitest.Request{Path: path}.Send(t, b.url)
 	goldenJSON(t, "events", body)
-	_, body = request{path: path + "?limit=2"}.send(t, b.url)
+	_, body = apitest.Request{Path: path + "?limit=2"}.Send(t, b.url)
 	l := decode[List[Event]](t, body)
 	if len(l.Data) != 2 || l.Data[0].Seq != 3 || !l.HasMore || *l.NextAfter != l.Data[1].ID {
 		t.Errorf("first page %s", body)
 	}
-	_, body = request{path: path + "?after=" + *l.NextAfter}.send(t, b.url)
+	_, body = apitest.Request{Path: path + "?after=" + *l.NextAfter}.Send(t, b.url)
 	if l := decode[List[Event]](t, body); len(l.Data) != 1 || l.Data[0].Seq != 1 || l.HasMore {
 		t.Errorf("second page %s", body)
 	}
-	request{path: path + "?after=x"}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
-	request{path: path + "?after=" + jobs.NewID(jobs.EventPrefix)}.problem(t, b.url, http.StatusNotFound, "not_found")
-	request{path: "/v1/training-jobs/tj_nope/events"}.problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: path + "?after=x"}.Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+	apitest.Request{Path: path + "?after=" + jobs.NewID(jobs.EventPrefix)}.Problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: "/v1/training-jobs/tj_nope/events"}.Problem(t, b.url, http.StatusNotFound, "not_found")
 }
 
 // listen opens a stream and yields its events, until it ends or the test does.
@@ -107,7 +108,7 @@ func TestStream(t *testing.T) {
 		t.Errorf("the first event is %+v", first)
 	}
 	b.update(id, func(j *jobs.Job) error { return j.Start(noon) })
-	b.live.send(jobs.Update{Changed: true})
+	b.live.Send(jobs.Update{Changed: true})
 	b.expect(next, "training_job.started")
 
 	// A reader that was away for two events, and one that comes from elsewhere.
@@ -121,13 +122,13 @@ func TestStream(t *testing.T) {
 
 	// The stream ends with the job.
 	b.update(id, func(j *jobs.Job) error { return j.Cancel(noon) })
-	b.live.send(jobs.Update{Changed: true})
+	b.live.Send(jobs.Update{Changed: true})
 	last := b.expect(next, "training_job.paused", "training_job.cancelled")
 	if _, more := next(); more {
 		t.Error("the stream goes on after the job's end")
 	}
 	// A browser that reconnects is told to stop.
-	resp, _ := request{path: "/v1/training-jobs/" + id + "/events", header: map[string]string{"Accept": "text/event-stream", "Last-Event-ID": last.LastEventID}}.send(t, b.url)
+	resp, _ := apitest.Request{Path: "/v1/training-jobs/" + id + "/events", Header: map[string]string{"Accept": "text/event-stream", "Last-Event-ID": last.LastEventID}}.Send(t, b.url)
 	if resp.StatusCode != http.StatusNoContent {
 		t.Errorf("everything seen: %d", resp.StatusCode)
 	}
@@ -157,16 +158,7 @@ func TestStreamEpochs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for sent := false; !sent; { // the channel of the fake is bounded
-				b.live.mu.Lock()
-				for c := range b.live.watchers {
-					select {
-					case c <- jobs.Update{Fold: fold, Progress: progress}:
-						sent = true
-					default:
-					}
-				}
-				b.live.mu.Unlock()
+			for !b.live.Offer(jobs.Update{Fold: fold, Progress: progress}) { // the channel of the fake is bounded
 			}
 		}
 	}
@@ -189,7 +181,7 @@ func TestStreamFormat(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
 	b.update(id, func(j *jobs.Job) error { return j.Cancel(noon) })
-	resp, body := request{path: "/v1/training-jobs/" + id + "/events", header: map[string]string{"Accept": "text/event-stream"}}.send(t, b.url)
+	resp, body := apitest.Request{Path: "/v1/training-jobs/" + id + "/events", Header: map[string]string{"Accept": "text/event-stream"}}.Send(t, b.url)
 	if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("X-Accel-Buffering") != "no" {
 		t.Errorf("headers %v", resp.Header)
 	}

@@ -132,7 +132,7 @@ func (f *follower) snapshot(ctx context.Context) error {
 // job is over.
 func (f *follower) catchUp() (over bool, err error) {
 	for i := f.seen; i < len(f.job.Events); i++ {
-		e := newEvent(f.job, i)
+		e := NewEvent(f.job, i)
 		if err := f.message(strconv.Itoa(e.Seq), string(e.Type), e); err != nil {
 			return false, err
 		}

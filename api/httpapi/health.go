@@ -28,7 +28,7 @@ type healthAnswer struct {
 
 // health says whether the process lives, and whether what it depends on does.
 func (s *Server) health() {
-	s.open("/livez", "/readyz")
+	s.Open("/livez", "/readyz")
 	free := []map[string][]string{}
 	route(s, huma.Operation{
 		OperationID: "live", Method: http.MethodGet, Path: "/livez", Tags: []string{"health"}, Security: free,

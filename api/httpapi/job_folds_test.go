@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/featurize"
@@ -69,21 +70,21 @@ func TestDivision(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
 	path := "/v1/training-jobs/" + id + "/folds"
-	request{path: path}.problem(t, b.url, http.StatusConflict, "conflict")
+	apitest.Request{Path: path}.Problem(t, b.url, http.StatusConflict, "conflict")
 	b.put("jobs/"+id+"/prepared.json", `{"schema_version":1,"folds":{"0":{"train":[2,3],"validate":[0,1]},"1":{"train":[0,1],"validate":[2,3]}},"holdout":[4],"groups":[0,0,1,1,2],"chains":[null]}`)
-	resp, body := request{path: path}.send(t, b.url)
+	resp, body := apitest.Request{Path: path}.Send(t, b.url)
 	const want = `{"object":"split","folds":{"0":{"train":[2,3],"validate":[0,1]},"1":{"train":[0,1],"validate":[2,3]}},"holdout":[4],"groups":[0,0,1,1,2]}`
 	if resp.StatusCode != http.StatusOK || strings.TrimSpace(string(body)) != want {
 		t.Errorf("%d %s, want %s", resp.StatusCode, body, want)
 	}
-	request{path: "/v1/training-jobs/tj_nope/folds"}.problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: "/v1/training-jobs/tj_nope/folds"}.Problem(t, b.url, http.StatusNotFound, "not_found")
 }
 
 func TestHistory(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
 	path := func(fold any) string { return fmt.Sprintf("/v1/training-jobs/%s/folds/%v/history", id, fold) }
-	request{path: path(0)}.problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: path(0)}.Problem(t, b.url, http.StatusNotFound, "not_found")
 	b.folds(id, 3)
 	// Fold 0 has not been saved, fold 1 runs, fold 2 is done.
 	const key = "jobs/x/checkpoint"
@@ -100,22 +101,22 @@ func TestHistory(t *testing.T) {
 	}
 	b.put(fmt.Sprintf("jobs/%s/folds/2/history.json", id), string(done))
 
-	_, body := request{path: path(0)}.send(t, b.url)
+	_, body := apitest.Request{Path: path(0)}.Send(t, b.url)
 	if h := decode[training.History](t, body); h.Data == nil || len(h.Data) != 0 || len(h.Targets) != 2 {
 		t.Errorf("before the first checkpoint: %s", body)
 	}
-	_, body = request{path: path(1)}.send(t, b.url)
+	_, body = apitest.Request{Path: path(1)}.Send(t, b.url)
 	goldenJSON(t, "history", body)
 	for _, fold := range []int{1, 2} {
-		resp, body := request{path: path(fold), header: map[string]string{"Accept": "text/csv"}}.send(t, b.url)
+		resp, body := apitest.Request{Path: path(fold), Header: map[string]string{"Accept": "text/csv"}}.Send(t, b.url)
 		const want = "epoch,loss,val_loss,val_mae_Tg,val_mae_Tm,learning_rate,seconds\n1,0.5,0.75,12,,0.0001,2\n2,0.25,0.5,9,7,0.0001,1.5\n"
 		if string(body) != want || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
 			t.Errorf("fold %d as %s:\n%s, want\n%s", fold, resp.Header.Get("Content-Type"), body, want)
 		}
 	}
-	request{path: path(3)}.problem(t, b.url, http.StatusNotFound, "not_found")
-	request{path: path(-1)}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
-	request{path: path("x")}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+	apitest.Request{Path: path(3)}.Problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: path(-1)}.Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+	apitest.Request{Path: path("x")}.Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
 }
 
 // scored is what a fold of two targets left, one value unmeasured.
@@ -125,15 +126,15 @@ func TestOutOfFold(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
 	path := func(fold any) string { return fmt.Sprintf("/v1/training-jobs/%s/folds/%v/predictions", id, fold) }
-	request{path: path(0)}.problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: path(0)}.Problem(t, b.url, http.StatusNotFound, "not_found")
 	b.folds(id, 2)
-	request{path: path(0)}.problem(t, b.url, http.StatusConflict, "conflict")
+	apitest.Request{Path: path(0)}.Problem(t, b.url, http.StatusConflict, "conflict")
 	b.put(fmt.Sprintf("jobs/%s/folds/0/predictions.json", id), scored)
-	_, body := request{path: path(0)}.send(t, b.url)
+	_, body := apitest.Request{Path: path(0)}.Send(t, b.url)
 	if want := `{"object":"list",` + scored[1:]; strings.TrimSpace(string(body)) != want {
 		t.Errorf("%s, want %s", body, want)
 	}
-	resp, body := request{path: path(0), header: map[string]string{"Accept": "text/csv"}}.send(t, b.url)
+	resp, body := apitest.Request{Path: path(0), Header: map[string]string{"Accept": "text/csv"}}.Send(t, b.url)
 	const want = "row,Tg,Tg_pred,Tm,Tm_pred\n4,50,48.5,,171\n"
 	if string(body) != want || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
 		t.Errorf("as %s:\n%s, want\n%s", resp.Header.Get("Content-Type"), body, want)
@@ -159,7 +160,7 @@ func TestHistoryOfReplacedCheckpoint(t *testing.T) {
 	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { f.Checkpoint = &jobs.Checkpoint{Key: "old"}; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	_, body := request{path: "/v1/training-jobs/" + id + "/folds/0/history"}.send(t, b.url)
+	_, body := apitest.Request{Path: "/v1/training-jobs/" + id + "/folds/0/history"}.Send(t, b.url)
 	if h := decode[training.History](t, body); len(h.Data) != 2 {
 		t.Errorf("history %s", body)
 	}
@@ -172,7 +173,7 @@ func TestStorageAway(t *testing.T) {
 		a.Keys = idempotency.New(&storage.Retry{Bucket: away, Tries: 1}, nil)
 	})
 	b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`, "Idempotency-Key", "k").
-		problem(t, b.url, http.StatusServiceUnavailable, "unavailable")
+		Problem(t, b.url, http.StatusServiceUnavailable, "unavailable")
 }
 
 // The models a job starts from are looked at, and copied beside it.
@@ -200,7 +201,7 @@ func TestStartFrom(t *testing.T) {
 		}
 	}
 	for at, request := range map[string]string{"/model": body("a/b", "32"), "/init_from": body("a/none", "16")} {
-		if p := b.post("/v1/training-jobs", request).problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
+		if p := b.post("/v1/training-jobs", request).Problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
 			t.Errorf("problems %+v, want one at %s", p.Errors, at)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // login exchanges a token for a session that pages, streams and dashboards
 // share.
 func (s *Server) login() {
-	s.open("/login", "/logout")
+	s.Open("/login", "/logout")
 	often := limiter(s.Limits.Logins, 10, echo.Context.RealIP)
 	s.echo.GET("/login", func(c echo.Context) error {
 		if len(s.Tokens) == 0 || c.Get(principalKey) != nil {
@@ -57,7 +57,7 @@ func (s *Server) enter(c echo.Context) error {
 }
 
 func (s *Server) showLogin(c echo.Context, status int, next, wrong string) error {
-	return s.draw(c, status, &pageOf{Title: "Log in", Template: "login.html", Data: struct{ Next, Wrong string }{local(next), wrong}})
+	return s.Draw(c, status, &Page{Title: "Log in", Template: "login.html", Data: struct{ Next, Wrong string }{local(next), wrong}})
 }
 
 func (s *Server) cookie(c echo.Context, value string, age int) *http.Cookie {

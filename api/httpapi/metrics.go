@@ -9,4 +9,4 @@ import (
 // Metrics serves /metrics.
 type Metrics struct{ Handler http.Handler }
 
-func (a *Metrics) routes(s *Server) { s.echo.GET("/metrics", echo.WrapHandler(a.Handler)) }
+func (a *Metrics) Routes(s *Server) { s.echo.GET("/metrics", echo.WrapHandler(a.Handler)) }

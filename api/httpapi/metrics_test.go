@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/metrics"
 
 	"github.com/labstack/echo/v4"
@@ -15,11 +16,11 @@ func TestMetrics(t *testing.T) {
 	m := metrics.New("v1", nil)
 	h := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}, Around: []echo.MiddlewareFunc{m.HTTP}}, pings, &Metrics{m.Handler()})
 	auth := map[string]string{"Authorization": "Bearer s3cret"}
-	request{path: "/metrics"}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
-	request{path: "/v1/ping", header: auth}.send(t, h.URL)
-	request{path: "/v1/break", header: auth}.send(t, h.URL)
-	request{path: "/v1/nothing", header: auth}.send(t, h.URL)
-	resp, body := request{path: "/metrics", header: auth}.send(t, h.URL)
+	apitest.Request{Path: "/metrics"}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+	apitest.Request{Path: "/v1/ping", Header: auth}.Send(t, h.URL)
+	apitest.Request{Path: "/v1/break", Header: auth}.Send(t, h.URL)
+	apitest.Request{Path: "/v1/nothing", Header: auth}.Send(t, h.URL)
+	resp, body := apitest.Request{Path: "/metrics", Header: auth}.Send(t, h.URL)
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
 		t.Fatalf("%d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
 	}

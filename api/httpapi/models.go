@@ -18,8 +18,7 @@ type Models struct {
 	Import func(ctx context.Context, from jobs.Revision, to jobs.Destination) (*jobs.Publication, error)
 }
 
-func (a *Models) routes(s *Server) {
-	s.page("/models", "Models", a.listPage)
+func (a *Models) Routes(s *Server) {
 	tags := []string{"models"}
 	type listed struct{ Body List[registry.ModelRevision] }
 	route(s, huma.Operation{

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/registry"
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage/hub"
@@ -16,7 +17,7 @@ import (
 
 func (in *inference) list() (models []registry.ModelRevision) {
 	in.t.Helper()
-	resp, body := request{path: "/v1/models"}.send(in.t, in.url)
+	resp, body := apitest.Request{Path: "/v1/models"}.Send(in.t, in.url)
 	var l List[registry.ModelRevision]
 	if err := json.Unmarshal(body, &l); err != nil || resp.StatusCode != http.StatusOK || l.Object != "list" || l.Data == nil || l.HasMore || l.NextAfter != nil {
 		in.t.Fatalf("%d %s, %v", resp.StatusCode, body, err)
@@ -24,8 +25,8 @@ func (in *inference) list() (models []registry.ModelRevision) {
 	return l.Data
 }
 
-func promotion(body string) request {
-	return request{method: http.MethodPost, path: "/v1/models/promote", body: body, header: map[string]string{"Content-Type": "application/json"}}
+func promotion(body string) apitest.Request {
+	return apitest.Request{Method: http.MethodPost, Path: "/v1/models/promote", Body: body, Header: map[string]string{"Content-Type": "application/json"}}
 }
 
 func TestModels(t *testing.T) {
@@ -33,18 +34,18 @@ func TestModels(t *testing.T) {
 	if models := in.list(); len(models) != 0 {
 		t.Errorf("before anything is published: %+v", models)
 	}
-	one := in.publish(1)
-	if err := in.hub.CreateTag(t.Context(), testRepo, one, "v1.0.0", ""); err != nil {
+	one := in.Publish(1)
+	if err := in.Hub.CreateTag(t.Context(), testRepo, one, "v1.0.0", ""); err != nil {
 		t.Fatal(err)
 	}
 	// A branch that predicts nothing is no model.
-	if err := in.hub.CreateBranch(t.Context(), testRepo, "notes", one); err != nil {
+	if err := in.Hub.CreateBranch(t.Context(), testRepo, "notes", one); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in.hub.Commit(t.Context(), testRepo, "notes", hub.Commit{Summary: "x", Delete: []string{"config.json"}}); err != nil {
+	if _, err := in.Hub.Commit(t.Context(), testRepo, "notes", hub.Commit{Summary: "x", Delete: []string{"config.json"}}); err != nil {
 		t.Fatal(err)
 	}
-	two := in.publish(2)
+	two := in.Publish(2)
 	models := in.list()
 	if len(models) != 2 {
 		t.Fatalf("models %+v", models)
@@ -71,10 +72,10 @@ func TestModels(t *testing.T) {
 
 func TestPromote(t *testing.T) {
 	in := newInference(t, Config{})
-	one, two := in.publish(1), in.publish(2)
+	one, two := in.Publish(1), in.Publish(2)
 	promote := func(body string) (p registry.Promotion) {
 		t.Helper()
-		resp, text := promotion(body).send(t, in.url)
+		resp, text := promotion(body).Send(t, in.url)
 		if err := json.Unmarshal(text, &p); err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s, %v", resp.StatusCode, text, err)
 		}
@@ -90,8 +91,8 @@ func TestPromote(t *testing.T) {
 	if p.Type != "branch" || p.Commit == one || p.Commit == two {
 		t.Errorf("promoted %+v", p)
 	}
-	in.models.Refresh(t.Context())
-	if s := in.models.Status()[0]; s.Commit != p.Commit {
+	in.Models.Refresh(t.Context())
+	if s := in.Models.Status()[0]; s.Commit != p.Commit {
 		t.Errorf("%s predicts, not %s", s.Commit, p.Commit)
 	}
 
@@ -108,9 +109,9 @@ func TestPromote(t *testing.T) {
 		`{"revision": "main", "to": "v3", "force": true}`:      {422, "invalid"},
 		`{`: {400, "malformed"},
 	} {
-		promotion(body).problem(t, in.url, want.status, want.code)
+		promotion(body).Problem(t, in.url, want.status, want.code)
 	}
-	request{path: "/v1/models/promote"}.problem(t, in.url, 405, "method_not_allowed")
+	apitest.Request{Path: "/v1/models/promote"}.Problem(t, in.url, 405, "method_not_allowed")
 }
 
 // An import goes where it is asked to, and is refused with what is wrong with
@@ -119,14 +120,14 @@ func TestImport(t *testing.T) {
 	in := newInference(t, Config{})
 	var from jobs.Revision
 	var to jobs.Destination
-	url := serve(t, Config{}, &Models{Registry: &registry.Registry{Serving: in.models, Hub: in.hub, Default: in.models.Default},
+	url := serve(t, Config{}, &Models{Registry: &registry.Registry{Serving: in.Models, Hub: in.Hub, Default: in.Models.Default},
 		Import: func(_ context.Context, f jobs.Revision, d jobs.Destination) (*jobs.Publication, error) {
 			from, to = f, d
 			return &jobs.Publication{Repo: testRepo, Branch: d.Branch, Tag: d.Tag, Commit: "0123", URL: "http://x"}, nil
 		}}).URL
 	post := func(body string) (int, string) {
 		t.Helper()
-		resp, text := request{method: http.MethodPost, path: "/v1/models/import", body: body, header: map[string]string{"Content-Type": "application/json"}}.send(t, url)
+		resp, text := apitest.Request{Method: http.MethodPost, Path: "/v1/models/import", Body: body, Header: map[string]string{"Content-Type": "application/json"}}.Send(t, url)
 		return resp.StatusCode, string(text)
 	}
 	status, text := post(`{"repo": "anna/hers", "publish": {"branch": "dev", "tag": "v1.0.0", "private": false}}`)
@@ -150,10 +151,10 @@ func TestImport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := in.hub.EnsureRepo(t.Context(), testRepo, false); err != nil {
+	if err := in.Hub.EnsureRepo(t.Context(), testRepo, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in.hub.Commit(t.Context(), testRepo, "main", hub.Commit{Summary: "x", Add: []hub.File{hub.Bytes("parameters.pk", parameters)}}); err != nil {
+	if _, err := in.Hub.Commit(t.Context(), testRepo, "main", hub.Commit{Summary: "x", Add: []hub.File{hub.Bytes("parameters.pk", parameters)}}); err != nil {
 		t.Fatal(err)
 	}
 	if models := in.list(); len(models) != 1 || len(models[0].Targets) != 2 || models[0].Targets[1].Name != "Tm" {

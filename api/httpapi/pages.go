@@ -2,16 +2,17 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
-	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/api/web"
 )
 
-// pageOf is what a page's handler returns: the frame and the headers are the
+// Page is what a page's handler returns: the frame and the headers are the
 // server's.
-type pageOf struct {
+type Page struct {
 	Title    string
 	Template string // of package web
 	Script   string
@@ -19,24 +20,29 @@ type pageOf struct {
 	Policy   string // "" is web.Policy
 }
 
-// page registers a page of the interface. One with a label stands in the
+// ShowPage registers a ShowPage of the interface. One with a label stands in the
 // navigation, in the order of navigation.
-func (s *Server) page(path, label string, show func(echo.Context) (*pageOf, error)) {
-	s.link(path, label)
+func (s *Server) ShowPage(path, label string, show func(echo.Context) (*Page, error)) {
+	s.Link(path, label)
 	s.echo.GET(path, func(c echo.Context) error {
 		p, err := show(c)
 		if err != nil || p == nil { // nil: it has answered, as by a redirect
 			return err
 		}
-		return s.draw(c, http.StatusOK, p)
+		return s.Draw(c, http.StatusOK, p)
 	})
 }
 
-// link puts a path into the navigation.
-func (s *Server) link(path, label string) {
+// Link puts a path into the navigation.
+func (s *Server) Link(path, label string) {
 	if label != "" {
 		s.nav = append(s.nav, web.Link{Path: path, Label: label})
 	}
+}
+
+// Shows reports whether a path stands in the navigation.
+func (s *Server) Shows(path string) bool {
+	return slices.ContainsFunc(s.nav, func(l web.Link) bool { return l.Path == path })
 }
 
 // navigation is the order of the entries, whichever area brings them.
@@ -50,8 +56,8 @@ func (s *Server) home() {
 	}
 }
 
-// draw answers with a page.
-func (s *Server) draw(c echo.Context, status int, p *pageOf) error {
+// Draw answers with a page.
+func (s *Server) Draw(c echo.Context, status int, p *Page) error {
 	user := ""
 	if len(s.Tokens) > 0 {
 		user, _ = c.Get(principalKey).(string)
@@ -90,6 +96,6 @@ func wantsPage(r *http.Request) bool {
 // assets serves what pages are made of, to everybody: the login is a page too.
 func (s *Server) assets() {
 	path := s.pages.AssetsPath() + "*"
-	s.open(path)
+	s.Open(path)
 	s.echo.GET(path, echo.WrapHandler(s.pages))
 }

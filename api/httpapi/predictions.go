@@ -54,9 +54,7 @@ type Predictions struct {
 	Store     *predictions.Store
 	Queue     Queue
 	Keys      *idempotency.Keys // nil ignores idempotency keys
-	// Mechanisms are the polymerizations that a model can be asked about.
-	Mechanisms []string
-	TempDir    string // for tables while they are received; "" is the system's
+	TempDir   string            // for tables while they are received; "" is the system's
 
 	Poll func(time.Duration) <-chan time.Time // nil is time.After
 }
@@ -85,7 +83,7 @@ type (
 	}
 )
 
-func (a *Predictions) routes(s *Server) {
+func (a *Predictions) Routes(s *Server) {
 	if a.Poll == nil {
 		a.Poll = time.After
 	}
@@ -135,7 +133,6 @@ func (a *Predictions) routes(s *Server) {
 		}
 		return a.show(ctx, p, format, http.StatusOK)
 	})
-	a.showPage(s)
 }
 
 // create takes on a prediction.

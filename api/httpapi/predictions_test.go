@@ -8,124 +8,38 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/registry"
-	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
-	"polyid-trainer/nn/cpu"
-	"polyid-trainer/nn/revision/revisiontest"
-	"polyid-trainer/storage/file"
-	"polyid-trainer/storage/hub"
-	"polyid-trainer/storage/hub/hubserver"
 	"polyid-trainer/worker/predict"
 )
 
-const testRepo = "polyid/polyid-models"
+const testRepo = apitest.HubRepo
 
-// tasks is a jobs.Queue that remembers.
-type tasks struct {
-	sync.Mutex
-	held []jobs.Task
-	err  error
-}
-
-func (q *tasks) Ready(context.Context) error { return nil }
-
-func (q *tasks) Enqueue(_ context.Context, t jobs.Task) error {
-	q.Lock()
-	defer q.Unlock()
-	if q.err != nil {
-		return q.err
-	}
-	q.held = append(q.held, t)
-	return nil
-}
-
-// inference is the inference side on a Hub of its own, behind a server.
+// inference is the inference side behind a server.
 type inference struct {
-	t         *testing.T
-	url       string
-	hub       *hub.Client
-	models    *predict.Models
-	predictor *predict.Predictor
-	store     *predictions.Store
-	queue     *tasks
-	area      *Predictions
+	*apitest.Inference
+	t    *testing.T
+	url  string
+	area *Predictions
 }
 
 func newInference(t *testing.T, c Config) *inference {
 	t.Helper()
-	handler, err := hubserver.New(hubserver.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	b, err := file.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := &inference{t: t, store: predictions.NewStore(b), queue: &tasks{}}
-	if in.hub, err = hub.New(hub.Config{Endpoint: server.URL, CacheDir: t.TempDir(), Client: server.Client(), Retries: -1}); err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	standard := jobs.Revision{Repo: testRepo, Revision: "main"}
-	in.models = predict.NewModels(predict.ModelsConfig{Hub: in.hub, NewEngine: cpu.New, Default: standard, Log: log})
-	in.predictor = predict.New(predict.Config{Models: in.models, Store: in.store, Worker: "host:1", Log: log})
+	in := &inference{Inference: apitest.NewInference(t), t: t}
 	in.area = &Predictions{
-		Predictor: in.predictor, Models: in.models, Default: standard, Store: in.store, Queue: in.queue, Keys: idempotency.New(b, nil), Mechanisms: structure.Mechanisms(), TempDir: t.TempDir(),
+		Predictor: in.Predictor, Models: in.Models, Default: in.Default, Store: in.Store, Queue: in.Queue, Keys: idempotency.New(in.Storage, nil), TempDir: t.TempDir(),
 	}
-	in.url = serve(t, c, in.area, &Compat{Predictor: in.predictor, Models: in.models}, &Models{Registry: &registry.Registry{Serving: in.models, Hub: in.hub, Default: standard}}).URL
+	in.url = serve(t, c, in.area, &Models{Registry: &registry.Registry{Serving: in.Models, Hub: in.Hub, Default: in.Default}}).URL
 	return in
-}
-
-// publish commits a revision to main and loads it.
-func (in *inference) publish(seed uint64) (commit string) {
-	in.t.Helper()
-	commit = in.commit(seed)
-	in.models.Refresh(in.t.Context())
-	if err := in.models.Ready(); err != nil {
-		in.t.Fatal(err)
-	}
-	return commit
-}
-
-// commit commits a revision to main, which nobody is told.
-func (in *inference) commit(seed uint64) (commit string) {
-	in.t.Helper()
-	ctx := in.t.Context()
-	if err := in.hub.EnsureRepo(ctx, testRepo, false); err != nil {
-		in.t.Fatal(err)
-	}
-	var add []hub.File
-	for path, body := range revisiontest.TinyFiles(in.t, 2, seed) {
-		add = append(add, hub.Bytes(path, body))
-	}
-	commit, err := in.hub.Commit(ctx, testRepo, "main", hub.Commit{Summary: "trained", Add: add})
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	return commit
-}
-
-// work works off what is on the queue.
-func (in *inference) work() {
-	in.t.Helper()
-	for _, task := range in.queue.held {
-		if err := in.predictor.Handle(in.t.Context(), task); err != nil {
-			in.t.Fatal(err)
-		}
-	}
-	in.queue.held = nil
 }
 
 const (
@@ -134,10 +48,10 @@ const (
 	table  = "name,smiles_polymer\na,\"" + chain + "\"\nb,C1CC\n"
 )
 
-func ask(body string, header ...string) request {
-	r := request{method: http.MethodPost, path: "/v1/predictions", body: body, header: map[string]string{"Content-Type": "application/json"}}
+func ask(body string, header ...string) apitest.Request {
+	r := apitest.Request{Method: http.MethodPost, Path: "/v1/predictions", Body: body, Header: map[string]string{"Content-Type": "application/json"}}
 	for i := 0; i < len(header); i += 2 {
-		r.header[header[i]] = header[i+1]
+		r.Header[header[i]] = header[i+1]
 	}
 	return r
 }
@@ -158,41 +72,41 @@ func answerOf(t *testing.T, body []byte) (a struct {
 
 func TestPredictionQueued(t *testing.T) {
 	in := newInference(t, Config{})
-	commit := in.publish(1)
+	commit := in.Publish(1)
 	for _, c := range []struct {
-		ask   request
+		ask   apitest.Request
 		total int
 	}{
 		{ask(inputs), 3},
 		{ask(table, "Content-Type", "text/csv; charset=utf-8"), 2},
 	} {
-		resp, body := c.ask.send(t, in.url)
+		resp, body := c.ask.Send(t, in.url)
 		a := answerOf(t, body)
 		at := resp.Header.Get("Location")
 		if resp.StatusCode != http.StatusAccepted || at != "/v1/predictions/"+a.ID || a.Status != "queued" || a.Counts.Total != c.total || a.Results != nil ||
 			a.Object != "prediction" || a.Model.Repo != testRepo || a.Model.Revision != "main" {
 			t.Fatalf("%d %s at %q", resp.StatusCode, body, at)
 		}
-		if len(in.queue.held) != 1 || in.queue.held[0] != (jobs.Task{Kind: jobs.Predict, Job: a.ID}) {
-			t.Fatalf("the queue holds %v", in.queue.held)
+		if len(in.Queue.Held) != 1 || in.Queue.Held[0] != (jobs.Task{Kind: jobs.Predict, Job: a.ID}) {
+			t.Fatalf("the queue holds %v", in.Queue.Held)
 		}
-		asCSV := request{path: at, header: map[string]string{"Accept": "text/csv"}}
-		asCSV.problem(t, in.url, http.StatusConflict, "conflict")
+		asCSV := apitest.Request{Path: at, Header: map[string]string{"Accept": "text/csv"}}
+		asCSV.Problem(t, in.url, http.StatusConflict, "conflict")
 
-		in.work()
-		resp, body = request{path: at}.send(t, in.url)
+		in.Work()
+		resp, body = apitest.Request{Path: at}.Send(t, in.url)
 		a = answerOf(t, body)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/json" || a.Status != "succeeded" || a.Counts.OK != c.total-1 ||
 			a.Counts.Failed != 1 || a.Model.Commit != commit || len(a.Results) != c.total || a.Results[0]["predictions"] == nil || a.Results[c.total-1]["error"] == nil {
 			t.Errorf("%d %s %s", resp.StatusCode, resp.Header.Get("Content-Type"), body)
 		}
-		resp, body = asCSV.send(t, in.url)
+		resp, body = asCSV.Send(t, in.url)
 		rows, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
 		if err != nil || resp.Header.Get("Content-Type") != "text/csv" || len(rows) != c.total+1 || !strings.Contains(string(body), "Tg_pred_mean") ||
 			!strings.Contains(resp.Header.Get("Content-Disposition"), a.ID+".csv") {
 			t.Errorf("as CSV: %v %v %s", resp.Header, err, body)
 		}
-		resp, body = request{path: at + "?results=false"}.send(t, in.url)
+		resp, body = apitest.Request{Path: at + "?results=false"}.Send(t, in.url)
 		if a = answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "succeeded" || a.Counts.OK != c.total-1 || a.Results != nil {
 			t.Errorf("without results: %d %s", resp.StatusCode, body)
 		}
@@ -201,30 +115,30 @@ func TestPredictionQueued(t *testing.T) {
 
 func TestPredictionWaited(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
-	resp, body := ask(inputs, "Prefer", "respond-async, wait=30").send(t, in.url)
+	in.Publish(1)
+	resp, body := ask(inputs, "Prefer", "respond-async, wait=30").Send(t, in.url)
 	a := answerOf(t, body)
 	if resp.StatusCode != http.StatusOK || a.Status != "succeeded" || len(a.Results) != 3 || resp.Header.Get("Preference-Applied") != "wait=30" ||
 		resp.Header.Get("Location") != "/v1/predictions/"+a.ID {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
 	}
-	if len(in.queue.held) != 0 {
-		t.Errorf("the queue holds %v", in.queue.held)
+	if len(in.Queue.Held) != 0 {
+		t.Errorf("the queue holds %v", in.Queue.Held)
 	}
-	if _, again := (request{path: resp.Header.Get("Location")}).send(t, in.url); string(again) != string(body) {
+	if _, again := (apitest.Request{Path: resp.Header.Get("Location")}).Send(t, in.url); string(again) != string(body) {
 		t.Errorf("asked for again: %s, first %s", again, body)
 	}
 	// A table is answered as one, unless JSON is asked for.
-	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30").send(t, in.url)
+	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30").Send(t, in.url)
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/csv" || !strings.HasPrefix(string(body), "name,smiles_polymer,Tg_pred_mean") {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
 	}
-	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30", "Accept", "application/json").send(t, in.url)
+	resp, body = ask(table, "Content-Type", "text/csv", "Prefer", "wait=30", "Accept", "application/json").Send(t, in.url)
 	if resp.StatusCode != http.StatusOK || answerOf(t, body).Counts.Total != 2 {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	// A table that has no polymers has no results, and says so.
-	resp, body = ask("x,y\n1,2\n", "Content-Type", "text/csv", "Prefer", "wait=30").send(t, in.url)
+	resp, body = ask("x,y\n1,2\n", "Content-Type", "text/csv", "Prefer", "wait=30").Send(t, in.url)
 	if a := answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "failed" || a.Error == nil || a.Error.Code != "invalid" {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
@@ -242,14 +156,14 @@ func (slow) HandleNow(ctx context.Context, _ *predictions.Prediction, request io
 // What is not ready in time goes to the queue.
 func TestPredictionNotInTime(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
-	in.area.Predictor = slow{in.predictor}
-	resp, body := ask(inputs, "Prefer", "wait=1").send(t, in.url)
-	if a := answerOf(t, body); resp.StatusCode != http.StatusAccepted || a.Status != "queued" || len(in.queue.held) != 1 {
-		t.Errorf("%d %s, queue %v", resp.StatusCode, body, in.queue.held)
+	in.Publish(1)
+	in.area.Predictor = slow{in.Predictor}
+	resp, body := ask(inputs, "Prefer", "wait=1").Send(t, in.url)
+	if a := answerOf(t, body); resp.StatusCode != http.StatusAccepted || a.Status != "queued" || len(in.Queue.Held) != 1 {
+		t.Errorf("%d %s, queue %v", resp.StatusCode, body, in.Queue.Held)
 	}
-	in.work()
-	_, body = request{path: resp.Header.Get("Location")}.send(t, in.url)
+	in.Work()
+	_, body = apitest.Request{Path: resp.Header.Get("Location")}.Send(t, in.url)
 	if a := answerOf(t, body); a.Status != "succeeded" || len(a.Results) != 3 {
 		t.Errorf("in the end: %s", body)
 	}
@@ -258,9 +172,9 @@ func TestPredictionNotInTime(t *testing.T) {
 // A prediction that another works on is waited for.
 func TestPredictionOfAnother(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
+	in.Publish(1)
 	in.area.Predictor = elsewhere{in}
-	resp, body := ask(inputs, "Prefer", "wait=30").send(t, in.url)
+	resp, body := ask(inputs, "Prefer", "wait=30").Send(t, in.url)
 	if a := answerOf(t, body); resp.StatusCode != http.StatusOK || a.Status != "succeeded" {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
@@ -277,7 +191,7 @@ func (e elsewhere) Answer(context.Context, *predict.Request) (*predict.Response,
 func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ io.Reader) error {
 	e.in.area.Poll = func(time.Duration) <-chan time.Time {
 		update := func(change func(*predictions.Prediction) error) error {
-			_, err := e.in.store.Update(ctx, p.ID, change)
+			_, err := e.in.Store.Update(ctx, p.ID, change)
 			return err
 		}
 		holder := lease.NewHolder(lease.Terms{}, slog.New(slog.DiscardHandler))
@@ -286,7 +200,7 @@ func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ i
 			update(func(p *predictions.Prediction) error {
 				return p.Begin(time.Now(), holder, "another")
 			}),
-			e.in.store.PutResults(ctx, p.ID, 1, results),
+			e.in.Store.PutResults(ctx, p.ID, 1, results),
 			update(func(p *predictions.Prediction) error {
 				return p.Succeed(time.Now(), holder.Token, p.Model, predictions.Counts{})
 			}))
@@ -303,33 +217,33 @@ func (e elsewhere) HandleNow(ctx context.Context, p *predictions.Prediction, _ i
 // With the queue away the prediction is taken on: the record is what counts.
 func TestPredictionWithoutQueue(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
-	in.queue.err = &jobs.Error{Code: jobs.Unavailable, Detail: "away"}
-	resp, body := ask(inputs).send(t, in.url)
+	in.Publish(1)
+	in.Queue.Err = &jobs.Error{Code: jobs.Unavailable, Detail: "away"}
+	resp, body := ask(inputs).Send(t, in.url)
 	if resp.StatusCode != http.StatusAccepted {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
-	in.queue.err = nil
-	if err := in.store.Reconcile(t.Context(), in.queue, &lease.Observer{}, time.Now()); err != nil || len(in.queue.held) != 1 {
-		t.Errorf("the reconciler enqueued %v, %v", in.queue.held, err)
+	in.Queue.Err = nil
+	if err := in.Store.Reconcile(t.Context(), in.Queue, &lease.Observer{}, time.Now()); err != nil || len(in.Queue.Held) != 1 {
+		t.Errorf("the reconciler enqueued %v, %v", in.Queue.Held, err)
 	}
 }
 
 func TestPredictionRefused(t *testing.T) {
 	in := newInference(t, Config{Limits: Limits{Prediction: 2000, Inputs: 3}})
-	in.models.Refresh(t.Context())
-	p := ask(inputs).problem(t, in.url, http.StatusServiceUnavailable, "model_not_loaded")
+	in.Models.Refresh(t.Context())
+	p := ask(inputs).Problem(t, in.url, http.StatusServiceUnavailable, "model_not_loaded")
 	if !strings.Contains(p.Detail, "/v1/training-jobs") {
 		t.Errorf("how to get a model: %q", p.Detail)
 	}
-	in.commit(1)
-	if resp, body := ask(inputs).send(t, in.url); resp.StatusCode != http.StatusAccepted {
+	in.Commit(1)
+	if resp, body := ask(inputs).Send(t, in.url); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("right after the first publication: %d %s", resp.StatusCode, body)
 	}
-	in.queue.held = nil
+	in.Queue.Held = nil
 	many := `{"inputs": [{}, {}, {}, {}]}`
 	for name, c := range map[string]struct {
-		ask    request
+		ask    apitest.Request
 		status int
 		code   string
 	}{
@@ -348,15 +262,15 @@ func TestPredictionRefused(t *testing.T) {
 		"an empty table":     {ask("", "Content-Type", "text/csv"), 422, "invalid"},
 		"another repository": {ask(`{"model": {"repo": "evil/x", "revision": "main"}, "inputs": [{"smiles_polymer": "CC"}]}`), 403, "forbidden"},
 		"another revision":   {ask(`{"model": {"revision": "v9"}, "inputs": [{"smiles_polymer": "CC"}]}`), 404, "not_found"},
-		"PUT":                {request{method: http.MethodPut, path: "/v1/predictions"}, 405, "method_not_allowed"},
-		"no such id":         {request{path: "/v1/predictions/" + jobs.NewID("pj_")}, 404, "not_found"},
-		"no id":              {request{path: "/v1/predictions/..%2f..%2fx"}, 404, "not_found"},
-		"a job's id":         {request{path: "/v1/predictions/" + jobs.NewID("tj_")}, 404, "not_found"},
+		"PUT":                {apitest.Request{Method: http.MethodPut, Path: "/v1/predictions"}, 405, "method_not_allowed"},
+		"no such id":         {apitest.Request{Path: "/v1/predictions/" + jobs.NewID("pj_")}, 404, "not_found"},
+		"no id":              {apitest.Request{Path: "/v1/predictions/..%2f..%2fx"}, 404, "not_found"},
+		"a job's id":         {apitest.Request{Path: "/v1/predictions/" + jobs.NewID("tj_")}, 404, "not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.ask.problem(t, in.url, c.status, c.code)
-			if len(in.queue.held) > 0 {
-				t.Errorf("the queue holds %v", in.queue.held)
+			c.ask.Problem(t, in.url, c.status, c.code)
+			if len(in.Queue.Held) > 0 {
+				t.Errorf("the queue holds %v", in.Queue.Held)
 			}
 		})
 	}
@@ -365,38 +279,38 @@ func TestPredictionRefused(t *testing.T) {
 // Sent again under the same key, a request is the same prediction.
 func TestPredictionSentAgain(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
+	in.Publish(1)
 	csvType := []string{"Content-Type", "text/csv"}
-	first, body := ask(inputs, "Idempotency-Key", "k1").send(t, in.url)
-	if again, _ := ask(inputs, "Idempotency-Key", "k1").send(t, in.url); again.StatusCode != http.StatusAccepted || again.Header.Get("Location") != first.Header.Get("Location") {
+	first, body := ask(inputs, "Idempotency-Key", "k1").Send(t, in.url)
+	if again, _ := ask(inputs, "Idempotency-Key", "k1").Send(t, in.url); again.StatusCode != http.StatusAccepted || again.Header.Get("Location") != first.Header.Get("Location") {
 		t.Errorf("sent again: %d at %s, first at %s", again.StatusCode, again.Header.Get("Location"), first.Header.Get("Location"))
 	}
-	in.work()
-	again, done := ask(inputs, "Idempotency-Key", "k1").send(t, in.url)
+	in.Work()
+	again, done := ask(inputs, "Idempotency-Key", "k1").Send(t, in.url)
 	if a := answerOf(t, done); again.StatusCode != http.StatusOK || a.ID != answerOf(t, body).ID || a.Status != "succeeded" {
 		t.Errorf("sent again after its end: %d %s", again.StatusCode, done)
 	}
-	if len(in.queue.held) > 0 {
-		t.Errorf("the queue holds %v", in.queue.held)
+	if len(in.Queue.Held) > 0 {
+		t.Errorf("the queue holds %v", in.Queue.Held)
 	}
-	for _, other := range []request{
+	for _, other := range []apitest.Request{
 		ask(`{"inputs": [{"smiles_polymer": "CCO"}]}`, "Idempotency-Key", "k1"),
 		ask(table, append(csvType, "Idempotency-Key", "k1")...),
 	} {
-		other.problem(t, in.url, http.StatusConflict, "conflict")
+		other.Problem(t, in.url, http.StatusConflict, "conflict")
 	}
-	one, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).send(t, in.url)
-	two, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).send(t, in.url)
+	one, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).Send(t, in.url)
+	two, _ := ask(table, append(csvType, "Idempotency-Key", "k2")...).Send(t, in.url)
 	if at := one.Header.Get("Location"); at == "" || at != two.Header.Get("Location") || at == first.Header.Get("Location") {
 		t.Errorf("a table at %q and %q", at, two.Header.Get("Location"))
 	}
 	// The same of one that is waited for.
-	now, body := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").send(t, in.url)
-	then, same := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").send(t, in.url)
+	now, body := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").Send(t, in.url)
+	then, same := ask(inputs, "Idempotency-Key", "k3", "Prefer", "wait=30").Send(t, in.url)
 	if now.StatusCode != http.StatusOK || then.StatusCode != http.StatusOK || string(body) != string(same) {
 		t.Errorf("waited for, %d %s; sent again, %d %s", now.StatusCode, body, then.StatusCode, same)
 	}
-	ask(inputs, "Idempotency-Key", strings.Repeat("k", 256)).problem(t, in.url, http.StatusBadRequest, "malformed")
+	ask(inputs, "Idempotency-Key", strings.Repeat("k", 256)).Problem(t, in.url, http.StatusBadRequest, "malformed")
 }
 
 func TestWaitOf(t *testing.T) {
@@ -413,7 +327,7 @@ func TestWaitOf(t *testing.T) {
 // Many at once, some waited for: each is answered for itself.
 func TestPredictionsConcurrent(t *testing.T) {
 	in := newInference(t, Config{})
-	in.publish(1)
+	in.Publish(1)
 	var wg sync.WaitGroup
 	ids := make(chan string, 16)
 	for i := range cap(ids) {
@@ -442,8 +356,8 @@ func TestPredictionsConcurrent(t *testing.T) {
 	for id := range ids {
 		seen[id] = true
 	}
-	if len(seen) != cap(ids) || len(in.queue.held) != cap(ids)/2 {
-		t.Errorf("%d predictions, %d on the queue", len(seen), len(in.queue.held))
+	if len(seen) != cap(ids) || len(in.Queue.Held) != cap(ids)/2 {
+		t.Errorf("%d predictions, %d on the queue", len(seen), len(in.Queue.Held))
 	}
 }
 

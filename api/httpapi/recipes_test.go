@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"testing"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/jobs"
 )
 
 // TestRecipes: what the route lists is what a job that names it is resolved to.
 func TestRecipes(t *testing.T) {
 	b := newBench(t, nil)
-	_, body := request{path: "/v1/recipes"}.send(t, b.url)
+	_, body := apitest.Request{Path: "/v1/recipes"}.Send(t, b.url)
 	var list struct {
 		Data []struct {
 			Name     string

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/jobs"
 )
 
@@ -17,14 +18,14 @@ import (
 func TestHead(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
-	for _, path := range []string{"/v1/training-jobs", "/v1/training-jobs/" + id, "/v1/datasets", "/jobs", "/jobs/" + id, "/livez", "/openapi.json", "/docs", "/v1/training-jobs/" + id + "/events"} {
-		get, body := request{path: path}.send(t, b.url)
-		head, none := request{method: http.MethodHead, path: path, header: map[string]string{"Accept": "text/event-stream"}}.send(t, b.url)
+	for _, path := range []string{"/v1/training-jobs", "/v1/training-jobs/" + id, "/v1/datasets", "/livez", "/openapi.json", "/docs", "/v1/training-jobs/" + id + "/events"} {
+		get, body := apitest.Request{Path: path}.Send(t, b.url)
+		head, none := apitest.Request{Method: http.MethodHead, Path: path, Header: map[string]string{"Accept": "text/event-stream"}}.Send(t, b.url)
 		if head.StatusCode != get.StatusCode || get.StatusCode != http.StatusOK || len(none) > 0 || len(body) == 0 || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
 			t.Errorf("HEAD %s answers %d %s with %d bytes, GET %d %s", path, head.StatusCode, head.Header.Get("Content-Type"), len(none), get.StatusCode, get.Header.Get("Content-Type"))
 		}
 	}
-	if resp, _ := (request{method: http.MethodHead, path: "/v1/training-jobs/tj_nope"}).send(t, b.url); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := (apitest.Request{Method: http.MethodHead, Path: "/v1/training-jobs/tj_nope"}).Send(t, b.url); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("HEAD of nothing answers %d", resp.StatusCode)
 	}
 }
@@ -44,10 +45,10 @@ func TestBodies(t *testing.T) {
 	b.create("\xef\xbb\xbf" + job)
 	b.create(zip(job), "Content-Encoding", "gzip")
 	b.create(zip("\xef\xbb\xbf"+job), "Content-Encoding", "gzip")
-	b.post("/v1/training-jobs", job, "Content-Encoding", "br").problem(t, b.url, http.StatusUnsupportedMediaType, "unsupported_media_type")
-	b.post("/v1/training-jobs", job, "Content-Encoding", "gzip").problem(t, b.url, http.StatusBadRequest, "malformed")
+	b.post("/v1/training-jobs", job, "Content-Encoding", "br").Problem(t, b.url, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	b.post("/v1/training-jobs", job, "Content-Encoding", "gzip").Problem(t, b.url, http.StatusBadRequest, "malformed")
 	bomb := zip(`{"dataset": "` + strings.Repeat("x", 1<<20) + `"}`)
-	b.post("/v1/training-jobs", bomb, "Content-Encoding", "gzip").problem(t, b.url, http.StatusRequestEntityTooLarge, "too_large")
+	b.post("/v1/training-jobs", bomb, "Content-Encoding", "gzip").Problem(t, b.url, http.StatusRequestEntityTooLarge, "too_large")
 }
 
 // A form with two files is refused: one of them would be dropped.
@@ -64,8 +65,8 @@ func TestTwoFiles(t *testing.T) {
 			part.Write([]byte(polymers(12)))
 		}
 		w.Close()
-		r := request{method: http.MethodPost, path: "/v1/datasets", header: map[string]string{"Content-Type": w.FormDataContentType()}, body: form.String()}
-		if resp, body := r.send(t, b.url); resp.StatusCode != want {
+		r := apitest.Request{Method: http.MethodPost, Path: "/v1/datasets", Header: map[string]string{"Content-Type": w.FormDataContentType()}, Body: form.String()}
+		if resp, body := r.Send(t, b.url); resp.StatusCode != want {
 			t.Errorf("%d files: %d %s", n, resp.StatusCode, body)
 		}
 	}
@@ -94,15 +95,15 @@ func TestStreamAfter(t *testing.T) {
 	}
 	events := map[string]string{"Accept": "text/event-stream"}
 	path := "/v1/training-jobs/" + id + "/events"
-	_, text := request{path: path + "?after=" + j.Events[0].ID, header: events}.send(t, b.url)
+	_, text := apitest.Request{Path: path + "?after=" + j.Events[0].ID, Header: events}.Send(t, b.url)
 	if strings.Contains(string(text), "event: training_job.created") || !strings.Contains(string(text), "event: training_job.cancelled") {
 		t.Errorf("after the first event the stream is %s", text)
 	}
-	resp, _ := request{path: path + "?after=" + j.Events[1].ID, header: events}.send(t, b.url)
+	resp, _ := apitest.Request{Path: path + "?after=" + j.Events[1].ID, Header: events}.Send(t, b.url)
 	if resp.StatusCode != http.StatusNoContent {
 		t.Errorf("after the last event it answers %d", resp.StatusCode)
 	}
-	if resp, _ := (request{path: path, header: map[string]string{"Accept": "text/event-stream;q=0, application/json"}}).send(t, b.url); resp.Header.Get("Content-Type") != "application/json" {
+	if resp, _ := (apitest.Request{Path: path, Header: map[string]string{"Accept": "text/event-stream;q=0, application/json"}}).Send(t, b.url); resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("with q=0 it is %s", resp.Header.Get("Content-Type"))
 	}
 	running := b.job()
@@ -116,7 +117,7 @@ func TestStreamAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Body.Close()
-	request{path: "/v1/training-jobs/" + running + "/events", header: events}.problem(t, b.url, http.StatusTooManyRequests, "rate_limited")
+	apitest.Request{Path: "/v1/training-jobs/" + running + "/events", Header: events}.Problem(t, b.url, http.StatusTooManyRequests, "rate_limited")
 }
 
 // A session that has logged out is over, at every replica, though its cookie has
@@ -131,13 +132,13 @@ func TestLogout(t *testing.T) {
 	}
 	first, second := newSession(tokens[0], noon.Add(time.Hour)), newSession(tokens[0], noon.Add(time.Hour))
 	status := func(url, cookie string) int {
-		resp, _ := request{path: "/openapi.json", header: map[string]string{"Cookie": sessionCookie + "=" + cookie}}.send(t, url)
+		resp, _ := apitest.Request{Path: "/openapi.json", Header: map[string]string{"Cookie": sessionCookie + "=" + cookie}}.Send(t, url)
 		return resp.StatusCode
 	}
 	if have := status(urls[0], first); have != http.StatusOK {
 		t.Fatalf("logged in it answers %d", have)
 	}
-	request{method: http.MethodPost, path: "/logout", header: map[string]string{"Cookie": sessionCookie + "=" + first}}.send(t, urls[0])
+	apitest.Request{Method: http.MethodPost, Path: "/logout", Header: map[string]string{"Cookie": sessionCookie + "=" + first}}.Send(t, urls[0])
 	for _, url := range urls {
 		if have := status(url, first); have != http.StatusUnauthorized {
 			t.Errorf("logged out it answers %d", have)
@@ -153,7 +154,7 @@ func TestLogout(t *testing.T) {
 func TestCrossSiteGet(t *testing.T) {
 	b := newBench(t, nil)
 	for site, want := range map[string]int{"": 200, "none": 200, "same-origin": 200, "cross-site": 403, "same-site": 403} {
-		resp, _ := request{path: "/v1/training-jobs", header: map[string]string{"Sec-Fetch-Site": site}}.send(t, b.url)
+		resp, _ := apitest.Request{Path: "/v1/training-jobs", Header: map[string]string{"Sec-Fetch-Site": site}}.Send(t, b.url)
 		if resp.StatusCode != want {
 			t.Errorf("Sec-Fetch-Site %q answers %d, want %d", site, resp.StatusCode, want)
 		}

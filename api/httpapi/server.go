@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 
-	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/api/web"
 	"polyid-trainer/jobs"
 )
 
@@ -54,8 +54,8 @@ type Queue interface {
 	Ready(context.Context) error
 }
 
-// Area is a part of the interface: routes with what they need.
-type Area interface{ routes(*Server) }
+// Area is a part of the interface, which registers its routes with a server.
+type Area interface{ Routes(*Server) }
 
 // New makes a server of areas.
 func New(c Config, areas ...Area) *Server {
@@ -80,7 +80,7 @@ func New(c Config, areas ...Area) *Server {
 	s.login()
 	s.health()
 	for _, a := range areas {
-		a.routes(s)
+		a.Routes(s)
 	}
 	slices.SortFunc(s.nav, func(a, b web.Link) int {
 		return slices.Index(navigation, a.Path) - slices.Index(navigation, b.Path)
@@ -90,11 +90,15 @@ func New(c Config, areas ...Area) *Server {
 	return s
 }
 
+// Echo is the router, for routes that are not of the OpenAPI document. They are
+// behind authentication unless Open exempts them.
+func (s *Server) Echo() *echo.Echo { return s.echo }
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, asGet(r)) }
 
-// open exempts routes from authentication.
-func (s *Server) open(routes ...string) {
+// Open exempts routes from authentication.
+func (s *Server) Open(routes ...string) {
 	for _, r := range routes {
 		s.public[r] = true
 	}

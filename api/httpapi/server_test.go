@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/apitest"
+
 	"github.com/danielgtaylor/huma/v2"
 )
 
@@ -24,7 +25,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // area is routes made for a test.
 type area func(*Server)
 
-func (a area) routes(s *Server) { a(s) }
+func (a area) Routes(s *Server) { a(s) }
 
 // serve starts a server on loopback.
 func serve(t *testing.T, c Config, areas ...Area) *httptest.Server {
@@ -32,57 +33,6 @@ func serve(t *testing.T, c Config, areas ...Area) *httptest.Server {
 	h := httptest.NewServer(New(c, areas...))
 	t.Cleanup(h.Close)
 	return h
-}
-
-// request is one to a test server.
-type request struct {
-	method, path string
-	header       map[string]string
-	host         string
-	body         string
-}
-
-func (r request) send(t *testing.T, base string) (*http.Response, []byte) {
-	t.Helper()
-	if r.method == "" {
-		r.method = http.MethodGet
-	}
-	req, err := http.NewRequestWithContext(t.Context(), r.method, base+r.path, strings.NewReader(r.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range r.header {
-		req.Header.Set(k, v)
-	}
-	if r.host != "" {
-		req.Host = r.host
-	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, body
-}
-
-// problem sends a request that must be answered by a problem.
-func (r request) problem(t *testing.T, base string, status int, code string) Problem {
-	t.Helper()
-	resp, body := r.send(t, base)
-	var p Problem
-	if err := json.Unmarshal(body, &p); err != nil {
-		t.Fatalf("%s %s answers %d %s, which is no problem", r.method, r.path, resp.StatusCode, body)
-	}
-	if resp.StatusCode != status || p.Status != status || string(p.Code) != code || resp.Header.Get("Content-Type") != problemJSON ||
-		p.Title == "" || p.Detail == "" || p.Errors == nil || p.Type != "about:blank" {
-		t.Errorf("%s %s answers %d (%s) %s, want %d %s", r.method, r.path, resp.StatusCode, resp.Header.Get("Content-Type"), body, status, code)
-	}
-	return p
 }
 
 type pong struct{ Body struct{ Name string } }
@@ -132,25 +82,25 @@ func TestAuth(t *testing.T) {
 		"token as session":   {map[string]string{"Cookie": sessionCookie + "=s3cret"}, ""},
 		"no session":         {map[string]string{"Cookie": sessionCookie + "=..."}, ""},
 	} {
-		r := request{path: "/v1/ping", header: c.header}
+		r := apitest.Request{Path: "/v1/ping", Header: c.header}
 		if c.want == "" {
-			r.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+			r.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 			continue
 		}
-		if resp, body := r.send(t, h.URL); resp.StatusCode != http.StatusOK || !strings.Contains(string(body), `"`+c.want+`"`) {
+		if resp, body := r.Send(t, h.URL); resp.StatusCode != http.StatusOK || !strings.Contains(string(body), `"`+c.want+`"`) {
 			t.Errorf("%s: %d %s, want %s", name, resp.StatusCode, body, c.want)
 		}
 	}
 	// Nothing is told to whom is not let in, not even what exists.
 	for _, path := range []string{"/v1/nothing", "/openapi.json", "/docs", "/docs/swagger-ui.css"} {
-		request{path: path}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+		apitest.Request{Path: path}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 	}
 	for _, path := range []string{"/livez", "/readyz", "/login"} {
-		if resp, body := (request{path: path}).send(t, h.URL); resp.StatusCode != http.StatusOK {
+		if resp, body := (apitest.Request{Path: path}).Send(t, h.URL); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s answers %d %s", path, resp.StatusCode, body)
 		}
 	}
-	resp, _ := request{path: "/docs?x=1", header: map[string]string{"Accept": "text/html,*/*"}}.send(t, h.URL)
+	resp, _ := apitest.Request{Path: "/docs?x=1", Header: map[string]string{"Accept": "text/html,*/*"}}.Send(t, h.URL)
 	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || to != "/login?next=%2Fdocs%3Fx%3D1" {
 		t.Errorf("a page sends to %s with %d", to, resp.StatusCode)
 	}
@@ -159,10 +109,10 @@ func TestAuth(t *testing.T) {
 func TestLogin(t *testing.T) {
 	h := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}}, pings)
 	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
-	enter := func(token, next string) request {
-		return request{method: http.MethodPost, path: "/login", header: form, body: url.Values{"token": {token}, "next": {next}}.Encode()}
+	enter := func(token, next string) apitest.Request {
+		return apitest.Request{Method: http.MethodPost, Path: "/login", Header: form, Body: url.Values{"token": {token}, "next": {next}}.Encode()}
 	}
-	resp, _ := enter("s3cret", "/jobs").send(t, h.URL)
+	resp, _ := enter("s3cret", "/jobs").Send(t, h.URL)
 	cookies := resp.Cookies()
 	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/jobs" || len(cookies) != 1 {
 		t.Fatalf("logging in: %d to %s with %d cookies", resp.StatusCode, resp.Header.Get("Location"), len(cookies))
@@ -172,23 +122,23 @@ func TestLogin(t *testing.T) {
 		t.Errorf("the cookie is %v", c)
 	}
 	session := map[string]string{"Cookie": c.Name + "=" + c.Value}
-	if resp, body := (request{path: "/v1/ping", header: session}).send(t, h.URL); !strings.Contains(string(body), "ann") {
+	if resp, body := (apitest.Request{Path: "/v1/ping", Header: session}).Send(t, h.URL); !strings.Contains(string(body), "ann") {
 		t.Errorf("with the session: %d %s", resp.StatusCode, body)
 	}
-	enter("wrong", "").problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
-	enter("", "").problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+	enter("wrong", "").Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+	enter("", "").Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 	for _, next := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "javascript:x", ""} {
-		if resp, _ := enter("s3cret", next).send(t, h.URL); resp.Header.Get("Location") != "/" {
+		if resp, _ := enter("s3cret", next).Send(t, h.URL); resp.Header.Get("Location") != "/" {
 			t.Errorf("next=%s goes to %s", next, resp.Header.Get("Location"))
 		}
 	}
-	if resp, _ := (request{method: http.MethodPost, path: "/logout", header: session}).send(t, h.URL); len(resp.Cookies()) != 1 || resp.Cookies()[0].MaxAge >= 0 {
+	if resp, _ := (apitest.Request{Method: http.MethodPost, Path: "/logout", Header: session}).Send(t, h.URL); len(resp.Cookies()) != 1 || resp.Cookies()[0].MaxAge >= 0 {
 		t.Errorf("logging out sets %v", resp.Cookies())
 	}
 	// Guessing is slow: 10 tries at once, of which 7 are spent.
 	var last *http.Response
 	for range 9 {
-		last, _ = enter("guess", "").send(t, h.URL)
+		last, _ = enter("guess", "").Send(t, h.URL)
 	}
 	if last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" {
 		t.Errorf("after many tries: %d, Retry-After %q", last.StatusCode, last.Header.Get("Retry-After"))
@@ -206,29 +156,29 @@ func TestSameSite(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		server *httptest.Server
-		r      request
+		r      apitest.Request
 		want   int
 	}{
-		"plain":                     {open, request{}, 200},
-		"localhost":                 {open, request{host: "localhost" + port}, 200},
-		"ipv6":                      {open, request{host: "[::1]" + port}, 200},
-		"rebound name":              {open, request{host: "evil.example" + port}, 403},
-		"address of the net":        {open, request{host: "192.168.1.2" + port}, 403},
-		"own origin":                {open, request{header: map[string]string{"Origin": open.URL}}, 200},
-		"foreign origin":            {open, request{header: map[string]string{"Origin": "https://evil.example"}}, 403},
-		"null origin":               {open, request{header: map[string]string{"Origin": "null"}}, 403},
-		"foreign write":             {open, request{method: "POST", body: `{"n":[1]}`, header: map[string]string{"Origin": "https://evil.example"}}, 403},
-		"token, any host":           {closed, request{host: "api.example", header: token(map[string]string{})}, 200},
-		"token, foreign read":       {closed, request{header: token(map[string]string{"Origin": "https://evil.example"})}, 200},
-		"token, foreign write":      {closed, request{method: "POST", body: `{"n":[1]}`, header: token(map[string]string{"Origin": "https://evil.example"})}, 403},
-		"token, cross-site by word": {closed, request{method: "POST", body: `{"n":[1]}`, header: token(map[string]string{"Sec-Fetch-Site": "cross-site"})}, 403},
-		"token, own write":          {closed, request{method: "POST", body: `{"n":[1]}`, header: token(map[string]string{"Origin": closed.URL})}, 200},
-		"foreign login":             {closed, request{method: "POST", path: "/login", body: "token=s3cret", header: map[string]string{"Origin": "https://evil.example"}}, 403},
+		"plain":                     {open, apitest.Request{}, 200},
+		"localhost":                 {open, apitest.Request{Host: "localhost" + port}, 200},
+		"ipv6":                      {open, apitest.Request{Host: "[::1]" + port}, 200},
+		"rebound name":              {open, apitest.Request{Host: "evil.example" + port}, 403},
+		"address of the net":        {open, apitest.Request{Host: "192.168.1.2" + port}, 403},
+		"own origin":                {open, apitest.Request{Header: map[string]string{"Origin": open.URL}}, 200},
+		"foreign origin":            {open, apitest.Request{Header: map[string]string{"Origin": "https://evil.example"}}, 403},
+		"null origin":               {open, apitest.Request{Header: map[string]string{"Origin": "null"}}, 403},
+		"foreign write":             {open, apitest.Request{Method: "POST", Body: `{"n":[1]}`, Header: map[string]string{"Origin": "https://evil.example"}}, 403},
+		"token, any host":           {closed, apitest.Request{Host: "api.example", Header: token(map[string]string{})}, 200},
+		"token, foreign read":       {closed, apitest.Request{Header: token(map[string]string{"Origin": "https://evil.example"})}, 200},
+		"token, foreign write":      {closed, apitest.Request{Method: "POST", Body: `{"n":[1]}`, Header: token(map[string]string{"Origin": "https://evil.example"})}, 403},
+		"token, cross-site by word": {closed, apitest.Request{Method: "POST", Body: `{"n":[1]}`, Header: token(map[string]string{"Sec-Fetch-Site": "cross-site"})}, 403},
+		"token, own write":          {closed, apitest.Request{Method: "POST", Body: `{"n":[1]}`, Header: token(map[string]string{"Origin": closed.URL})}, 200},
+		"foreign login":             {closed, apitest.Request{Method: "POST", Path: "/login", Body: "token=s3cret", Header: map[string]string{"Origin": "https://evil.example"}}, 403},
 	} {
-		if c.r.path == "" {
-			c.r.path = "/v1/ping"
+		if c.r.Path == "" {
+			c.r.Path = "/v1/ping"
 		}
-		if resp, body := c.r.send(t, c.server.URL); resp.StatusCode != c.want {
+		if resp, body := c.r.Send(t, c.server.URL); resp.StatusCode != c.want {
 			t.Errorf("%s: %d %s, want %d", name, resp.StatusCode, body, c.want)
 		}
 	}
@@ -237,23 +187,25 @@ func TestSameSite(t *testing.T) {
 func TestProblems(t *testing.T) {
 	var log bytes.Buffer
 	h := serve(t, Config{Log: slog.New(slog.NewJSONHandler(&log, nil)), Limits: Limits{JSON: 100}}, pings)
-	request{path: "/v1/nothing"}.problem(t, h.URL, http.StatusNotFound, "not_found")
-	request{method: http.MethodDelete, path: "/v1/ping"}.problem(t, h.URL, http.StatusMethodNotAllowed, "method_not_allowed")
-	post := func(body string) request { return request{method: http.MethodPost, path: "/v1/ping", body: body} }
-	post(`{"n":`).problem(t, h.URL, http.StatusBadRequest, "malformed")
-	post(``).problem(t, h.URL, http.StatusBadRequest, "malformed")
-	post(`{"n":[1],"x":"`+strings.Repeat("x", 200)+`"}`).problem(t, h.URL, http.StatusRequestEntityTooLarge, "too_large")
-	if p := post(`{"n":[1,"x"]}`).problem(t, h.URL, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != "/n/1" {
+	apitest.Request{Path: "/v1/nothing"}.Problem(t, h.URL, http.StatusNotFound, "not_found")
+	apitest.Request{Method: http.MethodDelete, Path: "/v1/ping"}.Problem(t, h.URL, http.StatusMethodNotAllowed, "method_not_allowed")
+	post := func(body string) apitest.Request {
+		return apitest.Request{Method: http.MethodPost, Path: "/v1/ping", Body: body}
+	}
+	post(`{"n":`).Problem(t, h.URL, http.StatusBadRequest, "malformed")
+	post(``).Problem(t, h.URL, http.StatusBadRequest, "malformed")
+	post(`{"n":[1],"x":"`+strings.Repeat("x", 200)+`"}`).Problem(t, h.URL, http.StatusRequestEntityTooLarge, "too_large")
+	if p := post(`{"n":[1,"x"]}`).Problem(t, h.URL, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != "/n/1" {
 		t.Errorf("the problem is at %+v, want /n/1", p.Errors)
 	}
-	if p := post(`{"n":[1,2,3],"m":1}`).problem(t, h.URL, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 2 {
+	if p := post(`{"n":[1,2,3],"m":1}`).Problem(t, h.URL, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 2 {
 		t.Errorf("not every problem is listed: %+v", p.Errors)
 	}
 	// What is our own fault is logged once, with the request's id, and not told.
 	for _, path := range []string{"/v1/break", "/v1/panic"} {
 		log.Reset()
-		r := request{path: path, header: map[string]string{"X-Request-Id": "mine"}}
-		if p := r.problem(t, h.URL, http.StatusInternalServerError, "internal"); p.Detail != "internal error" {
+		r := apitest.Request{Path: path, Header: map[string]string{"X-Request-Id": "mine"}}
+		if p := r.Problem(t, h.URL, http.StatusInternalServerError, "internal"); p.Detail != "internal error" {
 			t.Errorf("%s tells %q", path, p.Detail)
 		}
 		if n := strings.Count(log.String(), "secret cause"); n != 1 || !strings.Contains(log.String(), `"request":"mine"`) {
@@ -265,7 +217,7 @@ func TestProblems(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	h := serve(t, Config{}, pings)
 	for _, path := range []string{"/v1/ping", "/v1/nothing", "/docs", "/livez", "/docs/swagger-ui-bundle.js"} {
-		resp, _ := request{path: path, header: map[string]string{"X-Request-Id": "a b\tc"}}.send(t, h.URL)
+		resp, _ := apitest.Request{Path: path, Header: map[string]string{"X-Request-Id": "a b\tc"}}.Send(t, h.URL)
 		for _, name := range []string{"X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy", "Referrer-Policy", "X-Request-Id"} {
 			if resp.Header.Get(name) == "" {
 				t.Errorf("%s has no %s", path, name)
@@ -280,11 +232,11 @@ func TestHeaders(t *testing.T) {
 func TestRate(t *testing.T) {
 	h := serve(t, Config{Limits: Limits{Rate: 0.001, Burst: 3}}, pings)
 	for range 3 {
-		if resp, _ := (request{path: "/v1/ping"}).send(t, h.URL); resp.StatusCode != http.StatusOK {
+		if resp, _ := (apitest.Request{Path: "/v1/ping"}).Send(t, h.URL); resp.StatusCode != http.StatusOK {
 			t.Fatalf("refused with %d", resp.StatusCode)
 		}
 	}
-	request{path: "/v1/ping"}.problem(t, h.URL, http.StatusTooManyRequests, "rate_limited")
+	apitest.Request{Path: "/v1/ping"}.Problem(t, h.URL, http.StatusTooManyRequests, "rate_limited")
 }
 
 func TestReady(t *testing.T) {
@@ -293,7 +245,7 @@ func TestReady(t *testing.T) {
 		"redis":   func(context.Context) error { return down },
 		"storage": func(context.Context) error { return nil },
 	}})
-	resp, body := request{path: "/readyz"}.send(t, h.URL)
+	resp, body := apitest.Request{Path: "/readyz"}.Send(t, h.URL)
 	var a Health
 	if err := json.Unmarshal(body, &a); err != nil || resp.StatusCode != http.StatusServiceUnavailable || a.Status != "unavailable" || a.Checks["redis"] != "away" || a.Checks["storage"] != "ok" {
 		t.Errorf("not ready: %d %s, %v", resp.StatusCode, body, err)
@@ -306,7 +258,7 @@ func TestReady(t *testing.T) {
 // The pages of the docs need nothing from elsewhere and no inline script.
 func TestDocs(t *testing.T) {
 	h := serve(t, Config{})
-	resp, body := request{path: "/docs"}.send(t, h.URL)
+	resp, body := apitest.Request{Path: "/docs"}.Send(t, h.URL)
 	if resp.StatusCode != http.StatusOK || strings.Contains(string(body), "//cdn") || strings.Contains(string(body), "<script>") {
 		t.Errorf("docs: %d %s", resp.StatusCode, body)
 	}
@@ -323,7 +275,7 @@ func TestDocs(t *testing.T) {
 		t.Errorf("the page names no script of its own: %s", body)
 	}
 	for path, kind := range assets {
-		resp, body := request{path: path}.send(t, h.URL)
+		resp, body := apitest.Request{Path: path}.Send(t, h.URL)
 		if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Type"), kind) || len(body) < 50 {
 			t.Errorf("%s: %d, %s, %d bytes", path, resp.StatusCode, resp.Header.Get("Content-Type"), len(body))
 		}

@@ -9,17 +9,11 @@ import (
 
 	"polyid-trainer/api/training"
 	"polyid-trainer/jobs"
-	"polyid-trainer/jobs/records"
 )
 
 // TrainingJobs serves /v1/training-jobs.
 type TrainingJobs struct {
 	*training.Service
-
-	// Charges tells what a month of jobs used; nil shows none.
-	Charges interface {
-		Usage(ctx context.Context, month string) ([]records.Charge, error)
-	}
 
 	now func() time.Time
 }
@@ -46,7 +40,7 @@ type (
 	listedJobs struct{ Body List[jobs.View] }
 )
 
-func (a *TrainingJobs) routes(s *Server) {
+func (a *TrainingJobs) Routes(s *Server) {
 	a.now = s.Now
 	const base = "/v1/training-jobs"
 	tags := []string{"training jobs"}
@@ -89,8 +83,6 @@ func (a *TrainingJobs) routes(s *Server) {
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)
 	s.recipes()
-	s.page("/jobs", "Jobs", a.listPage)
-	a.pages(s)
 }
 
 // submit creates a job.

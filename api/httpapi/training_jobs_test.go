@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/estimate"
 	"polyid-trainer/api/training"
@@ -54,88 +55,6 @@ func goldenJSON(t *testing.T, name string, body []byte) {
 	}
 }
 
-// queue is a jobs.Queue in memory.
-type queue struct {
-	mu    sync.Mutex
-	tasks []string // ids
-	down  bool     // takes nothing
-	away  bool     // and says so beforehand
-}
-
-func (q *queue) Enqueue(_ context.Context, t jobs.Task) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.down {
-		return &jobs.Error{Code: jobs.Unavailable, Detail: "Redis is away"}
-	}
-	if !slices.Contains(q.tasks, t.ID()) {
-		q.tasks = append(q.tasks, t.ID())
-	}
-	return nil
-}
-
-func (q *queue) Ready(context.Context) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.away {
-		return &jobs.Error{Code: jobs.Unavailable, Detail: "Redis is away"}
-	}
-	return nil
-}
-
-func (q *queue) all() []string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.Clone(q.tasks)
-}
-
-// live is a Live in memory.
-type live struct {
-	mu       sync.Mutex
-	told     []string
-	progress []json.RawMessage
-	watchers map[chan jobs.Update]bool
-}
-
-func (l *live) Progress(context.Context, string, int) ([]json.RawMessage, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.progress, nil
-}
-
-func (l *live) Tell(_ context.Context, job string, c jobs.Control) error {
-	l.mu.Lock()
-	l.told = append(l.told, string(c))
-	l.mu.Unlock()
-	l.send(jobs.Update{Changed: true})
-	return nil
-}
-
-func (l *live) Subscribe(ctx context.Context, _ string) <-chan jobs.Update {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := make(chan jobs.Update, 100)
-	if l.watchers == nil {
-		l.watchers = map[chan jobs.Update]bool{}
-	}
-	l.watchers[c] = true
-	context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.watchers, c)
-	})
-	c <- jobs.Update{Changed: true}
-	return c
-}
-
-func (l *live) send(u jobs.Update) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.watchers {
-		c <- u
-	}
-}
-
 // hub is a Hub that refuses what it is told to.
 type hubFunc func(*jobs.Destination, *jobs.Revision) ([]jobs.Problem, error)
 
@@ -161,20 +80,16 @@ type bench struct {
 	area   *TrainingJobs
 	store  *records.Store
 	bucket storage.Bucket
-	queue  *queue
-	live   *live
+	queue  *apitest.Queue
+	live   *apitest.Live
 }
 
 func newBench(t *testing.T, change func(*TrainingJobs, *Config)) *bench {
 	t.Helper()
-	b := &bench{T: t, bucket: newBucket(t), queue: &queue{}, live: &live{}}
-	b.store = records.New(b.bucket)
-	now := func() time.Time { return noon }
-	b.area = &TrainingJobs{Service: &training.Service{
-		Store: b.store, Queue: b.queue, Live: b.live, Bucket: b.bucket, Library: datasets.New(b.bucket, datasets.Limits{}, now),
-		Keys: idempotency.New(b.bucket, now), HubRepo: "polyid/polyid-models", Now: now,
-	}}
-	c := Config{Now: now, Limits: Limits{Burst: 100_000}}
+	f := apitest.NewTraining(t, noon)
+	b := &bench{T: t, store: f.Records, bucket: f.Storage, queue: f.Enqueued, live: f.Told}
+	b.area = &TrainingJobs{Service: f.Service}
+	c := Config{Now: f.Now, Limits: Limits{Burst: 100_000}}
 	if change != nil {
 		change(b.area, &c)
 	}
@@ -184,10 +99,10 @@ func newBench(t *testing.T, change func(*TrainingJobs, *Config)) *bench {
 
 const small = `"model": {"atom_features": 16, "bond_features": 16, "mol_features": 4, "num_messages": 2}, "epochs": 3`
 
-func (b *bench) post(path, body string, header ...string) request {
-	r := request{method: http.MethodPost, path: path, body: body, header: map[string]string{"Content-Type": "application/json"}}
+func (b *bench) post(path, body string, header ...string) apitest.Request {
+	r := apitest.Request{Method: http.MethodPost, Path: path, Body: body, Header: map[string]string{"Content-Type": "application/json"}}
 	for i := 0; i+1 < len(header); i += 2 {
-		r.header[header[i]] = header[i+1]
+		r.Header[header[i]] = header[i+1]
 	}
 	return r
 }
@@ -195,7 +110,7 @@ func (b *bench) post(path, body string, header ...string) request {
 // create makes a job.
 func (b *bench) create(body string, header ...string) jobs.View {
 	b.Helper()
-	resp, answer := b.post("/v1/training-jobs", body, header...).send(b.T, b.url)
+	resp, answer := b.post("/v1/training-jobs", body, header...).Send(b.T, b.url)
 	if resp.StatusCode != http.StatusAccepted {
 		b.Fatalf("creating a job answers %d %s", resp.StatusCode, answer)
 	}
@@ -239,13 +154,13 @@ func (b *bench) keys(prefix string) []string {
 
 func TestCreateJob(t *testing.T) {
 	b := newBench(t, nil)
-	_, body := b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`).send(t, b.url)
+	_, body := b.post("/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush"}`).Send(t, b.url)
 	goldenJSON(t, "training_job_created", body)
 	id := decode[jobs.View](t, body).ID
-	if tasks := b.queue.all(); !slices.Equal(tasks, []string{id + ":prepare:0"}) {
+	if tasks := b.queue.All(); !slices.Equal(tasks, []string{id + ":prepare:0"}) {
 		t.Errorf("enqueued %v", tasks)
 	}
-	resp, again := request{path: "/v1/training-jobs/" + id}.send(t, b.url)
+	resp, again := apitest.Request{Path: "/v1/training-jobs/" + id}.Send(t, b.url)
 	if resp.StatusCode != http.StatusOK || !bytes.Equal(again, body) {
 		t.Errorf("read back: %d %s", resp.StatusCode, again)
 	}
@@ -263,7 +178,7 @@ func TestCreateJob(t *testing.T) {
 	if err != nil || j.Owner != Anyone || !slices.Equal(j.Spec.Targets, []string{"Tg", "Tm"}) || j.Spec.Publish.Repo != "polyid/polyid-models" {
 		t.Errorf("the record is %+v, %v", j, err)
 	}
-	request{path: "/v1/training-jobs/tj_nope"}.problem(t, b.url, http.StatusNotFound, "not_found")
+	apitest.Request{Path: "/v1/training-jobs/tj_nope"}.Problem(t, b.url, http.StatusNotFound, "not_found")
 }
 
 // The second shipped table trains all seven of PolyID's properties, under their
@@ -283,7 +198,7 @@ func TestCreateJobOfSevenProperties(t *testing.T) {
 // Datasets of one's own, joined by column, with a hold-out set of its own.
 func TestCreateJobOfUploads(t *testing.T) {
 	b := newBench(t, nil)
-	_, body := request{method: "POST", path: "/v1/datasets", header: csvType, body: polymers(12)}.send(t, b.url)
+	_, body := apitest.Request{Method: "POST", Path: "/v1/datasets", Header: csvType, Body: polymers(12)}.Send(t, b.url)
 	mine := decode[datasets.Dataset](t, body).ID
 	v := b.create(`{"dataset": ["polymers_seven_properties", "` + mine + `"], "prediction_columns": ["Density", "Tg"], "kfolds": 2, "holdout": {"dataset": "` + mine + `"}}`)
 	if !slices.Equal(v.Targets, []string{"Density", "Tg"}) {
@@ -299,18 +214,18 @@ func TestCreateJobOfUploads(t *testing.T) {
 // enqueue it.
 func TestCreateJobWithoutRedis(t *testing.T) {
 	b := newBench(t, nil)
-	b.queue.away = true
+	b.queue.Away = true
 	before := len(b.keys(""))
-	resp, body := request{method: "POST", path: "/v1/training-jobs", header: map[string]string{"Content-Type": "application/json"},
-		body: `{"dataset": "stereopolymer_input_nopush", ` + small + `}`}.send(t, b.url)
+	resp, body := apitest.Request{Method: "POST", Path: "/v1/training-jobs", Header: map[string]string{"Content-Type": "application/json"},
+		Body: `{"dataset": "stereopolymer_input_nopush", ` + small + `}`}.Send(t, b.url)
 	if p := decode[Problem](t, body); resp.StatusCode != http.StatusServiceUnavailable || p.Detail != "Redis is away" {
 		t.Errorf("without Redis: %d %s", resp.StatusCode, body)
 	}
 	if after := len(b.keys("")); after != before {
 		t.Errorf("it left %d objects behind", after-before)
 	}
-	b.queue.away = false
-	b.queue.down = true
+	b.queue.Away = false
+	b.queue.Down = true
 	id := b.job()
 	active, err := b.store.Active(t.Context())
 	if err != nil || len(active) != 1 || active[0].ID != id {
@@ -339,7 +254,7 @@ func TestJobProblems(t *testing.T) {
 		}
 		few += fmt.Sprintf("*C%sO*,%d,%s\n", strings.Repeat("C", i), i, rare)
 	}
-	_, body := request{method: "POST", path: "/v1/datasets", header: csvType, body: few}.send(t, b.url)
+	_, body := apitest.Request{Method: "POST", Path: "/v1/datasets", Header: csvType, Body: few}.Send(t, b.url)
 	rare := decode[datasets.Dataset](t, body).ID
 	before := len(b.keys(""))
 	const shipped = `"dataset": "stereopolymer_input_nopush"`
@@ -373,7 +288,7 @@ func TestJobProblems(t *testing.T) {
 		"holdout takes all":  {`{` + shipped + `, "holdout": {"fraction": 2}}`, "/holdout/fraction", ""},
 		"tacticity reserved": {`{` + shipped + `, "prediction_columns": ["Tg", "Tg"]}`, "/prediction_columns/1", "same property"},
 	} {
-		p := b.post("/v1/training-jobs", c.body).problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+		p := b.post("/v1/training-jobs", c.body).Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
 		var at []string
 		said := ""
 		for _, e := range p.Errors {
@@ -385,9 +300,9 @@ func TestJobProblems(t *testing.T) {
 			t.Errorf("%s: problems at %q that say %s, want %q that say %q", name, have, said, c.at, c.says)
 		}
 	}
-	b.post("/v1/training-jobs", `{`+shipped+`, "publish": {"repo": "other/repo"}}`).problem(t, b.url, http.StatusForbidden, "forbidden")
-	if after := b.keys(""); len(after) != before || len(b.queue.all()) != 0 {
-		t.Errorf("refused jobs left something: %v, tasks %v", after, b.queue.all())
+	b.post("/v1/training-jobs", `{`+shipped+`, "publish": {"repo": "other/repo"}}`).Problem(t, b.url, http.StatusForbidden, "forbidden")
+	if after := b.keys(""); len(after) != before || len(b.queue.All()) != 0 {
+		t.Errorf("refused jobs left something: %v, tasks %v", after, b.queue.All())
 	}
 }
 
@@ -411,20 +326,20 @@ func TestHostileJobs(t *testing.T) {
 		"a NUL":      "\x00",
 		"deep field": `{"metadata": ` + strings.Repeat(`{"a":`, 1500) + `1` + strings.Repeat(`}`, 1499) + `}`,
 	} {
-		if p := b.post("/v1/training-jobs", body).problem(t, b.url, http.StatusBadRequest, "malformed"); p.Detail == "" {
+		if p := b.post("/v1/training-jobs", body).Problem(t, b.url, http.StatusBadRequest, "malformed"); p.Detail == "" {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	b.post("/v1/training-jobs", `{"dataset": "`+strings.Repeat("x", 20_000)+`"}`).problem(t, b.url, http.StatusRequestEntityTooLarge, "too_large")
-	b.post("/v1/training-jobs", `{}`, "Content-Type", "text/xml").problem(t, b.url, http.StatusUnsupportedMediaType, "unsupported_media_type")
-	b.post("/v1/training-jobs", `{}`, "Idempotency-Key", strings.Repeat("x", 300)).problem(t, b.url, http.StatusBadRequest, "malformed")
+	b.post("/v1/training-jobs", `{"dataset": "`+strings.Repeat("x", 20_000)+`"}`).Problem(t, b.url, http.StatusRequestEntityTooLarge, "too_large")
+	b.post("/v1/training-jobs", `{}`, "Content-Type", "text/xml").Problem(t, b.url, http.StatusUnsupportedMediaType, "unsupported_media_type")
+	b.post("/v1/training-jobs", `{}`, "Idempotency-Key", strings.Repeat("x", 300)).Problem(t, b.url, http.StatusBadRequest, "malformed")
 }
 
 func TestIdempotency(t *testing.T) {
 	b := newBench(t, func(_ *TrainingJobs, c *Config) { c.Tokens = []Token{{"ann", "annann"}, {"bob", "bobbob"}} })
 	const body = `{"dataset": "stereopolymer_input_nopush", ` + small + `}`
 	send := func(token, key, body string) (int, []byte) {
-		resp, answer := b.post("/v1/training-jobs", body, "Authorization", "Bearer "+token, "Idempotency-Key", key).send(t, b.url)
+		resp, answer := b.post("/v1/training-jobs", body, "Authorization", "Bearer "+token, "Idempotency-Key", key).Send(t, b.url)
 		return resp.StatusCode, answer
 	}
 	status, first := send("annann", "k", body)
@@ -474,7 +389,7 @@ func TestIdempotencyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() {
-			resp, answer := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").send(t, b.url)
+			resp, answer := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").Send(t, b.url)
 			if resp.StatusCode != http.StatusAccepted {
 				t.Errorf("%d %s", resp.StatusCode, answer)
 			}
@@ -488,7 +403,7 @@ func TestIdempotencyAtOnce(t *testing.T) {
 	if err != nil || len(page.Jobs) != 1 || len(answers) != 1 {
 		t.Errorf("%d jobs, %d answers, %v", len(page.Jobs), len(answers), err)
 	}
-	if tasks := b.queue.all(); len(tasks) != 1 {
+	if tasks := b.queue.All(); len(tasks) != 1 {
 		t.Errorf("tasks %v", tasks)
 	}
 }
@@ -510,14 +425,14 @@ func TestIdempotencyOverCrashes(t *testing.T) {
 			a.Bucket, a.Store, a.Keys = faulty, records.New(faulty), idempotency.New(faulty, func() time.Time { return noon })
 		})
 		const body = `{"dataset": "stereopolymer_input_nopush", ` + small + `}`
-		resp, first := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").send(t, b.url)
+		resp, first := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").Send(t, b.url)
 		if resp.StatusCode == http.StatusAccepted && writes < dies {
 			if dies < 5 {
 				t.Errorf("a job takes %d writes", writes)
 			}
 			return // all were tried
 		}
-		resp, answer := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").send(t, b.url)
+		resp, answer := b.post("/v1/training-jobs", body, "Idempotency-Key", "k").Send(t, b.url)
 		page, err := b.store.Jobs(t.Context(), jobs.Filter{})
 		if resp.StatusCode != http.StatusAccepted || err != nil || len(page.Jobs) != 1 || page.Jobs[0].ID != decode[jobs.View](t, answer).ID {
 			t.Errorf("write %d lost: first %s, then %d %s; %d jobs, %v", dies, first, resp.StatusCode, answer, len(page.Jobs), err)
@@ -535,7 +450,7 @@ func TestListJobs(t *testing.T) {
 	slices.Reverse(ids)
 	b.update(ids[1], func(j *jobs.Job) error { return j.Cancel(noon) })
 	get := func(query string) List[jobs.View] {
-		resp, body := request{path: "/v1/training-jobs?" + query}.send(t, b.url)
+		resp, body := apitest.Request{Path: "/v1/training-jobs?" + query}.Send(t, b.url)
 		if resp.StatusCode != http.StatusOK {
 			t.Fatalf("%s answers %d %s", query, resp.StatusCode, body)
 		}
@@ -558,7 +473,7 @@ func TestListJobs(t *testing.T) {
 		t.Errorf("training %+v", l)
 	}
 	for _, bad := range []string{"status=lost", "limit=0", "limit=x", "after=../../x"} {
-		request{path: "/v1/training-jobs?" + bad}.problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+		apitest.Request{Path: "/v1/training-jobs?" + bad}.Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
 	}
 }
 
@@ -592,11 +507,11 @@ func TestActions(t *testing.T) {
 			})
 			r := b.post("/v1/training-jobs/"+id+"/"+action, "")
 			if want.status == http.StatusConflict {
-				r.problem(t, b.url, http.StatusConflict, "conflict")
+				r.Problem(t, b.url, http.StatusConflict, "conflict")
 				continue
 			}
 			for range 2 {
-				resp, body := r.send(t, b.url)
+				resp, body := r.Send(t, b.url)
 				if v := decode[jobs.View](t, body); resp.StatusCode != want.status || v.Status != want.state {
 					t.Errorf("%s of a job that is %s: %d %s, want %d and %s", action, state, resp.StatusCode, v.Status, want.status, want.state)
 				}
@@ -604,7 +519,7 @@ func TestActions(t *testing.T) {
 		}
 	}
 	for _, action := range []string{"cancel", "pause", "resume", "publish"} {
-		b.post("/v1/training-jobs/tj_nope/"+action, "").problem(t, b.url, http.StatusNotFound, "not_found")
+		b.post("/v1/training-jobs/tj_nope/"+action, "").Problem(t, b.url, http.StatusNotFound, "not_found")
 	}
 }
 
@@ -618,13 +533,13 @@ func TestResumeWithBudget(t *testing.T) {
 	})
 	resume := "/v1/training-jobs/" + id + "/resume"
 	for body, at := range map[string]string{`{"max_cost_usd": 0}`: "/max_cost_usd", `{"max_cost_usd": "x"}`: "/max_cost_usd", `{"max_cost": 2}`: "/max_cost"} {
-		if p := b.post(resume, body).problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
+		if p := b.post(resume, body).Problem(t, b.url, http.StatusUnprocessableEntity, "invalid"); len(p.Errors) != 1 || p.Errors[0].Pointer != at {
 			t.Errorf("%s: %+v, want a problem at %s", body, p.Errors, at)
 		}
 	}
-	b.post(resume, `{`).problem(t, b.url, http.StatusBadRequest, "malformed")
+	b.post(resume, `{`).Problem(t, b.url, http.StatusBadRequest, "malformed")
 	for range 2 {
-		resp, body := b.post(resume, `{"max_cost_usd": 2.5}`).send(t, b.url)
+		resp, body := b.post(resume, `{"max_cost_usd": 2.5}`).Send(t, b.url)
 		if v := decode[jobs.View](t, body); resp.StatusCode != http.StatusOK || v.Status != jobs.Training || v.MaxUSD != 2.5 {
 			t.Errorf("resumed: %d %s with %v USD", resp.StatusCode, v.Status, v.MaxUSD)
 		}
@@ -641,15 +556,15 @@ func TestActionsTell(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, action := range []string{"pause", "resume", "cancel"} {
-		if resp, body := b.post("/v1/training-jobs/"+id+"/"+action, "").send(t, b.url); resp.StatusCode != http.StatusOK {
+		if resp, body := b.post("/v1/training-jobs/"+id+"/"+action, "").Send(t, b.url); resp.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %d %s", action, resp.StatusCode, body)
 		}
 	}
-	if want := []string{"pause", "", "cancel"}; !slices.Equal(b.live.told, want) {
-		t.Errorf("told %q, want %q", b.live.told, want)
+	if want := []string{"pause", "", "cancel"}; !slices.Equal(b.live.Told, want) {
+		t.Errorf("told %q, want %q", b.live.Told, want)
 	}
-	if want := []string{id + ":prepare:0", id + ":fold:0:0", id + ":fold:1:0"}; !slices.Equal(b.queue.all(), want) {
-		t.Errorf("enqueued %v, want %v", b.queue.all(), want)
+	if want := []string{id + ":prepare:0", id + ":fold:0:0", id + ":fold:1:0"}; !slices.Equal(b.queue.All(), want) {
+		t.Errorf("enqueued %v, want %v", b.queue.All(), want)
 	}
 }
 
@@ -674,20 +589,20 @@ func TestPublishElsewhere(t *testing.T) {
 		`{"promote": "sometimes"}`:  "/promote",
 		`{"tag": "v2.0.0", "x": 1}`: "/x",
 	} {
-		p := b.post(path, body).problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
+		p := b.post(path, body).Problem(t, b.url, http.StatusUnprocessableEntity, "invalid")
 		if len(p.Errors) != 1 || p.Errors[0].Pointer != at {
 			t.Errorf("%s: problems %+v, want one at %s", body, p.Errors, at)
 		}
 	}
-	b.post(path, `{`).problem(t, b.url, http.StatusBadRequest, "malformed")
-	resp, body := b.post(path, `{"repo": "me/mine", "tag": "v2.0.0", "promote": "never"}`).send(t, b.url)
+	b.post(path, `{`).Problem(t, b.url, http.StatusBadRequest, "malformed")
+	resp, body := b.post(path, `{"repo": "me/mine", "tag": "v2.0.0", "promote": "never"}`).Send(t, b.url)
 	v := decode[jobs.View](t, body)
 	if resp.StatusCode != http.StatusAccepted || v.Status != jobs.Publishing || v.Publish.Repo != "me/mine" || v.Publish.Tag != "v2.0.0" ||
 		v.Publish.Branch != "main" || v.Publish.Promote != jobs.PromoteNever {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	b.post(path, `{"repo": "me/other"}`).problem(t, b.url, http.StatusConflict, "conflict")
-	if tasks := b.queue.all(); !slices.Contains(tasks, id+":publish:1") {
+	b.post(path, `{"repo": "me/other"}`).Problem(t, b.url, http.StatusConflict, "conflict")
+	if tasks := b.queue.All(); !slices.Contains(tasks, id+":publish:1") {
 		t.Errorf("tasks %v", tasks)
 	}
 }
@@ -695,13 +610,13 @@ func TestPublishElsewhere(t *testing.T) {
 func TestDeleteJob(t *testing.T) {
 	b := newBench(t, nil)
 	id := b.job()
-	r := request{method: http.MethodDelete, path: "/v1/training-jobs/" + id}
-	r.problem(t, b.url, http.StatusConflict, "conflict")
+	r := apitest.Request{Method: http.MethodDelete, Path: "/v1/training-jobs/" + id}
+	r.Problem(t, b.url, http.StatusConflict, "conflict")
 	b.update(id, func(j *jobs.Job) error { return j.Cancel(noon) })
-	if resp, body := r.send(t, b.url); resp.StatusCode != http.StatusNoContent {
+	if resp, body := r.Send(t, b.url); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("deleting: %d %s", resp.StatusCode, body)
 	}
-	r.problem(t, b.url, http.StatusNotFound, "not_found")
+	r.Problem(t, b.url, http.StatusNotFound, "not_found")
 }
 
 func TestEstimate(t *testing.T) {
@@ -709,7 +624,7 @@ func TestEstimate(t *testing.T) {
 		a.Estimator = pace{Step: 10 * time.Millisecond, Validate: 4 * time.Millisecond, Parallel: 2, Path: "avx2", Steps: 100}
 		a.CostPerHour = 0.5
 	})
-	_, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "early_stopping": {"patience": 20}, "max_cost_usd": 0.1}`).send(t, b.url)
+	_, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "early_stopping": {"patience": 20}, "max_cost_usd": 0.1}`).Send(t, b.url)
 	goldenJSON(t, "estimate", body)
 	e := decode[training.Estimate](t, body)
 	// Three rounds of two, two and one fold.
@@ -717,11 +632,11 @@ func TestEstimate(t *testing.T) {
 	if hours := 3 * 500 * epoch / 3600; e.Hours == nil || *e.Hours < 0.95*hours || *e.Hours > 1.05*hours {
 		t.Errorf("%v hours, want about %v", e.Hours, hours)
 	}
-	resp, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "kfolds": 1}`).send(t, b.url)
+	resp, body := b.post("/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", "kfolds": 1}`).Send(t, b.url)
 	if e := decode[training.Estimate](t, body); resp.StatusCode != http.StatusOK || len(e.Problems) != 1 || e.Problems[0].Pointer != "/kfolds" || e.Hours != nil || e.Rows != 229 {
 		t.Errorf("an impossible job: %d %s", resp.StatusCode, body)
 	}
-	b.post("/v1/training-jobs/estimate", `{`).problem(t, b.url, http.StatusBadRequest, "malformed")
+	b.post("/v1/training-jobs/estimate", `{`).Problem(t, b.url, http.StatusBadRequest, "malformed")
 	if all := b.keys(""); len(all) > 0 {
 		t.Errorf("an estimate left %v", all)
 	}

@@ -55,7 +55,7 @@ type WorkerUsage struct {
 	Spent
 }
 
-func (a *Usage) routes(s *Server) {
+func (a *Usage) Routes(s *Server) {
 	type request struct {
 		Month string `query:"month" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" patternDescription:"month, such as 2026-01" doc:"In UTC; this one if left out."`
 	}
@@ -71,12 +71,12 @@ func (a *Usage) routes(s *Server) {
 		if err != nil {
 			return nil, err
 		}
-		return &answer{report(r.Month, charges)}, nil
+		return &answer{NewUsageReport(r.Month, charges)}, nil
 	})
 }
 
-// report sums up charges, which come by job.
-func report(month string, charges []records.Charge) *UsageReport {
+// NewUsageReport sums up charges, which come by job.
+func NewUsageReport(month string, charges []records.Charge) *UsageReport {
 	r := &UsageReport{Object: "usage", Month: month, Jobs: []JobUsage{}, Tokens: []TokenUsage{}, Workers: []WorkerUsage{}}
 	tokens, workers := map[string]*TokenUsage{}, map[string]*WorkerUsage{}
 	for _, c := range charges {

@@ -1,4 +1,4 @@
-package httpapi
+package pages
 
 import (
 	"maps"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/registry"
 )
 
@@ -25,8 +26,14 @@ type modelLine struct {
 	Picked bool
 }
 
-// listPage shows the revisions.
-func (a *Models) listPage(c echo.Context) (*pageOf, error) {
+// Models shows the revisions that can predict.
+type Models struct{ Registry *registry.Registry }
+
+// Routes implements httpapi.Area.
+func (a *Models) Routes(s *httpapi.Server) { s.ShowPage("/models", "Models", a.list) }
+
+// list shows the revisions.
+func (a *Models) list(c echo.Context) (*httpapi.Page, error) {
 	ctx := c.Request().Context()
 	models, err := a.Registry.List(ctx)
 	if err != nil {
@@ -53,5 +60,5 @@ func (a *Models) listPage(c echo.Context) (*pageOf, error) {
 	}
 	p.Targets = slices.Sorted(maps.Keys(targets))
 	p.Branch = slices.Sorted(maps.Keys(branches))
-	return &pageOf{Title: "Models", Template: "models.html", Script: "models.js", Data: p}, nil
+	return &httpapi.Page{Title: "Models", Template: "models.html", Script: "models.js", Data: p}, nil
 }

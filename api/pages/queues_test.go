@@ -1,16 +1,19 @@
-package httpapi
+package pages
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"polyid-trainer/api/apitest"
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/redisjobs"
 )
@@ -27,19 +30,26 @@ func enqueued(t *testing.T) (redis.UniversalClient, *redisjobs.Queue) {
 	return client, q
 }
 
+func serve(t *testing.T, c httpapi.Config, areas ...httpapi.Area) *httptest.Server {
+	t.Helper()
+	h := httptest.NewServer(httpapi.New(c, areas...))
+	t.Cleanup(h.Close)
+	return h
+}
+
 func TestQueues(t *testing.T) {
 	client, q := enqueued(t)
-	h := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}}, &Queues{Redis: client})
+	h := serve(t, httpapi.Config{Tokens: []httpapi.Token{{Name: "ann", Secret: "s3cret"}}}, &Queues{Redis: client})
 	auth := map[string]string{"Authorization": "Bearer s3cret"}
 
-	request{path: "/queues"}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
-	request{path: "/queues/api/queues"}.problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+	apitest.Request{Path: "/queues"}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
+	apitest.Request{Path: "/queues/api/queues"}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 
-	resp, frame := request{path: "/queues", header: auth}.send(t, h.URL)
+	resp, frame := apitest.Request{Path: "/queues", Header: auth}.Send(t, h.URL)
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(frame), `<iframe class="whole" src="/queues/"`) || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "frame-src 'self'") {
 		t.Errorf("the page around the dashboard: %d %s", resp.StatusCode, frame)
 	}
-	resp, page := request{path: "/queues/", header: auth}.send(t, h.URL)
+	resp, page := apitest.Request{Path: "/queues/", Header: auth}.Send(t, h.URL)
 	policy := resp.Header.Get("Content-Security-Policy")
 	scripts := inlineScript.FindAllSubmatch(page, -1)
 	if resp.StatusCode != http.StatusOK || len(scripts) != 2 {
@@ -57,21 +67,21 @@ func TestQueues(t *testing.T) {
 	if strings.Contains(policy, "script-src 'unsafe-inline'") || !strings.Contains(policy, "default-src 'none'") {
 		t.Errorf("the policy is %q", policy)
 	}
-	resp, body := request{path: "/queues/api/queues", header: auth}.send(t, h.URL)
+	resp, body := apitest.Request{Path: "/queues/api/queues", Header: auth}.Send(t, h.URL)
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), `"queue":"predict"`) {
 		t.Errorf("the queues: %d %s", resp.StatusCode, body)
 	}
-	resp, body = request{path: "/queues/api/queues/predict/pending_tasks", header: auth}.send(t, h.URL)
+	resp, body = apitest.Request{Path: "/queues/api/queues/predict/pending_tasks", Header: auth}.Send(t, h.URL)
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "pj_1:predict:0") {
 		t.Errorf("the tasks: %d %s", resp.StatusCode, body)
 	}
 	// A page of the dashboard that a browser asks for by its address.
-	if resp, _ := (request{path: "/queues/queues/predict", header: auth}).send(t, h.URL); resp.StatusCode != http.StatusOK {
+	if resp, _ := (apitest.Request{Path: "/queues/queues/predict", Header: auth}).Send(t, h.URL); resp.StatusCode != http.StatusOK {
 		t.Errorf("a page below: %d", resp.StatusCode)
 	}
 
-	remove := request{method: http.MethodDelete, path: "/queues/api/queues/predict/pending_tasks/pj_1:predict:0", header: auth}
-	if resp, _ := remove.send(t, h.URL); resp.StatusCode != http.StatusMethodNotAllowed {
+	remove := apitest.Request{Method: http.MethodDelete, Path: "/queues/api/queues/predict/pending_tasks/pj_1:predict:0", Header: auth}
+	if resp, _ := remove.Send(t, h.URL); resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("removing a task answers %d", resp.StatusCode)
 	}
 	if depth, err := q.Depth(); err != nil || depth[jobs.Predict] != 1 {
@@ -81,12 +91,12 @@ func TestQueues(t *testing.T) {
 
 func TestQueuesWritable(t *testing.T) {
 	client, q := enqueued(t)
-	h := serve(t, Config{}, &Queues{Redis: client, Writable: true})
-	remove := request{method: http.MethodDelete, path: "/queues/api/queues/predict/pending_tasks/pj_1:predict:0"}
+	h := serve(t, httpapi.Config{}, &Queues{Redis: client, Writable: true})
+	remove := apitest.Request{Method: http.MethodDelete, Path: "/queues/api/queues/predict/pending_tasks/pj_1:predict:0"}
 	foreign := remove
-	foreign.header = map[string]string{"Origin": "https://evil.example"}
-	foreign.problem(t, h.URL, http.StatusForbidden, "forbidden")
-	if resp, body := remove.send(t, h.URL); resp.StatusCode >= 300 {
+	foreign.Header = map[string]string{"Origin": "https://evil.example"}
+	foreign.Problem(t, h.URL, http.StatusForbidden, "forbidden")
+	if resp, body := remove.Send(t, h.URL); resp.StatusCode >= 300 {
 		t.Errorf("removing a task answers %d %s", resp.StatusCode, body)
 	}
 	if depth, err := q.Depth(); err != nil || depth[jobs.Predict] != 0 {

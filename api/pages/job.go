@@ -1,4 +1,4 @@
-package httpapi
+package pages
 
 import (
 	"context"
@@ -8,23 +8,24 @@ import (
 	"slices"
 	"strings"
 
-	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/web"
 	"polyid-trainer/jobs"
 )
 
 // jobPage is a job as it stands when the page is asked for; from there its
 // events go on.
 type jobPage struct {
-	Title    string     `json:"-"`
-	Kind     string     `json:"-"` // of badge
-	Progress string     `json:"-"`
-	Folds    []foldLine `json:"-"`
-	Spec     string     `json:"-"` // as JSON
-	Shown    []Event    `json:"-"` // newest first
+	Title    string          `json:"-"`
+	Kind     string          `json:"-"` // of badge
+	Progress string          `json:"-"`
+	Folds    []foldLine      `json:"-"`
+	Spec     string          `json:"-"` // as JSON
+	Shown    []httpapi.Event `json:"-"` // newest first
 
-	Job         jobs.View `json:"job"`
-	Events      []Event   `json:"events"` // oldest first
-	CostPerHour float64   `json:"cost_per_hour"`
+	Job         jobs.View       `json:"job"`
+	Events      []httpapi.Event `json:"events"` // oldest first
+	CostPerHour float64         `json:"cost_per_hour"`
 }
 
 // foldLine is what people read of a fold.
@@ -33,7 +34,7 @@ type foldLine struct {
 	Line                         string
 }
 
-func (a *TrainingJobs) jobPage(ctx context.Context, id string) (*jobPage, error) {
+func (a *Training) job(ctx context.Context, id string) (*jobPage, error) {
 	j, err := a.Store.Job(ctx, id)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (a *TrainingJobs) jobPage(ctx context.Context, id string) (*jobPage, error)
 		p.Folds = append(p.Folds, lineOf(&v.Folds[i], len(v.Folds)))
 	}
 	for i := range j.Events {
-		p.Events = append(p.Events, newEvent(j, i))
+		p.Events = append(p.Events, httpapi.NewEvent(j, i))
 	}
 	p.Shown = slices.Clone(p.Events)
 	slices.Reverse(p.Shown)

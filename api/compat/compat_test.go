@@ -1,4 +1,4 @@
-package httpapi
+package compat
 
 import (
 	"encoding/json"
@@ -6,20 +6,41 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"polyid-trainer/api/apitest"
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/nn/train"
 	"polyid-trainer/worker/predict"
 )
 
-func old(path, body string, header ...string) request {
-	r := request{method: http.MethodPost, path: path, body: body, header: map[string]string{"Content-Type": "application/json"}}
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+const chain = "COC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)OC(=O)C(C)O"
+
+// inference is a server of this area alone, with what predicts behind it.
+type inference struct {
+	*apitest.Inference
+	url string
+}
+
+func newInference(t *testing.T, c httpapi.Config) *inference {
+	t.Helper()
+	in := apitest.NewInference(t)
+	h := httptest.NewServer(httpapi.New(c, &Area{Predictor: in.Predictor, Models: in.Models}))
+	t.Cleanup(h.Close)
+	return &inference{in, h.URL}
+}
+
+func old(path, body string, header ...string) apitest.Request {
+	r := apitest.Request{Method: http.MethodPost, Path: path, Body: body, Header: map[string]string{"Content-Type": "application/json"}}
 	for i := 0; i < len(header); i += 2 {
-		r.header[header[i]] = header[i+1]
+		r.Header[header[i]] = header[i+1]
 	}
 	return r
 }
@@ -32,24 +53,24 @@ func steady(body []byte) []byte {
 }
 
 func TestCompat(t *testing.T) {
-	in := newInference(t, Config{Now: func() time.Time { return noon }, Version: "v1"})
-	in.models.Refresh(t.Context())
-	for _, r := range []request{old("/run/predict", `{"smiles": "CC"}`), old("/batch_predict", `{"smiles_list": ["CC"]}`)} {
-		resp, body := r.send(t, in.url)
+	in := newInference(t, httpapi.Config{Now: func() time.Time { return noon }, Version: "v1"})
+	in.Models.Refresh(t.Context())
+	for _, r := range []apitest.Request{old("/run/predict", `{"smiles": "CC"}`), old("/batch_predict", `{"smiles_list": ["CC"]}`)} {
+		resp, body := r.Send(t, in.url)
 		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), `"error_code":"MODEL_NOT_LOADED","code":"model_not_loaded"`) ||
 			!strings.Contains(string(body), "/v1/training-jobs") {
 			t.Errorf("without a model: %d %s", resp.StatusCode, body)
 		}
 	}
-	if resp, body := (request{path: "/health"}).send(t, in.url); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), `"status":"unhealthy"`) {
+	if resp, body := (apitest.Request{Path: "/health"}).Send(t, in.url); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), `"status":"unhealthy"`) {
 		t.Errorf("health without a model: %d %s", resp.StatusCode, body)
 	}
-	in.publish(1)
+	in.Publish(1)
 	for name, c := range map[string]struct {
-		request
+		apitest.Request
 		status int
 	}{
-		"health":    {request{path: "/health"}, 200},
+		"health":    {apitest.Request{Path: "/health"}, 200},
 		"predict":   {old("/run/predict", `{"smiles": "`+chain+`"}`), 200},
 		"unit":      {old("/run/predict", `{"smiles": "*OC(=O)C(*)C"}`), 200},
 		"bad":       {old("/run/predict", `{"smiles": "C1CC"}`), 400},
@@ -59,22 +80,22 @@ func TestCompat(t *testing.T) {
 		"batch_bad": {old("/batch_predict", `{"smiles_list": []}`), 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resp, body := c.send(t, in.url)
+			resp, body := c.Send(t, in.url)
 			if resp.StatusCode != c.status {
 				t.Fatalf("%d %s, want %d", resp.StatusCode, body, c.status)
 			}
-			golden(t, "compat_"+name+".golden.json", steady(body))
+			apitest.Golden(t, name+".golden.json", steady(body))
 		})
 	}
 }
 
 // The error codes are those that the clients know.
 func TestCompatRefuses(t *testing.T) {
-	in := newInference(t, Config{Limits: Limits{JSON: 5000}})
-	in.publish(1)
+	in := newInference(t, httpapi.Config{Limits: httpapi.Limits{JSON: 5000}})
+	in.Publish(1)
 	hundred := `{"smiles_list": ["CC"` + strings.Repeat(`,"CC"`, 100) + `]}`
 	for _, c := range []struct {
-		request
+		apitest.Request
 		code string
 	}{
 		{old("/run/predict", `{"smiles": ""}`), "MISSING_SMILES"},
@@ -92,28 +113,28 @@ func TestCompatRefuses(t *testing.T) {
 		{old("/batch_predict", hundred), "BATCH_SIZE_EXCEEDED"},
 		{old("/batch_predict", `{"smiles_list": ["CC"]}`, "Content-Type", ""), "INVALID_CONTENT_TYPE"},
 	} {
-		resp, body := c.send(t, in.url)
+		resp, body := c.Send(t, in.url)
 		var e struct {
 			Error     string
 			Code      string `json:"error_code"`
 			Timestamp time.Time
 		}
 		if err := json.Unmarshal(body, &e); err != nil || resp.StatusCode != http.StatusBadRequest || e.Code != c.code || e.Error == "" || e.Timestamp.IsZero() {
-			t.Errorf("%s %.60s answers %d %s, want %s", c.path, c.body, resp.StatusCode, body, c.code)
+			t.Errorf("%s %.60s answers %d %s, want %s", c.Path, c.Body, resp.StatusCode, body, c.code)
 		}
 	}
 	for _, path := range []string{"/run/predict", "/batch_predict"} {
-		request{path: path}.problem(t, in.url, http.StatusMethodNotAllowed, "method_not_allowed")
+		apitest.Request{Path: path}.Problem(t, in.url, http.StatusMethodNotAllowed, "method_not_allowed")
 	}
 }
 
 // The routes are behind the same tokens; the health is for everybody.
 func TestCompatAuth(t *testing.T) {
-	in := newInference(t, Config{Tokens: []Token{{"ann", "s3cret"}}})
-	in.publish(1)
-	old("/run/predict", `{"smiles": "CC"}`).problem(t, in.url, http.StatusUnauthorized, "unauthorized")
-	old("/batch_predict", `{"smiles_list": ["CC"]}`).problem(t, in.url, http.StatusUnauthorized, "unauthorized")
-	if resp, body := (request{path: "/health"}).send(t, in.url); resp.StatusCode != http.StatusOK {
+	in := newInference(t, httpapi.Config{Tokens: []httpapi.Token{{Name: "ann", Secret: "s3cret"}}})
+	in.Publish(1)
+	old("/run/predict", `{"smiles": "CC"}`).Problem(t, in.url, http.StatusUnauthorized, "unauthorized")
+	old("/batch_predict", `{"smiles_list": ["CC"]}`).Problem(t, in.url, http.StatusUnauthorized, "unauthorized")
+	if resp, body := (apitest.Request{Path: "/health"}).Send(t, in.url); resp.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

@@ -1,9 +1,8 @@
-package httpapi
+package pages
 
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 )
 
@@ -22,7 +22,7 @@ type jobsPage struct {
 	Query string     // the search; "" is none
 	Next  string     // of the next page; "" where there is none
 	Tabs  []stateTab
-	Usage *UsageReport // nil where it is not kept
+	Usage *httpapi.UsageReport // nil where it is not kept
 	Month month
 }
 
@@ -58,7 +58,7 @@ const (
 )
 
 // listPage shows the jobs, newest first.
-func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
+func (a *Training) list(c echo.Context) (*httpapi.Page, error) {
 	ctx := c.Request().Context()
 	p := jobsPage{State: jobs.State(c.QueryParam("status")), Query: strings.TrimSpace(c.QueryParam("q"))}
 	for _, t := range tabs {
@@ -67,29 +67,32 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 		p.Tabs = append(p.Tabs, t)
 	}
 	if !slices.ContainsFunc(tabs, func(t stateTab) bool { return t.State == p.State }) {
-		return nil, newProblem(http.StatusNotFound, jobs.NotFound, "no job has that status")
+		return nil, &jobs.Error{Code: jobs.NotFound, Detail: "no job has that status"}
 	}
-	in := &jobList{Paging: Paging{Limit: jobsShown, After: c.QueryParam("after")}}
+	filter := jobs.Filter{Limit: jobsShown, After: c.QueryParam("after")}
+	if filter.After != "" && !jobs.ValidID(jobs.TrainingJobPrefix, filter.After) {
+		return nil, &jobs.Error{Code: jobs.NotFound, Detail: "`after` is not a cursor of this list"}
+	}
 	if p.State != "" {
-		in.Status = []jobs.State{p.State}
+		filter.States = []jobs.State{p.State}
 	}
 	for looked := 0; ; looked += jobsShown {
-		found, err := a.list(ctx, in)
+		found, err := a.List(ctx, filter)
 		if err != nil {
 			return nil, err
 		}
-		p.Lost += found.Body.Damaged
-		for _, v := range found.Body.Data {
+		p.Lost += found.Damaged
+		for _, v := range found.Jobs {
 			if matches(v, p.Query) {
 				p.Jobs = append(p.Jobs, lineOfJob(v))
 			}
 		}
-		if !found.Body.HasMore {
+		if found.Next == "" {
 			break
 		}
-		in.After = *found.Body.NextAfter
+		filter.After = found.Next
 		if len(p.Jobs) >= jobsShown || p.Query == "" || looked >= jobsSearched {
-			p.Next = "/jobs?" + query("status", string(p.State), "q", p.Query, "after", in.After)
+			p.Next = "/jobs?" + query("status", string(p.State), "q", p.Query, "after", filter.After)
 			break
 		}
 	}
@@ -97,12 +100,12 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 		now := a.now().UTC()
 		at, err := time.Parse("2006-01", cmp.Or(c.QueryParam("month"), now.Format("2006-01")))
 		if err != nil {
-			return nil, newProblem(http.StatusNotFound, jobs.NotFound, "a month is written like 2026-01")
+			return nil, &jobs.Error{Code: jobs.NotFound, Detail: "a month is written like 2026-01"}
 		}
 		charges, err := a.Charges.Usage(ctx, at.Format("2006-01"))
 		switch {
 		case err == nil:
-			p.Usage = report(at.Format("2006-01"), charges)
+			p.Usage = httpapi.NewUsageReport(at.Format("2006-01"), charges)
 		case jobs.ErrorCode(err) != jobs.Damaged: // without it the jobs are shown all the same
 			return nil, err
 		}
@@ -111,7 +114,7 @@ func (a *TrainingJobs) listPage(c echo.Context) (*pageOf, error) {
 			p.Month.After = next.Format("2006-01")
 		}
 	}
-	return &pageOf{Title: "Jobs", Template: "jobs.html", Script: "jobs.js", Data: p}, nil
+	return &httpapi.Page{Title: "Jobs", Template: "jobs.html", Script: "jobs.js", Data: p}, nil
 }
 
 // matches reports whether a job is what somebody looks for: by id, table,

@@ -1,4 +1,6 @@
-package httpapi
+// Package compat serves the three routes of the inference service that this
+// project replaces, in its shapes, for the clients it had.
+package compat
 
 import (
 	"crypto/sha256"
@@ -14,17 +16,17 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/worker/predict"
 )
 
-// Compat serves the three routes of the inference service that this one takes
-// the place of, in its shapes, for the clients it had. Their property names
-// stand for targets of the model; what the model does not predict is left out,
-// where that service made it up.
-type Compat struct {
-	Predictor Predictor
-	Models    Serving
+// Area serves /run/predict, /batch_predict and /health. Their property names stand
+// for targets of the model; what the model does not predict is left out, where
+// the service before this one made it up.
+type Area struct {
+	Predictor httpapi.Predictor
+	Models    httpapi.Serving
 }
 
 // maxBatch is the polymers that one /batch_predict may hold, as its clients know.
@@ -46,8 +48,8 @@ const (
 )
 
 type (
-	// compatResult answers for one polymer.
-	compatResult struct {
+	// result answers for one polymer.
+	result struct {
 		Error      string             `json:"error,omitempty"`
 		ErrorCode  string             `json:"error_code,omitempty"`
 		PolymerID  *string            `json:"polymer_id"`
@@ -57,27 +59,27 @@ type (
 		Timestamp  time.Time          `json:"timestamp"`
 		Seconds    *float64           `json:"processing_time_seconds,omitempty"`
 	}
-	compatSummary struct {
+	summary struct {
 		Total      int     `json:"total"`
 		Successful int     `json:"successful"`
 		Failed     int     `json:"failed"`
 		Seconds    float64 `json:"processing_time_seconds"`
 	}
-	compatBatch struct {
-		Error     string         `json:"error,omitempty"`
-		ErrorCode string         `json:"error_code,omitempty"`
-		Results   []compatResult `json:"results"`
-		Summary   compatSummary  `json:"summary"`
-		Timestamp time.Time      `json:"timestamp"`
+	batch struct {
+		Error     string    `json:"error,omitempty"`
+		ErrorCode string    `json:"error_code,omitempty"`
+		Results   []result  `json:"results"`
+		Summary   summary   `json:"summary"`
+		Timestamp time.Time `json:"timestamp"`
 	}
-	// compatError answers a request that cannot be.
-	compatError struct {
+	// failure answers a request that cannot be.
+	failure struct {
 		Error     string    `json:"error"`
 		ErrorCode string    `json:"error_code"`
 		Code      jobs.Code `json:"code,omitempty"` // as /v1 names it
 		Timestamp time.Time `json:"timestamp"`
 	}
-	compatHealth struct {
+	health struct {
 		Status     string            `json:"status"` // healthy or unhealthy
 		Detail     string            `json:"detail,omitempty"`
 		Timestamp  time.Time         `json:"timestamp"`
@@ -86,33 +88,34 @@ type (
 	}
 )
 
-func (a *Compat) routes(s *Server) {
-	s.open("/health")
-	s.echo.GET("/health", func(c echo.Context) error { return a.health(c, s) })
-	s.echo.POST("/run/predict", func(c echo.Context) error { return a.single(c, s) })
-	s.echo.POST("/batch_predict", func(c echo.Context) error { return a.batch(c, s) })
+// Routes implements httpapi.Area.
+func (a *Area) Routes(s *httpapi.Server) {
+	s.Open("/health")
+	s.Echo().GET("/health", func(c echo.Context) error { return a.health(c, s) })
+	s.Echo().POST("/run/predict", func(c echo.Context) error { return a.single(c, s) })
+	s.Echo().POST("/batch_predict", func(c echo.Context) error { return a.batch(c, s) })
 }
 
 // health says whether there is a model. The components are named after the
 // Python packages whose work this program does itself, as the clients know them;
 // TensorFlow is not among them, since nothing of it is here.
-func (a *Compat) health(c echo.Context, s *Server) error {
-	h := compatHealth{
+func (a *Area) health(c echo.Context, s *httpapi.Server) error {
+	h := health{
 		Status: "healthy", Timestamp: s.Now().UTC(), Version: s.Version,
 		Components: map[string]string{"rdkit": "available", "nfp": "available", "polyid": "available"},
 	}
 	status := http.StatusOK
 	if err := a.Models.Ready(); err != nil {
-		h.Status, h.Detail, h.Components["polyid"] = "unhealthy", problemOf(c.Request().Context(), err).Detail, "unavailable"
+		h.Status, h.Detail, h.Components["polyid"] = "unhealthy", httpapi.ProblemOf(c.Request().Context(), err).Detail, "unavailable"
 		status = http.StatusServiceUnavailable
 	}
 	return c.JSON(status, h)
 }
 
-func (a *Compat) single(c echo.Context, s *Server) error {
+func (a *Area) single(c echo.Context, s *httpapi.Server) error {
 	began := s.Now()
 	refuse := func(code, detail string) error {
-		return c.JSON(http.StatusBadRequest, compatError{Error: detail, ErrorCode: code, Timestamp: s.Now().UTC()})
+		return c.JSON(http.StatusBadRequest, failure{Error: detail, ErrorCode: code, Timestamp: s.Now().UTC()})
 	}
 	fields, code, detail := body(c, s.Limits.JSON)
 	if code != "" {
@@ -144,11 +147,11 @@ func (a *Compat) single(c echo.Context, s *Server) error {
 	return c.JSON(status, r)
 }
 
-func (a *Compat) batch(c echo.Context, s *Server) error {
+func (a *Area) batch(c echo.Context, s *httpapi.Server) error {
 	began := s.Now()
 	refuse := func(code, detail string, n int) error {
-		return c.JSON(http.StatusBadRequest, compatBatch{Error: detail, ErrorCode: code, Results: []compatResult{},
-			Summary: compatSummary{Total: n, Failed: n}, Timestamp: s.Now().UTC()})
+		return c.JSON(http.StatusBadRequest, batch{Error: detail, ErrorCode: code, Results: []result{},
+			Summary: summary{Total: n, Failed: n}, Timestamp: s.Now().UTC()})
 	}
 	fields, code, detail := body(c, s.Limits.JSON)
 	if code != "" {
@@ -177,8 +180,8 @@ func (a *Compat) batch(c echo.Context, s *Server) error {
 	if err != nil {
 		return a.fail(c, s, err)
 	}
-	out := compatBatch{Results: []compatResult{}, Timestamp: s.Now().UTC()}
-	out.Summary = compatSummary{Total: len(list), Seconds: elapsed(began, s.Now())}
+	out := batch{Results: []result{}, Timestamp: s.Now().UTC()}
+	out.Summary = summary{Total: len(list), Seconds: elapsed(began, s.Now())}
 	for i, r := range answer.Results {
 		one := resultOf(smiles[i], r, s.Now())
 		if one.ErrorCode != "" {
@@ -196,9 +199,9 @@ func (a *Compat) batch(c echo.Context, s *Server) error {
 }
 
 // fail answers an error that is not of one polymer.
-func (a *Compat) fail(c echo.Context, s *Server, err error) error {
-	p := problemOf(c.Request().Context(), err)
-	e := compatError{Error: p.Detail, ErrorCode: internalFailure, Code: p.Code, Timestamp: s.Now().UTC()}
+func (a *Area) fail(c echo.Context, s *httpapi.Server, err error) error {
+	p := httpapi.ProblemOf(c.Request().Context(), err)
+	e := failure{Error: p.Detail, ErrorCode: internalFailure, Code: p.Code, Timestamp: s.Now().UTC()}
 	if p.Code == jobs.ModelNotLoaded {
 		e.ErrorCode = modelNotLoadedCode
 	}
@@ -231,8 +234,8 @@ func chainOrUnit(smiles string) predict.Input {
 }
 
 // resultOf puts a result into the shape that the clients know.
-func resultOf(smiles string, r predict.Result, now time.Time) compatResult {
-	out := compatResult{SMILES: smiles, Properties: map[string]float64{}, Warnings: r.Warnings, Timestamp: now.UTC()}
+func resultOf(smiles string, r predict.Result, now time.Time) result {
+	out := result{SMILES: smiles, Properties: map[string]float64{}, Warnings: r.Warnings, Timestamp: now.UTC()}
 	if e := r.Error; e != nil {
 		out.Error, out.ErrorCode = "Invalid SMILES: "+e.Detail, invalidSMILES
 		if e.Code == "unpredictable" {

@@ -1,4 +1,4 @@
-package httpapi
+package pages
 
 import (
 	"bytes"
@@ -14,7 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/redis/go-redis/v9"
 
-	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/web"
 )
 
 // Queues serves the queue's dashboard, asynqmon, under /queues/, and a page around
@@ -34,7 +35,8 @@ type sharedRedis struct{ redis.UniversalClient }
 // MakeRedisClient implements asynq.RedisConnOpt.
 func (r sharedRedis) MakeRedisClient() any { return r.UniversalClient }
 
-func (a *Queues) routes(s *Server) {
+// Routes implements httpapi.Area.
+func (a *Queues) Routes(s *httpapi.Server) {
 	dashboard := asynqmon.New(asynqmon.Options{RootPath: queuesPath, RedisConnOpt: sharedRedis{a.Redis}, ReadOnly: !a.Writable})
 	policy := queuesPolicy(dashboard)
 	handle := func(c echo.Context) error {
@@ -43,10 +45,10 @@ func (a *Queues) routes(s *Server) {
 		dashboard.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
-	s.page(queuesPath, "Queues", func(echo.Context) (*pageOf, error) {
-		return &pageOf{Title: "Queues", Template: "queues.html", Data: queuesPath + "/", Policy: web.Policy + "; frame-src 'self'"}, nil
+	s.ShowPage(queuesPath, "Queues", func(echo.Context) (*httpapi.Page, error) {
+		return &httpapi.Page{Title: "Queues", Template: "queues.html", Data: queuesPath + "/", Policy: web.Policy + "; frame-src 'self'"}, nil
 	})
-	s.echo.Any(queuesPath+"/*", handle)
+	s.Echo().Any(queuesPath+"/*", handle)
 }
 
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)

@@ -1,11 +1,9 @@
-package httpapi
+package pages
 
 import (
-	"slices"
-
 	"github.com/labstack/echo/v4"
 
-	"polyid-trainer/api/httpapi/web"
+	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/worker/predict"
 )
@@ -40,15 +38,21 @@ var examples = []example{
 	{"Poly(3-hydroxybutyrate)", predict.Input{Polymer: "C[C@@H](O)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O[C@H](C)CC(=O)O"}},
 }
 
-// showPage registers the page.
-func (a *Predictions) showPage(s *Server) {
+// Predict shows the page that predicts.
+type Predict struct {
+	Default    jobs.Revision // what predicts unless somebody chooses another
+	Mechanisms []string      // the polymerizations that a model can be asked about
+}
+
+// Routes implements httpapi.Area.
+func (a *Predict) Routes(s *httpapi.Server) {
 	data := predictPage{
 		Default: a.Default, Mechanisms: a.Mechanisms, Examples: examples,
 		MaxInputs: s.Limits.Inputs, MaxFile: s.Limits.Prediction, Token: len(s.Tokens) > 0,
 	}
-	s.page("/predict", "Predict", func(echo.Context) (*pageOf, error) {
+	s.ShowPage("/predict", "Predict", func(echo.Context) (*httpapi.Page, error) {
 		shown := data
-		shown.Trains = slices.ContainsFunc(s.nav, func(l web.Link) bool { return l.Path == "/" })
-		return &pageOf{Title: "Predict", Template: "predict.html", Script: "predict.js", Data: shown}, nil
+		shown.Trains = s.Shows("/")
+		return &httpapi.Page{Title: "Predict", Template: "predict.html", Script: "predict.js", Data: shown}, nil
 	})
 }

@@ -1,14 +1,18 @@
-package httpapi
+package pages
 
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/api/datasets"
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/records"
 )
 
 // trainPage is what the page for a new job starts from.
@@ -28,28 +32,42 @@ type activeJob struct {
 	Status jobs.State `json:"status"`
 }
 
-// pages registers what people look at.
-func (a *TrainingJobs) pages(s *Server) {
-	s.page("/", "Train", func(c echo.Context) (*pageOf, error) {
-		p, err := a.trainPage(c.Request().Context(), c.QueryParam("from"))
+// Training shows the form for a new job, the list of jobs, and each job.
+type Training struct {
+	*training.Service
+
+	// Charges tells what a month of jobs used; nil shows none.
+	Charges interface {
+		Usage(ctx context.Context, month string) ([]records.Charge, error)
+	}
+
+	now func() time.Time
+}
+
+// Routes implements httpapi.Area.
+func (a *Training) Routes(s *httpapi.Server) {
+	a.now = s.Now
+	s.ShowPage("/jobs", "Jobs", a.list)
+	s.ShowPage("/", "Train", func(c echo.Context) (*httpapi.Page, error) {
+		p, err := a.form(c.Request().Context(), c.QueryParam("from"))
 		if err != nil {
 			return nil, err
 		}
-		return &pageOf{Title: "Train a model", Template: "train.html", Script: "train.js", Data: p}, nil
+		return &httpapi.Page{Title: "Train a model", Template: "train.html", Script: "train.js", Data: p}, nil
 	})
-	s.page("/jobs/:id", "", func(c echo.Context) (*pageOf, error) {
-		p, err := a.jobPage(c.Request().Context(), c.Param("id"))
+	s.ShowPage("/jobs/:id", "", func(c echo.Context) (*httpapi.Page, error) {
+		p, err := a.job(c.Request().Context(), c.Param("id"))
 		if err != nil {
 			return nil, err
 		}
-		return &pageOf{Title: p.Title, Template: "job.html", Script: "job.js", Data: p}, nil
+		return &httpapi.Page{Title: p.Title, Template: "job.html", Script: "job.js", Data: p}, nil
 	})
 }
 
 // datasetsShown bounds the datasets a page lists; older ones are for the API.
 const datasetsShown = 100
 
-func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, error) {
+func (a *Training) form(ctx context.Context, from string) (*trainPage, error) {
 	atom, bond := a.Features()
 	p := &trainPage{Atom: atom, Bond: bond, CostPerHour: a.CostPerHour}
 	for _, r := range jobs.Recipes() {
@@ -83,7 +101,7 @@ func (a *TrainingJobs) trainPage(ctx context.Context, from string) (*trainPage, 
 }
 
 // active lists the jobs that are at work or wait for it.
-func (a *TrainingJobs) active(ctx context.Context) ([]activeJob, error) {
+func (a *Training) active(ctx context.Context) ([]activeJob, error) {
 	page, err := a.Store.Jobs(ctx, jobs.Filter{Limit: datasetsShown, States: []jobs.State{jobs.Queued, jobs.Preparing, jobs.Training}})
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package httpapi
+package pages
 
 import (
 	"encoding/csv"
@@ -7,33 +7,34 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/labstack/echo/v4"
+	"polyid-trainer/api/apitest"
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/featurize/structure"
+	"polyid-trainer/jobs"
 )
 
 // The page is there without a model and without training, and then / leads to
 // it.
 func TestPredictPage(t *testing.T) {
-	alone := newInference(t, Config{})
-	resp, body := request{path: "/predict"}.send(t, alone.url)
+	page := &Predict{Default: jobs.Revision{Repo: apitest.HubRepo, Revision: "main"}, Mechanisms: structure.Mechanisms()}
+	alone := serve(t, httpapi.Config{}, page)
+	resp, body := apitest.Request{Path: "/predict"}.Send(t, alone.URL)
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "<option>ester_stereo</option>") || !strings.Contains(string(body), `"trains":false`) ||
 		!strings.Contains(string(body), `"token":false`) {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	if resp, _ := (request{path: "/"}).send(t, alone.url); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/predict" {
+	if resp, _ := (apitest.Request{Path: "/"}).Send(t, alone.URL); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/predict" {
 		t.Errorf("/ answers %d, to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
 
-	train := area(func(s *Server) {
-		s.page("/", "Train", func(echo.Context) (*pageOf, error) {
-			return &pageOf{Title: "Train", Template: "error.html", Data: newProblem(http.StatusOK, "", "")}, nil
-		})
-	})
-	both := serve(t, Config{Tokens: []Token{{Name: "alice", Secret: "correct-horse"}}}, train, alone.area).URL
+	train := &Training{Service: apitest.NewTraining(t, noon).Service}
+	tokens := []httpapi.Token{{Name: "alice", Secret: "correct-horse"}}
+	both := serve(t, httpapi.Config{Tokens: tokens}, train, page).URL
 	with := map[string]string{"Authorization": "Bearer correct-horse"}
-	if resp, _ := (request{path: "/", header: with}).send(t, both); resp.StatusCode != http.StatusOK {
+	if resp, _ := (apitest.Request{Path: "/", Header: with}).Send(t, both); resp.StatusCode != http.StatusOK {
 		t.Errorf("/ answers %d", resp.StatusCode)
 	}
-	if _, body := (request{path: "/predict", header: with}).send(t, both); !strings.Contains(string(body), `"trains":true`) || !strings.Contains(string(body), `"token":true`) {
+	if _, body := (apitest.Request{Path: "/predict", Header: with}).Send(t, both); !strings.Contains(string(body), `"trains":true`) || !strings.Contains(string(body), `"token":true`) {
 		t.Errorf("beside training: %s", body)
 	}
 }
