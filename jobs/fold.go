@@ -37,6 +37,7 @@ type Fold struct {
 	ResumedFrom int         `json:"resumed_from_epoch"`   // where the claim in force began
 	Resumption  int         `json:"resumption,omitempty"` // of the job, when failures and losses were last counted from zero
 	Usage       []Usage     `json:"usage,omitempty"`      // of all attempts, up to the last write
+	Score       *FoldScore  `json:"score,omitempty"`      // of a trial, at its newest rung or its end
 	Result      *FoldResult `json:"result,omitempty"`
 }
 

@@ -12,7 +12,8 @@ type Job struct {
 	ID    string `json:"id"`
 	Owner string `json:"owner,omitempty"` // name of the token that made it
 	Details
-	Spec Spec `json:"spec"`
+	Spec  Spec   `json:"spec"`
+	Trial *Trial `json:"trial,omitempty"` // of a search; nil of every other job
 
 	State       State       `json:"state"`
 	Left        State       `json:"left,omitempty"` // the stage to resume in, when paused or failed

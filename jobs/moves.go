@@ -141,15 +141,18 @@ func (j *Job) Fail(now time.Time, f Failure) error {
 	return j.record(now, EventFailed, f)
 }
 
-// Cancel ends the job for good.
-func (j *Job) Cancel(now time.Time) error {
+// Cancel ends the job for good, at its owner's request.
+func (j *Job) Cancel(now time.Time) error { return j.CancelAs(now, "requested") }
+
+// CancelAs ends the job for good, for a reason such as ReasonNotPromoted.
+func (j *Job) CancelAs(now time.Time, reason string) error {
 	if j.State == Cancelled {
 		return nil
 	}
 	if err := j.stoppable(); err != nil {
 		return err
 	}
-	if err := j.Advance(Cancelled, "requested"); err != nil {
+	if err := j.Advance(Cancelled, reason); err != nil {
 		return err
 	}
 	j.FinishedAt = now.UTC()
@@ -157,7 +160,7 @@ func (j *Job) Cancel(now time.Time) error {
 }
 
 // Pause stops the job so that Resume goes on where it was; reason is
-// "requested" or "budget".
+// "requested", "budget" or, of a trial, ReasonRung or ReasonSearch.
 func (j *Job) Pause(now time.Time, reason string) error {
 	if j.State == Paused {
 		return nil
@@ -180,6 +183,14 @@ func (j *Job) Resume() error {
 	if j.State != Paused && j.State != Failed {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s cannot be resumed", j.State)}
 	}
+	if j.State == Paused && j.Reason == ReasonRung {
+		return &Error{Code: Conflict, Detail: fmt.Sprintf("the job is a trial that waits for the others of %s, which decides whether it goes on; to train it anyway, submit a job of the same settings", j.Trial.Search)}
+	}
+	return j.resume()
+}
+
+// resume re-enters the stage that was left.
+func (j *Job) resume() error {
 	if err := j.Advance(j.Left, ""); err != nil {
 		return err
 	}

@@ -103,6 +103,11 @@ func (r *Reconciler) repair(ctx context.Context, j *Job, look func(string, *leas
 	if j, err = r.loseStage(ctx, j, look); err != nil {
 		return err
 	}
+	if j.rungReached(folds) { // whose worker died between fold and job
+		if j, err = r.Store.UpdateJob(ctx, j.ID, func(j *Job) error { return j.ReachRung(r.Now(), folds) }); err != nil {
+			return err
+		}
+	}
 	if j.State == Failed && state != Failed && r.Failed != nil {
 		r.Failed(ctx, j.ID)
 	}
@@ -241,6 +246,9 @@ func needed(now time.Time, j *Job, folds []*Fold, look func(string, *lease.Lease
 				continue
 			}
 			ended = false
+			if j.AtRung(f) {
+				continue // until it is promoted
+			}
 			resumed := f.Resumption != j.Resumptions && !f.Held() // since it last waited
 			if resumed || look(foldLease(j.ID, f.Index), &f.Lease) == lease.Free {
 				tasks = append(tasks, Task{Kind: TrainFold, Job: j.ID, Fold: f.Index, Attempt: f.Attempt})

@@ -267,3 +267,47 @@ func TestPoisonDelivery(t *testing.T) {
 		t.Errorf("after %d deaths: %+v", deaths, d)
 	}
 }
+
+// A trial whose folds all wait at its rung is paused, whoever died before saying
+// so, and its folds are offered to nobody until it is promoted.
+func TestReconcileRung(t *testing.T) {
+	f := newFleet(t)
+	j := f.job(2)
+	f.change(j.ID, func(j *jobs.Job) error {
+		j.Trial = &jobs.Trial{Search: "se_1", PauseAt: 3}
+		return nil
+	})
+	reach := func(fold, epoch int) {
+		t.Helper()
+		_, err := f.store.UpdateFold(t.Context(), j.ID, fold, func(f *jobs.Fold) error {
+			f.Status, f.Score = jobs.FoldPaused, &jobs.FoldScore{Epoch: epoch}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	round := func() []jobs.Task {
+		t.Helper()
+		f.tasks = nil
+		if err := f.reconciler.Reconcile(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return f.tasks
+	}
+	reach(0, 3)
+	if tasks := round(); len(tasks) != 1 || tasks[0].Fold != 1 {
+		t.Errorf("while fold 1 trains: %v", tasks)
+	}
+	reach(1, 3)
+	if tasks := round(); len(tasks) > 0 {
+		t.Errorf("at the rung: %v", tasks)
+	}
+	if j, err := f.store.Job(t.Context(), j.ID); err != nil || j.State != jobs.Paused || j.Reason != jobs.ReasonRung {
+		t.Fatalf("the job is %s (%s), %v", j.State, j.Reason, err)
+	}
+	f.change(j.ID, func(j *jobs.Job) error { return j.Promote(9) })
+	if tasks := round(); len(tasks) != 2 {
+		t.Errorf("promoted: %v", tasks)
+	}
+}

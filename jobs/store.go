@@ -31,6 +31,7 @@ type Filter struct {
 	Limit  int     // at most so many; 0 is 20
 	After  string  // id of the last one seen; "" from the newest
 	States []State // any of these; none is all
+	Trials bool    // those of searches too
 }
 
 // Page is a part of the list of jobs.

@@ -14,13 +14,16 @@ const (
 	Publish   Kind = "publish"
 	Notify    Kind = "notify"
 	Predict   Kind = "predict"
+	// StepSearch looks at a search after one of its trials has moved. It is only a
+	// call to look: the search is looked at now and then without it.
+	StepSearch Kind = "search"
 )
 
 // Task is what the queue carries: names, never data or secrets, since every
 // payload is shown on the dashboard.
 type Task struct {
 	Kind    Kind   `json:"-"`
-	Job     string `json:"job"`               // a training job, or a prediction for Predict
+	Job     string `json:"job"`               // a training job, a prediction for Predict, a search for StepSearch
 	Fold    int    `json:"fold,omitempty"`    // of TrainFold
 	Attempt int    `json:"attempt,omitempty"` // a new one is a new task
 }

@@ -14,8 +14,9 @@ import (
 // for and where it stands.
 type View struct {
 	ID     string `json:"id"`
-	Object string `json:"object"` // "training_job"
-	Owner  string `json:"owner"`  // name of the token that made it; "" was made before there were owners
+	Object string `json:"object"`          // "training_job"
+	Owner  string `json:"owner"`           // name of the token that made it; "" was made before there were owners
+	Trial  *Trial `json:"trial,omitempty"` // of a search
 	Spec
 	Name         string          `json:"name"`
 	Notes        string          `json:"notes"`
@@ -82,7 +83,7 @@ type Cost struct {
 // what no record accounts for yet.
 func NewView(now time.Time, j *Job, folds []*Fold, live []json.RawMessage, rate float64) View {
 	v := View{
-		ID: j.ID, Object: "training_job", Owner: j.Owner, Spec: j.Spec, Name: j.Name, Notes: j.Notes, Tags: orEmpty(j.Tags), SharedWith: orEmpty(j.SharedWith), Status: j.State, StatusReason: orNil(j.Reason),
+		ID: j.ID, Object: "training_job", Owner: j.Owner, Trial: j.Trial, Spec: j.Spec, Name: j.Name, Notes: j.Notes, Tags: orEmpty(j.Tags), SharedWith: orEmpty(j.SharedWith), Status: j.State, StatusReason: orNil(j.Reason),
 		Warnings: j.Warnings, Folds: make([]FoldView, 0, len(folds)), Metrics: j.Metrics, Error: j.Failure,
 		CreatedAt: j.CreatedAt.UTC(), StartedAt: timeOrNil(j.StartedAt), FinishedAt: timeOrNil(j.FinishedAt),
 	}

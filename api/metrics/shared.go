@@ -143,7 +143,7 @@ func (s *shared) refresh(now time.Time) {
 	depth, err := s.Queue.Depth()
 	if s.ok("queue", err) {
 		s.last.depth = map[jobs.Kind]int{}
-		for _, k := range []jobs.Kind{jobs.Prepare, jobs.TrainFold, jobs.Finalize, jobs.Publish, jobs.Notify, jobs.Predict} {
+		for _, k := range []jobs.Kind{jobs.Prepare, jobs.TrainFold, jobs.Finalize, jobs.Publish, jobs.Notify, jobs.Predict, jobs.StepSearch} {
 			s.last.depth[k] = depth[k]
 		}
 	}

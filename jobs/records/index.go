@@ -81,7 +81,7 @@ func (s *Store) Jobs(ctx context.Context, f jobs.Filter) (page jobs.Page, err er
 			}
 			continue
 		}
-		if len(f.States) > 0 && !slices.Contains(f.States, j.State) {
+		if len(f.States) > 0 && !slices.Contains(f.States, j.State) || j.Trial != nil && !f.Trials {
 			continue
 		}
 		if len(page.Jobs) == limit {

@@ -118,6 +118,34 @@ func TestJobsNewestFirst(t *testing.T) {
 	}
 }
 
+// Trials of searches are listed only for those who ask for them.
+func TestJobsWithoutTrials(t *testing.T) {
+	s := records.New(bucket(t))
+	plain, trial := create(t, s), create(t, s)
+	_, err := s.UpdateJob(t.Context(), trial.ID, func(j *jobs.Job) error {
+		j.Trial = &jobs.Trial{Search: "se_1"}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		trials bool
+		want   []string
+	}{{false, []string{plain.ID}}, {true, []string{trial.ID, plain.ID}}} {
+		page, err := s.Jobs(t.Context(), jobs.Filter{Trials: c.trials})
+		var have []string
+		for _, j := range page.Jobs {
+			have = append(have, j.ID)
+		}
+		slices.Sort(have)
+		slices.Sort(c.want)
+		if err != nil || !slices.Equal(have, c.want) {
+			t.Errorf("with trials %v: %v, %v; want %v", c.trials, have, err, c.want)
+		}
+	}
+}
+
 func TestActive(t *testing.T) {
 	s := records.New(bucket(t))
 	keep, end := create(t, s), create(t, s)

@@ -29,6 +29,8 @@ var kinds = map[jobs.Kind]terms{
 	jobs.Publish:   {retries: 10, timeout: time.Hour, retention: time.Hour, firstWait: 2 * time.Second, longest: 5 * time.Minute},
 	jobs.Notify:    {retries: 5, timeout: 2 * time.Minute, firstWait: time.Second, longest: time.Minute},
 	jobs.Predict:   {retries: 5, timeout: time.Hour, firstWait: time.Second, longest: 30 * time.Second},
+
+	jobs.StepSearch: {retries: 2, timeout: 10 * time.Minute, firstWait: time.Second, longest: time.Minute},
 }
 
 // wait is the delay before the retry that follows the n-th failure, from 0.

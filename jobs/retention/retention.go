@@ -123,7 +123,7 @@ func (s *Service) sweepJobs(ctx context.Context, now time.Time, p Policy) error 
 		return keep > 0 && !j.FinishedAt.IsZero() && now.Sub(j.FinishedAt) >= keep
 	}
 	var errs []error
-	f := jobs.Filter{Limit: 100, States: []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled}}
+	f := jobs.Filter{Limit: 100, Trials: true, States: []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled}}
 	for {
 		page, err := s.Jobs.Jobs(ctx, f)
 		if err != nil {

@@ -71,7 +71,7 @@ func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
 	in := map[int]bool{}
 	medians := make([][]float64, len(folds)) // of each fold's training rows
 	for k, f := range folds {
-		medians[k] = baseline(table, f.Train)
+		medians[k] = Baseline(table, f.Train)
 		for _, row := range slices.Concat(f.Train, f.Validate) {
 			in[row] = true
 		}
@@ -80,7 +80,7 @@ func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
 	for row := range in {
 		rows = append(rows, row)
 	}
-	overall := baseline(table, rows)
+	overall := Baseline(table, rows)
 	median := func(p Prediction) []float64 {
 		if p.Fold == Holdout {
 			return overall
@@ -196,8 +196,9 @@ func ratio(sum float64, n int) train.Measure {
 	return train.Measure(sum / float64(n))
 }
 
-// baseline is each target's median over rows; NaN where none is measured.
-func baseline(table *data.Table, rows []int) []float64 {
+// Baseline is what predicts best without a model: each target's median over rows;
+// NaN where none is measured.
+func Baseline(table *data.Table, rows []int) []float64 {
 	out := make([]float64, len(table.Targets))
 	for t := range out {
 		var ys []float64

@@ -27,7 +27,11 @@ type Options struct {
 	// Resume goes on from a snapshot: the engine's state is set from it, and it
 	// is the caller's again when Fit returns.
 	Resume *Snapshot
-	Now    func() time.Time // nil is time.Now
+	// Until ends the training after so many finished epochs, as if it had been
+	// stopped there: schedules and validations are those of all of Config.Epochs.
+	// 0 trains to the end.
+	Until int
+	Now   func() time.Time // nil is time.Now
 }
 
 // Result is where a training stands when Fit returns.
@@ -58,7 +62,7 @@ func WarmStart(e nn.Engine, weights *nn.Params) error {
 	return nil
 }
 
-// Fit trains e on d for c.Epochs epochs, or until early stopping.
+// Fit trains e on d for c.Epochs epochs, or until early stopping or o.Until.
 //
 // ctx is looked at between steps and every few validation rows. When it ends, Fit
 // returns the Result so far, from which Result.Snapshot gives a state to resume
@@ -89,6 +93,7 @@ type fit struct {
 	config Config
 	seed   uint64
 	steps  int      // of an epoch
+	until  int      // epochs to finish now
 	limit  float64  // above which a loss has exploded
 	mean   *average // of the weights; nil unless they are averaged
 
@@ -119,7 +124,7 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	}
 	f := &fit{
 		engine: e, train: train, val: newEvaluator(e, validate, len(d.Scale)), scale: d.Scale,
-		config: c, seed: FoldSeed(c.Seed, d.Fold),
+		config: c, seed: FoldSeed(c.Seed, d.Fold), until: c.Epochs,
 		steps:    (train.Len() + c.BatchSize - 1) / c.BatchSize,
 		limit:    explosion * max(1, a, b),
 		recorder: o.Recorder, checkpoint: o.Checkpointer, now: o.Now,
@@ -130,6 +135,9 @@ func newFit(e nn.Engine, d Data, c Config, o Options) (*fit, error) {
 	}
 	if f.now == nil {
 		f.now = time.Now
+	}
+	if o.Until > 0 {
+		f.until = min(o.Until, c.Epochs)
 	}
 	was := ""
 	if o.Resume != nil {
@@ -199,7 +207,7 @@ func (f *fit) resume(s *Snapshot) error {
 }
 
 func (f *fit) run(ctx context.Context) error {
-	for len(f.Progress.History) < f.config.Epochs {
+	for len(f.Progress.History) < f.until {
 		if es := f.config.EarlyStopping; es != nil && f.Progress.Step == 0 && es.stops(f.Progress.History) {
 			f.EarlyStopped = true
 			return nil

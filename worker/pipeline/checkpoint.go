@@ -100,8 +100,9 @@ func (a *Attempt) Best(w *FoldWork, s *train.Snapshot) (*checkpoint.Model, error
 }
 
 // Finish writes the best weights, the history and what the model makes of the rows
-// it did not see (scored, nil for none), and ends the claim.
-func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoint.Model, scored []byte) (*jobs.Fold, error) {
+// it did not see (scored and, for a search, score; nil for none), and ends the
+// claim.
+func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoint.Model, scored *Scored, score *jobs.FoldScore) (*jobs.Fold, error) {
 	job, fold := a.Record.Job, a.Record.Index
 	key := modelKey(job, fold, a.Record.Attempt)
 	if err := a.put(ctx, key, best); err != nil {
@@ -115,12 +116,17 @@ func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoin
 		return nil, fmt.Errorf("saving the history: %w", err)
 	}
 	if scored != nil {
-		if err := putOnce(ctx, a.Bucket, ScoredKey(job, fold), scored); err != nil {
+		body, err := json.Marshal(scored)
+		if err != nil {
+			return nil, err
+		}
+		if err := putOnce(ctx, a.Bucket, ScoredKey(job, fold), body); err != nil {
 			return nil, fmt.Errorf("saving the predictions: %w", err)
 		}
 	}
 	epoch, _ := s.Progress.Best()
 	f, err := a.update(ctx, func(f *jobs.Fold) error {
+		f.Score = score
 		return f.Finish(a.holder.Token, &jobs.FoldResult{
 			Model: key, Epochs: len(s.Progress.History), BestEpoch: epoch.Epoch, BestValLoss: float64(epoch.ValLoss), KernelPaths: s.Progress.Paths,
 		})

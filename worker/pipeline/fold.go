@@ -54,6 +54,8 @@ type FoldWork struct {
 	Model checkpoint.Model
 	// Warm, if not nil, are the weights that a fresh training starts from.
 	Warm *nn.Params
+	// Until is the rung of a trial, in epochs; 0 trains to the end.
+	Until int
 }
 
 // Attempt is one worker's claim on a fold.
@@ -93,7 +95,8 @@ func (a *Attempt) Run(ctx context.Context, work func(context.Context) error) err
 	return a.recordOutcome(ctx, outcome, err)
 }
 
-// Train goes on from the newest checkpoint to the end, which it saves too.
+// Train goes on from the newest checkpoint to the end or to w.Until, and saves
+// where it stands then.
 func (a *Attempt) Train(ctx context.Context, w *FoldWork) (snap *train.Snapshot, err error) {
 	err = aside(func() error {
 		snap, err = a.fit(ctx, w)
@@ -123,6 +126,7 @@ func (a *Attempt) fit(ctx context.Context, w *FoldWork) (*train.Snapshot, error)
 			return a.tryCheckpoint(ctx, w, s)
 		}},
 		Resume: resume,
+		Until:  w.Until,
 		Now:    a.Now,
 	})
 	if err != nil {

@@ -180,7 +180,7 @@ func (b *bench) train(ctx context.Context, tr *pipeline.FoldTrainer) error {
 		if err != nil {
 			return err
 		}
-		_, err = a.Finish(ctx, snap, best, nil)
+		_, err = a.Finish(ctx, snap, best, nil, nil)
 		return err
 	})
 }

@@ -100,12 +100,16 @@ func (p *Pipeline) next(ctx context.Context, j *jobs.Job) error {
 	return p.enqueue(ctx, j, folds)
 }
 
-// enqueue enqueues what a job needs, given its fold records.
+// enqueue enqueues what a job needs, given its fold records, and wakes up the
+// search of a trial that has stopped.
 func (p *Pipeline) enqueue(ctx context.Context, j *jobs.Job, folds []*jobs.Fold) error {
 	for _, t := range jobs.Needed(p.now(), j, folds) {
 		if err := p.Queue.Enqueue(ctx, t); err != nil {
 			return err
 		}
+	}
+	if t := j.Trial; t != nil && (j.State.Ended() || j.State == jobs.Paused) {
+		return p.Queue.Enqueue(ctx, jobs.Task{Kind: jobs.StepSearch, Job: t.Search})
 	}
 	return nil
 }

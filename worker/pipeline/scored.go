@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/train"
@@ -23,20 +22,20 @@ type ScoredRow struct {
 	Predicted []train.Measure `json:"predicted"`
 }
 
-// score is the Scored of a fold's model on rows, as JSON. Cost: one pass over
-// them, about that of the validation after an epoch.
-func (p *Pipeline) score(ctx context.Context, c *corpus, m *checkpoint.Model, rows []int) ([]byte, error) {
+// score is the Scored of a fold's model on rows. Cost: one pass over them, about
+// that of the validation after an epoch.
+func (p *Pipeline) score(ctx context.Context, c *corpus, m *checkpoint.Model, rows []int) (*Scored, error) {
 	chains, _, err := p.predict(ctx, c, m, rows, nil)
 	if err != nil {
 		return nil, err
 	}
 	k := len(m.Targets)
 	predicted := c.mean(rows, chains, k)
-	out := Scored{Targets: m.Targets, Data: make([]ScoredRow, len(rows))}
+	out := &Scored{Targets: m.Targets, Data: make([]ScoredRow, len(rows))}
 	for n, row := range rows {
 		out.Data[n] = ScoredRow{Row: row, Measured: measures(c.table.Values(row)), Predicted: measures(predicted[n*k : (n+1)*k])}
 	}
-	return json.Marshal(out)
+	return out, nil
 }
 
 func measures(values []float64) []train.Measure {

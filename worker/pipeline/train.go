@@ -106,11 +106,19 @@ func (p *Pipeline) trainFold(ctx context.Context, j *jobs.Job, a *Attempt) (done
 	if err != nil {
 		return nil, c, err
 	}
-	scored, err := p.score(ctx, c, best, prep.Folds[a.Record.Index].Validate)
+	fold := prep.Folds[a.Record.Index]
+	scored, err := p.score(ctx, c, best, fold.Validate)
 	if err != nil {
 		return nil, c, fmt.Errorf("scoring: %w", err)
 	}
-	if done, err = a.Finish(ctx, snap, best, scored); err != nil {
+	var score *jobs.FoldScore
+	if j.Trial != nil {
+		score = foldScore(c.table, fold, len(snap.Progress.History), scored)
+	}
+	if work.waits(len(snap.Progress.History)) {
+		return nil, c, a.WaitAtRung(ctx, score)
+	}
+	if done, err = a.Finish(ctx, snap, best, scored, score); err != nil {
 		return nil, c, err
 	}
 	a.log.Info("the fold is trained", "seconds", p.now().Sub(began).Seconds())
@@ -129,8 +137,8 @@ func (p *Pipeline) foldWork(ctx context.Context, j *jobs.Job, c *corpus, prep *P
 		return nil, failure("invalid_fold", "fold %d: %v", index, err)
 	}
 	w := &FoldWork{
-		Config: spec.Config,
-		Data:   train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale, Fold: index},
+		Config: spec.Config, Until: until(j),
+		Data: train.Data{Train: fold.Train, Validate: fold.Validate, Scale: fold.Scaler.Scale, Fold: index},
 		Model: checkpoint.Model{
 			Config: spec.Model, Features: spec.Features, Vocab: fold.Vocab, Scaler: fold.Scaler, Targets: targets(c.table),
 			Origin: checkpoint.Origin{Fold: index, Seed: spec.Seed, DataHash: prep.Learned, CodeVersion: p.Code},
@@ -161,6 +169,9 @@ func (p *Pipeline) afterFailure(ctx context.Context, j *jobs.Job, fold int, c *c
 		return err
 	case errors.As(err, &stop):
 		log.Info("the fold has stopped", "status", stop.Status)
+		if stop == errAtRung && until(j) > 0 {
+			return p.reachRung(ctx, j.ID)
+		}
 		return nil
 	}
 	if f, hopeless := foldFailure(err, fold, c); hopeless {
