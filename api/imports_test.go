@@ -98,6 +98,10 @@ var allowed = map[string][]string{
 
 	"jobs/keys": {},
 
+	"jobs/tokens": {"jobs", "jobs/access", "jobs/keys", "storage", "storage/record"},
+
+	"jobs/audit": {"jobs", "jobs/keys", "storage"},
+
 	"jobs/fairshare": {},
 
 	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},

@@ -20,6 +20,8 @@
 //	datasets/<id>/…, index/datasets/          uploaded tables
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
+//	tokens/tokens.json                        the tokens that were issued, by their hashes
+//	audit/<day>/<time>-<process>.jsonl        the audit log
 //	hub/turns/<owner>--<name>.json            leases on Hub repositories
 //
 // Ids that come from a request are checked with jobs.ValidID before they become
@@ -44,6 +46,9 @@ const (
 	Idempotency  = "idempotency/"
 	// EndedSessions are browser sessions that have logged out, by a hash.
 	EndedSessions = "sessions/ended/"
+	// Tokens is the record of all tokens that were issued.
+	Tokens = "tokens/tokens.json"
+	Audit  = "audit/" // by day
 )
 
 // JobPrefix is the prefix of everything that belongs to a job.
