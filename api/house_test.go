@@ -126,3 +126,30 @@ func TestHouseSizes(t *testing.T) {
 		})
 	})
 }
+
+// storedUnder are the first parts of the keys of object storage, each of which
+// package jobs/keys has a name for.
+var storedUnder = regexp.MustCompile(`^"(jobs|folds|predictions|datasets|idempotency|sessions|usage|audit|tokens|screenings|searches|schedules|index|hub/turns)/`)
+
+// TestHouseKeys: keys are built by jobs/keys alone, so that the layout of what is
+// stored can be read in one place.
+func TestHouseKeys(t *testing.T) {
+	t.Parallel()
+	sources(t, func(path string) {
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "jobs/keys/") || strings.HasPrefix(path, "storage/") || strings.HasPrefix(path, "data/") {
+			return
+		}
+		files := token.NewFileSet()
+		f, err := parser.ParseFile(files, filepath.Join("..", filepath.FromSlash(path)), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && storedUnder.MatchString(lit.Value) {
+				t.Errorf("%s: %s looks like a key of object storage: build it in jobs/keys", files.Position(lit.Pos()), lit.Value)
+			}
+			return true
+		})
+	})
+}

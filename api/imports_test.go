@@ -106,15 +106,15 @@ var allowed = map[string][]string{
 
 	"jobs/idempotency": {"jobs", "jobs/keys", "storage", "storage/record"},
 
-	"jobs/records": {"jobs", "jobs/access", "storage", "storage/record"},
+	"jobs/records": {"jobs", "jobs/access", "storage", "storage/record", "jobs/keys"},
 
 	"jobs/redisjobs": {"jobs", "storage/atomicfile"},
 
 	"jobs/localqueue": {"jobs"},
 
-	"jobs/predictions": {"jobs", "jobs/access", "storage", "storage/record"},
+	"jobs/predictions": {"jobs", "jobs/access", "storage", "storage/record", "jobs/keys"},
 
-	"jobs/retention": {"jobs", "storage"},
+	"jobs/retention": {"jobs", "storage", "jobs/keys"},
 
 	"jobs/search": {"jobs"},
 
@@ -124,23 +124,23 @@ var allowed = map[string][]string{
 
 	"worker/predict": {"nn/plan", "nn/stack", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 
-	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure"},
+	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
 	"api/app": {"api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
 
 	"api/backup": {"storage"},
 
-	"api/doctor": {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record"},
+	"api/doctor": {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record", "jobs/keys"},
 
 	"api/client": {"jobs"},
 
 	"api/metrics": {"jobs"},
 
-	"api/publish": {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record"},
+	"api/publish": {"jobs", "nn/keras", "nn/revision", "storage", "storage/hub", "storage/record", "jobs/keys"},
 
 	"api/webhook": {"jobs"},
 
-	"api/datasets": {"jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure"},
+	"api/datasets": {"jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
 	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
 

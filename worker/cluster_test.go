@@ -23,6 +23,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
@@ -30,7 +31,6 @@ import (
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
-	"polyid-trainer/worker/pipeline"
 )
 
 // patience bounds every wait for what must happen; nothing waits so long unless
@@ -279,7 +279,7 @@ func (c *cluster) ask(s jobs.Spec) *jobs.Job {
 	if err := table.WriteCSV(&b); err != nil {
 		c.Fatal(err)
 	}
-	if _, err := c.bucket.Put(c.Context(), pipeline.DatasetKey(j.ID), &b, int64(b.Len()), storage.IfAbsent()); err != nil {
+	if _, err := c.bucket.Put(c.Context(), keys.Dataset(j.ID), &b, int64(b.Len()), storage.IfAbsent()); err != nil {
 		c.Fatal(err)
 	}
 	if err := c.store.Create(c.Context(), j); err != nil {
@@ -348,9 +348,9 @@ func (c *cluster) succeeded(id string) [][]byte {
 		if f.Status != jobs.FoldSucceeded || f.Token != "" || f.Failures != 0 {
 			c.Errorf("fold %d is %s after %d failures (%s)", f.Index, f.Status, f.Failures, f.LastError)
 		}
-		models = append(models, c.read(pipeline.ModelPrefix(id)+revision.ModelPath(f.Index)))
+		models = append(models, c.read(keys.ModelPrefix(id)+revision.ModelPath(f.Index)))
 	}
-	if _, err := revision.Open(os.DirFS(filepath.Join(c.dir, filepath.FromSlash(pipeline.ModelPrefix(id))))); err != nil {
+	if _, err := revision.Open(os.DirFS(filepath.Join(c.dir, filepath.FromSlash(keys.ModelPrefix(id))))); err != nil {
 		c.Error(err)
 	}
 	return models

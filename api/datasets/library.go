@@ -17,6 +17,7 @@ import (
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -58,9 +59,6 @@ type Library struct {
 }
 
 const (
-	prefix  = "datasets/"
-	content = "index/datasets/"
-
 	readsAtOnce = 2
 	maxName     = 200 // bytes
 	perPage     = 20
@@ -81,12 +79,6 @@ func New(b storage.Bucket, l Limits, now func() time.Time) *Library {
 	return lib
 }
 
-func metaKey(id string) string  { return prefix + id + "/meta.json" }
-func tableKey(id string) string { return prefix + id + "/table.csv" }
-
-// reportKey is where what was found in a table is stored.
-func reportKey(id string) string { return prefix + id + "/report.json" }
-
 // contentKey is where an owner's dataset of some content and name is found. Those
 // from before there were owners, and of a server without tokens, have no owner in
 // it.
@@ -96,7 +88,7 @@ func contentKey(hash, name, owner string) string {
 		text += "\x00" + owner
 	}
 	sum := sha256.Sum256([]byte(text))
-	return content + hex.EncodeToString(sum[:])
+	return keys.Contents + hex.EncodeToString(sum[:])
 }
 
 // options are how every table is read and judged; MinValues may be changed.
@@ -119,13 +111,13 @@ func (l *Library) store(ctx context.Context, d *Dataset, s *data.Sheet, r *Repor
 	if err := l.room(ctx, d.Bytes); err != nil {
 		return nil, err
 	}
-	if _, err := l.bucket.Put(ctx, tableKey(d.ID), bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
+	if _, err := l.bucket.Put(ctx, keys.DatasetTable(d.ID), bytes.NewReader(b.Bytes()), int64(b.Len()), storage.Condition{}); err != nil {
 		return nil, fmt.Errorf("store dataset: %w", err)
 	}
-	if err := record.Create(ctx, l.bucket, reportKey(d.ID), r); err != nil {
+	if err := record.Create(ctx, l.bucket, keys.DatasetReport(d.ID), r); err != nil {
 		return nil, fmt.Errorf("store dataset: %w", err)
 	}
-	if err := record.Create(ctx, l.bucket, metaKey(d.ID), d); err != nil {
+	if err := record.Create(ctx, l.bucket, keys.DatasetMeta(d.ID), d); err != nil {
 		return nil, fmt.Errorf("store dataset: %w", err)
 	}
 	_, err := l.bucket.Put(ctx, key, strings.NewReader(d.ID), int64(len(d.ID)), storage.IfAbsent())
@@ -181,7 +173,7 @@ func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
 	if !jobs.ValidID(jobs.DatasetPrefix, id) {
 		return nil, noDataset(id)
 	}
-	e, _, err := record.Load[Dataset](ctx, l.bucket, metaKey(id))
+	e, _, err := record.Load[Dataset](ctx, l.bucket, keys.DatasetMeta(id))
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, noDataset(id)
 	}
@@ -213,7 +205,7 @@ func (l *Library) Change(ctx context.Context, id string, p jobs.DetailsPatch) (*
 		return nil, &jobs.Error{Code: jobs.Invalid, Detail: "the dataset cannot be changed to this", Problems: []jobs.Problem{{Pointer: "/name", Detail: "is empty: a dataset has a name"}}}
 	}
 	var was string
-	d, err = record.Update(ctx, l.bucket, metaKey(id), func(d *Dataset) error {
+	d, err = record.Update(ctx, l.bucket, keys.DatasetMeta(id), func(d *Dataset) error {
 		if err := access.Change(ctx, d.owned(), noDataset(id)); err != nil {
 			return err
 		}
@@ -277,11 +269,11 @@ func (l *Library) List(ctx context.Context, after string, limit int) (page Page,
 		limit = perPage
 	}
 	var ids []string
-	for e, err := range l.bucket.List(ctx, prefix) {
+	for e, err := range l.bucket.List(ctx, keys.Datasets) {
 		if err != nil {
 			return Page{}, fmt.Errorf("list datasets: %w", err)
 		}
-		if id, ok := strings.CutSuffix(strings.TrimPrefix(e.Key, prefix), "/meta.json"); ok {
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(e.Key, keys.Datasets), "/meta.json"); ok {
 			ids = append(ids, id)
 		}
 	}
@@ -338,7 +330,7 @@ func (l *Library) Delete(ctx context.Context, id string) error {
 
 // remove deletes a dataset's objects, first the one that makes it one.
 func (l *Library) remove(ctx context.Context, id string) error {
-	for _, key := range []string{metaKey(id), reportKey(id), tableKey(id)} {
+	for _, key := range []string{keys.DatasetMeta(id), keys.DatasetReport(id), keys.DatasetTable(id)} {
 		if err := l.bucket.Delete(ctx, key); err != nil {
 			return fmt.Errorf("delete dataset %s: %w", id, err)
 		}

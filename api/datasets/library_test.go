@@ -58,8 +58,8 @@ func add(t *testing.T, l *Library, csv, name string) *Dataset {
 	return d
 }
 
-// keys lists everything in a bucket.
-func keys(t *testing.T, b storage.Bucket) []string {
+// allKeys lists everything in a bucket.
+func allKeys(t *testing.T, b storage.Bucket) []string {
 	t.Helper()
 	var all []string
 	for e, err := range b.List(t.Context(), "") {
@@ -130,7 +130,7 @@ func TestDefects(t *testing.T) {
 			t.Errorf("%s: %v, want invalid", name, err)
 		}
 	}
-	if left := keys(t, b); len(left) > 0 {
+	if left := allKeys(t, b); len(left) > 0 {
 		t.Errorf("refused files left %v", left)
 	}
 }
@@ -292,7 +292,7 @@ func TestSameContent(t *testing.T) {
 	if len(ids) != 1 {
 		t.Errorf("one file became %v", ids)
 	}
-	if all := keys(t, b); len(all) != 4 {
+	if all := allKeys(t, b); len(all) != 4 {
 		t.Errorf("stored %v, want table, report, meta and entry", all)
 	}
 	if other := add(t, l, table(12), "yours"); ids[other.ID] {
@@ -306,7 +306,7 @@ func TestDelete(t *testing.T) {
 	if err := l.Delete(t.Context(), d.ID); err != nil {
 		t.Fatal(err)
 	}
-	if left := keys(t, b); len(left) > 0 {
+	if left := allKeys(t, b); len(left) > 0 {
 		t.Errorf("left %v", left)
 	}
 	for _, id := range []string{d.ID, "ds_nope", "../" + d.ID, ""} {

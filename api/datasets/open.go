@@ -13,6 +13,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -158,7 +159,7 @@ func (l *Library) sheet(ctx context.Context, id string, o data.Options) (*data.S
 	if s, ok := data.Shipped(id); ok {
 		return s.Sheet(), nil
 	}
-	object, err := l.bucket.Get(ctx, tableKey(id))
+	object, err := l.bucket.Get(ctx, keys.DatasetTable(id))
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, noDataset(id)
 	}

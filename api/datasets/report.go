@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -262,7 +263,7 @@ func (l *Library) Report(ctx context.Context, id string) (*Report, error) {
 		return nil, err
 	}
 	if !d.Shipped {
-		e, _, err := record.Load[Report](ctx, l.bucket, reportKey(id))
+		e, _, err := record.Load[Report](ctx, l.bucket, keys.DatasetReport(id))
 		if err == nil {
 			return e.Record, nil
 		}

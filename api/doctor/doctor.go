@@ -14,6 +14,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/predictions"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn/checkpoint"
@@ -108,16 +109,16 @@ func (e *examiner) lost(ctx context.Context, d *record.DamagedError, lost string
 
 // each loads every record under a prefix whose key ends in suffix.
 func each[T any](ctx context.Context, e *examiner, prefix, suffix, lost string, sound func(*T) error) error {
-	var keys []string
+	var found []string
 	for entry, err := range e.Bucket.List(ctx, prefix) {
 		if err != nil {
 			return err
 		}
 		if strings.HasSuffix(entry.Key, suffix) {
-			keys = append(keys, entry.Key)
+			found = append(found, entry.Key)
 		}
 	}
-	for _, key := range keys {
+	for _, key := range found {
 		r, _, err := record.Load[T](ctx, e.Bucket, key)
 		var damaged *record.DamagedError
 		switch {
@@ -137,20 +138,20 @@ func each[T any](ctx context.Context, e *examiner, prefix, suffix, lost string, 
 
 // datasets looks at the descriptions of tables, and whether the tables are there.
 func (e *examiner) datasets(ctx context.Context) error {
-	return each(ctx, e, "datasets/", "/meta.json", "upload the table again; it lies beside as table.csv", func(d *datasets.Dataset) error {
-		return e.exists(ctx, "datasets/"+d.ID+"/table.csv", "the table is lost: jobs that were made of it have a copy")
+	return each(ctx, e, keys.Datasets, "/meta.json", "upload the table again; it lies beside as table.csv", func(d *datasets.Dataset) error {
+		return e.exists(ctx, keys.DatasetTable(d.ID), "the table is lost: jobs that were made of it have a copy")
 	})
 }
 
 // predictions looks at the predictions and whether their results are there.
 func (e *examiner) predictions(ctx context.Context) error {
-	return each[predictions.Prediction](ctx, e, "predictions/", "/prediction.json", "the prediction is lost: ask for it again", nil)
+	return each[predictions.Prediction](ctx, e, keys.Predictions, "/prediction.json", "the prediction is lost: ask for it again", nil)
 }
 
 // others looks at the records that nothing else leads to.
 func (e *examiner) others(ctx context.Context) error {
 	for prefix, lost := range map[string]string{
-		"idempotency/": "a request that is sent again under its key counts as new", "hub/": "the next publication makes another",
+		keys.Idempotency: "a request that is sent again under its key counts as new", keys.HubPrefix: "the next publication makes another",
 	} {
 		if err := each[json.RawMessage](ctx, e, prefix, "", lost, nil); err != nil {
 			return err

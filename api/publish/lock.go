@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
@@ -18,11 +18,6 @@ type repository struct{ lease.Lease }
 
 // lockRetry is how often a publication looks whether a repository is free.
 const lockRetry = time.Second
-
-// The key is that of an earlier version, with which this one may run together.
-func lockKey(repo string) string {
-	return "hub/turns/" + strings.ReplaceAll(repo, "/", "--") + ".json"
-}
 
 // errOvertaken ends a publication that was asleep for longer than its lease on the
 // repository.
@@ -36,7 +31,7 @@ func (a *attempt) locked(ctx context.Context, repo string, work func(context.Con
 	if err != nil {
 		return err
 	}
-	key := lockKey(repo)
+	key := keys.HubLease(repo)
 	renew := func(ctx context.Context) error {
 		_, err := record.Update(ctx, a.Bucket, key, func(r *repository) error { return h.Renew(&r.Lease, a.now()) })
 		return err
@@ -60,7 +55,7 @@ func (a *attempt) locked(ctx context.Context, repo string, work func(context.Con
 
 // lock claims the lease on a repository, waiting for whoever holds it.
 func (a *attempt) lock(ctx context.Context, repo string) (*lease.Holder, error) {
-	key, observer := lockKey(repo), &lease.Observer{Now: a.Now}
+	key, observer := keys.HubLease(repo), &lease.Observer{Now: a.Now}
 	for {
 		h := a.newHolder()
 		_, err := record.Update(ctx, a.Bucket, key, func(r *repository) error {

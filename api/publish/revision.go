@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/hub"
@@ -16,8 +17,6 @@ import (
 
 // maxDocument bounds config.json and metrics.json, in bytes.
 const maxDocument = 64 << 20
-
-func modelPrefix(job string) string { return "jobs/" + job + "/model/" }
 
 // files are the files of a finalized job, without the card.
 type files struct {
@@ -28,7 +27,7 @@ type files struct {
 
 // read finds the files of a job's revision in object storage.
 func (a *attempt) read(ctx context.Context) (*files, error) {
-	prefix := modelPrefix(a.job.ID)
+	prefix := keys.ModelPrefix(a.job.ID)
 	f := &files{}
 	for e, err := range a.Bucket.List(ctx, prefix) {
 		if err != nil {

@@ -2,10 +2,12 @@
 // place that builds a key, so that whoever adds an object, lists a prefix or
 // deletes what belongs to a job finds all of the layout here.
 //
+//	jobs/<id>/created.json                    the record as it was created, for repairs
 //	jobs/<id>/job.json                        the record of a training job
 //	jobs/<id>/dataset.csv, holdout.csv        its own copies of the tables
 //	jobs/<id>/init/model_fold_<i>/…           the models that it starts from
-//	jobs/<id>/prepared.json                   the split and the chains
+//	jobs/<id>/prepared.json                   the split
+//	jobs/<id>/chains.ndjson.gz                the chains of the job's rows
 //	jobs/<id>/folds/<i>.json                  the record of a fold
 //	jobs/<id>/folds/<i>/checkpoints/…         its checkpoints
 //	jobs/<id>/folds/<i>/models/<attempt>.…    its finished model
@@ -33,8 +35,9 @@ import (
 	"strings"
 )
 
-// Prefixes of the indexes, whose objects are empty: their names are the entries.
+// Prefixes. The objects of an index are empty: their names are the entries.
 const (
+	Jobs         = "jobs/"
 	JobsByAge    = "index/jobs/"    // by inverted id: newest first
 	ActiveJobs   = "index/active/"  // by id
 	EndedJobs    = "index/ended/"   // by state and inverted id
@@ -52,7 +55,7 @@ const (
 )
 
 // JobPrefix is the prefix of everything that belongs to a job.
-func JobPrefix(job string) string { return "jobs/" + job + "/" }
+func JobPrefix(job string) string { return Jobs + job + "/" }
 
 // Job is the job's record.
 func Job(job string) string { return JobPrefix(job) + "job.json" }
@@ -70,7 +73,14 @@ func Holdout(job string) string { return JobPrefix(job) + "holdout.csv" }
 // access to the Hub.
 func InitPrefix(job string) string { return JobPrefix(job) + "init/" }
 
-// Prepared is the job's preparation: its split and chains.
+// Created is the record as it was created: what a damaged one is rebuilt from.
+func Created(job string) string { return JobPrefix(job) + "created.json" }
+
+// Chains are the chains of the job's rows, then those of the rows held out from
+// another table. They are stored before the preparation.
+func Chains(job string) string { return JobPrefix(job) + "chains.ndjson.gz" }
+
+// Prepared is the job's preparation: its split.
 func Prepared(job string) string { return JobPrefix(job) + "prepared.json" }
 
 // ModelPrefix precedes the paths of the revision's files.
@@ -78,6 +88,9 @@ func ModelPrefix(job string) string { return JobPrefix(job) + "model/" }
 
 // FoldsPrefix precedes everything that belongs to a job's folds.
 func FoldsPrefix(job string) string { return JobPrefix(job) + "folds/" }
+
+// FoldPrefix precedes the artifacts of a fold.
+func FoldPrefix(job string, fold int) string { return fmt.Sprintf("%s%d/", FoldsPrefix(job), fold) }
 
 // Fold is the record of a fold.
 func Fold(job string, fold int) string { return fmt.Sprintf("%s%d.json", FoldsPrefix(job), fold) }
@@ -109,8 +122,11 @@ func FoldModel(job string, fold, attempt int) string {
 // Webhook is the body of a webhook.
 func Webhook(job, webhook string) string { return JobPrefix(job) + "webhooks/" + webhook + ".json" }
 
+// UsagePrefix precedes what each month used.
+const UsagePrefix = "usage/"
+
 // Usage is what the jobs that ended have used in a month, "2026-01".
-func Usage(month string) string { return "usage/" + month + ".json" }
+func Usage(month string) string { return UsagePrefix + month + ".json" }
 
 // Prediction is the record of a prediction.
 func Prediction(id string) string { return Predictions + id + "/prediction.json" }
@@ -130,7 +146,14 @@ func DatasetMeta(id string) string { return Datasets + id + "/meta.json" }
 // DatasetTable is the content of an uploaded table.
 func DatasetTable(id string) string { return Datasets + id + "/table.csv" }
 
-// HubLease is the lease on a repository of the Hub.
+// DatasetReport is what was found wrong with an uploaded table.
+func DatasetReport(id string) string { return Datasets + id + "/report.json" }
+
+// HubPrefix precedes the leases on repositories of the Hub.
+const HubPrefix = "hub/"
+
+// HubLease is the lease on a repository of the Hub. Its name has a word of an
+// earlier version, which may run beside this one.
 func HubLease(repo string) string {
-	return "hub/turns/" + strings.ReplaceAll(repo, "/", "--") + ".json"
+	return HubPrefix + "turns/" + strings.ReplaceAll(repo, "/", "--") + ".json"
 }

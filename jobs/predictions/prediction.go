@@ -49,6 +49,14 @@ const (
 	CSV  Format = "text/csv"
 )
 
+// extension is that of the objects that hold results in the format.
+func (f Format) extension() string {
+	if f == CSV {
+		return "csv"
+	}
+	return "json"
+}
+
 // Model names the revision that predicts.
 type Model struct {
 	Repo     string `json:"repo"`

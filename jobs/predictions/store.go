@@ -13,14 +13,10 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
-)
-
-const (
-	all    = "predictions/"
-	active = "index/predictions/"
 )
 
 // Store keeps predictions in a bucket. It may be used concurrently, also by
@@ -30,32 +26,23 @@ type Store struct{ bucket storage.Bucket }
 // NewStore keeps predictions in b.
 func NewStore(b storage.Bucket) *Store { return &Store{b} }
 
-func recordKey(id string) string  { return all + id + "/prediction.json" }
-func requestKey(id string) string { return all + id + "/request" }
-
-// resultKey is where an attempt puts its results: each at its own, so that a
-// worker that has lost its claim overwrites nothing.
-func resultKey(id string, attempt int, f Format) string {
-	return fmt.Sprintf("%s%s/results/%04d.%s", all, id, attempt, map[Format]string{JSON: "json", CSV: "csv"}[f])
-}
-
 // Create stores a new prediction and its request, of size bytes.
 func (s *Store) Create(ctx context.Context, p *Prediction, request io.Reader, size int64) error {
 	// The request and the mark before the record: one without the other is found
 	// by Expire. Storage takes both in the time of one.
 	group, putting := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := s.bucket.Put(putting, requestKey(p.ID), request, size, storage.Condition{})
+		_, err := s.bucket.Put(putting, keys.PredictionRequest(p.ID), request, size, storage.Condition{})
 		return err
 	})
 	group.Go(func() error {
-		_, err := s.bucket.Put(putting, active+p.ID, strings.NewReader(""), 0, storage.Condition{})
+		_, err := s.bucket.Put(putting, keys.OpenRequests+p.ID, strings.NewReader(""), 0, storage.Condition{})
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("create prediction %s: %w", p.ID, err)
 	}
-	if err := record.Create(ctx, s.bucket, recordKey(p.ID), p); err != nil {
+	if err := record.Create(ctx, s.bucket, keys.Prediction(p.ID), p); err != nil {
 		return fmt.Errorf("create prediction %s: %w", p.ID, err)
 	}
 	return nil
@@ -67,7 +54,7 @@ func (s *Store) Prediction(ctx context.Context, id string) (*Prediction, error) 
 	if !jobs.ValidID(jobs.PredictionPrefix, id) {
 		return nil, missing(storage.ErrNotExist, id)
 	}
-	e, _, err := record.Load[Prediction](ctx, s.bucket, recordKey(id))
+	e, _, err := record.Load[Prediction](ctx, s.bucket, keys.Prediction(id))
 	if err != nil {
 		return nil, missing(err, id)
 	}
@@ -84,7 +71,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*Prediction) 
 	if !jobs.ValidID(jobs.PredictionPrefix, id) {
 		return nil, missing(storage.ErrNotExist, id)
 	}
-	p, err := record.Update(ctx, s.bucket, recordKey(id), change)
+	p, err := record.Update(ctx, s.bucket, keys.Prediction(id), change)
 	if err != nil {
 		return nil, missing(err, id)
 	}
@@ -93,7 +80,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*Prediction) 
 
 // Request opens the body that was sent. The caller closes it.
 func (s *Store) Request(ctx context.Context, id string) (io.ReadCloser, error) {
-	return s.open(ctx, id, requestKey(id))
+	return s.open(ctx, id, keys.PredictionRequest(id))
 }
 
 // Result opens the results of a prediction that has succeeded, in either format.
@@ -102,7 +89,7 @@ func (s *Store) Result(ctx context.Context, p *Prediction, f Format) (io.ReadClo
 	if p.Status != Succeeded {
 		return nil, &jobs.Error{Code: jobs.Conflict, Detail: fmt.Sprintf("the prediction is %s: it has no results", p.Status)}
 	}
-	return s.open(ctx, p.ID, resultKey(p.ID, p.Claim.Attempt, f))
+	return s.open(ctx, p.ID, keys.PredictionResult(p.ID, p.Claim.Attempt, f.extension()))
 }
 
 func (s *Store) open(ctx context.Context, id, key string) (io.ReadCloser, error) {
@@ -134,7 +121,7 @@ func (s *Store) Add(ctx context.Context, p *Prediction, results map[Format]Body)
 	if err := s.putResults(ctx, p.ID, p.Claim.Attempt, results, storage.IfAbsent()); err != nil {
 		return err
 	}
-	if err := record.Create(ctx, s.bucket, recordKey(p.ID), p); err != nil {
+	if err := record.Create(ctx, s.bucket, keys.Prediction(p.ID), p); err != nil {
 		return fmt.Errorf("add prediction %s: %w", p.ID, err)
 	}
 	return nil
@@ -144,7 +131,7 @@ func (s *Store) putResults(ctx context.Context, id string, attempt int, results 
 	group, ctx := errgroup.WithContext(ctx)
 	for f, b := range results {
 		group.Go(func() error {
-			_, err := s.bucket.Put(ctx, resultKey(id, attempt, f), b.Content, b.Size, cond)
+			_, err := s.bucket.Put(ctx, keys.PredictionResult(id, attempt, f.extension()), b.Content, b.Size, cond)
 			return err
 		})
 	}
@@ -162,11 +149,11 @@ func (s *Store) putResults(ctx context.Context, id string, attempt int, results 
 func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, leases *lease.Observer, now time.Time) error {
 	defer leases.EndRound()
 	var errs []error
-	for e, err := range s.bucket.List(ctx, active) {
+	for e, err := range s.bucket.List(ctx, keys.OpenRequests) {
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("reconcile predictions: %w", err))...)
 		}
-		p, err := s.Prediction(ctx, strings.TrimPrefix(e.Key, active))
+		p, err := s.Prediction(ctx, strings.TrimPrefix(e.Key, keys.OpenRequests))
 		switch {
 		case jobs.ErrorCode(err) == jobs.NotFound:
 			// Being created now, or never quite: Expire takes the mark in time.
@@ -180,7 +167,7 @@ func (s *Store) Reconcile(ctx context.Context, q jobs.Queue, leases *lease.Obser
 			err = s.repair(ctx, q, leases, now, p)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("reconcile prediction %s: %w", strings.TrimPrefix(e.Key, active), err))
+			errs = append(errs, fmt.Errorf("reconcile prediction %s: %w", strings.TrimPrefix(e.Key, keys.OpenRequests), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -208,11 +195,11 @@ func (s *Store) repair(ctx context.Context, q jobs.Queue, leases *lease.Observer
 // TakeOver takes all predictions away from the workers that hold them. Only a
 // process that knows all of them to be dead may call it.
 func (s *Store) TakeOver(ctx context.Context, now time.Time) error {
-	for e, err := range s.bucket.List(ctx, active) {
+	for e, err := range s.bucket.List(ctx, keys.OpenRequests) {
 		if err != nil {
 			return fmt.Errorf("take over predictions: %w", err)
 		}
-		_, err = s.Update(ctx, strings.TrimPrefix(e.Key, active), func(p *Prediction) error {
+		_, err = s.Update(ctx, strings.TrimPrefix(e.Key, keys.OpenRequests), func(p *Prediction) error {
 			if !p.Claim.Held() {
 				return record.ErrSame
 			}
@@ -231,11 +218,11 @@ func (s *Store) TakeOver(ctx context.Context, now time.Time) error {
 // went. Cut short, it goes on when called again: the record goes last.
 func (s *Store) Expire(ctx context.Context, before time.Time) (n int, err error) {
 	last := ""
-	for e, err := range s.bucket.List(ctx, all) { // by id, the oldest first
+	for e, err := range s.bucket.List(ctx, keys.Predictions) { // by id, the oldest first
 		if err != nil {
 			return n, fmt.Errorf("expire predictions: %w", err)
 		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, all), "/")
+		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, keys.Predictions), "/")
 		made, ok := madeAt(id)
 		if !ok || id == last {
 			continue
@@ -257,11 +244,11 @@ func (s *Store) Expire(ctx context.Context, before time.Time) (n int, err error)
 
 // expireMarks removes the marks of predictions that were never quite created.
 func (s *Store) expireMarks(ctx context.Context, before time.Time) error {
-	for e, err := range s.bucket.List(ctx, active) {
+	for e, err := range s.bucket.List(ctx, keys.OpenRequests) {
 		if err != nil {
 			return fmt.Errorf("expire predictions: %w", err)
 		}
-		id := strings.TrimPrefix(e.Key, active)
+		id := strings.TrimPrefix(e.Key, keys.OpenRequests)
 		made, ok := madeAt(id)
 		if ok && !made.Before(before) {
 			return nil
@@ -286,19 +273,19 @@ func (s *Store) delete(ctx context.Context, id string) (bool, error) {
 	if p != nil && p.Claim.Held() {
 		return false, nil
 	}
-	if err := s.bucket.Delete(ctx, active+id); err != nil {
+	if err := s.bucket.Delete(ctx, keys.OpenRequests+id); err != nil {
 		return false, err
 	}
-	var keys []string
-	for e, err := range s.bucket.List(ctx, all+id+"/") {
+	var parts []string
+	for e, err := range s.bucket.List(ctx, keys.Predictions+id+"/") {
 		if err != nil {
 			return false, err
 		}
-		if e.Key != recordKey(id) {
-			keys = append(keys, e.Key)
+		if e.Key != keys.Prediction(id) {
+			parts = append(parts, e.Key)
 		}
 	}
-	for _, key := range append(keys, recordKey(id)) {
+	for _, key := range append(parts, keys.Prediction(id)) {
 		if err := s.bucket.Delete(ctx, key); err != nil {
 			return false, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) DeleteJob(ctx context.Context, id string) error {
 	if err := j.Delete(time.Now(), folds); err != nil {
 		return err
 	}
-	if err := s.mark(ctx, deleted+id); err != nil {
+	if err := s.mark(ctx, keys.DeletedJobs+id); err != nil {
 		return fmt.Errorf("delete job %s: %w", id, err)
 	}
 	j, err = s.UpdateJob(ctx, id, func(j *jobs.Job) error { return j.Delete(time.Now(), folds) })
@@ -58,10 +59,10 @@ func (s *Store) remove(ctx context.Context, j *jobs.Job) error {
 	if err := s.enterUsage(ctx, j, folds); err != nil {
 		return err
 	}
-	if err := s.removeObjects(ctx, id, jobKey(id)); err != nil {
+	if err := s.removeObjects(ctx, id, keys.Job(id)); err != nil {
 		return err
 	}
-	if err := s.bucket.Delete(ctx, jobKey(id)); err != nil {
+	if err := s.bucket.Delete(ctx, keys.Job(id)); err != nil {
 		return fmt.Errorf("delete job %s: %w", id, err)
 	}
 	return s.removeEntries(ctx, id)
@@ -69,11 +70,11 @@ func (s *Store) remove(ctx context.Context, j *jobs.Job) error {
 
 // removeEntries takes a job out of the index.
 func (s *Store) removeEntries(ctx context.Context, id string) error {
-	keys := []string{active + id, byAge + inverted(id)}
+	entries := []string{keys.ActiveJobs + id, keys.JobsByAge + inverted(id)}
 	for _, st := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled} {
-		keys = append(keys, endedKey(st, id))
+		entries = append(entries, endedKey(st, id))
 	}
-	for _, key := range keys {
+	for _, key := range entries {
 		if err := s.bucket.Delete(ctx, key); err != nil {
 			return fmt.Errorf("delete job %s: %w", id, err)
 		}
@@ -83,7 +84,7 @@ func (s *Store) removeEntries(ctx context.Context, id string) error {
 
 // removeObjects deletes everything under the job's name except the object keep.
 func (s *Store) removeObjects(ctx context.Context, id, keep string) error {
-	for e, err := range s.bucket.List(ctx, "jobs/"+id+"/") {
+	for e, err := range s.bucket.List(ctx, keys.JobPrefix(id)) {
 		if err == nil && e.Key != keep {
 			err = s.bucket.Delete(ctx, e.Key)
 		}
@@ -98,14 +99,14 @@ func (s *Store) removeObjects(ctx context.Context, id, keep string) error {
 // wrote for a job that was deleted under them. It is to run now and then.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	var errs []error
-	for e, err := range s.bucket.List(ctx, deleted) {
+	for e, err := range s.bucket.List(ctx, keys.DeletedJobs) {
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("sweep deleted jobs: %w", err))...)
 		}
 		if now.Sub(e.Modified) < entryGrace {
 			continue
 		}
-		if err := s.sweep(ctx, strings.TrimPrefix(e.Key, deleted)); err != nil {
+		if err := s.sweep(ctx, strings.TrimPrefix(e.Key, keys.DeletedJobs)); err != nil {
 			errs = append(errs, err)
 		} else if err := s.bucket.Delete(ctx, e.Key); err != nil {
 			errs = append(errs, fmt.Errorf("sweep deleted jobs: %w", err))
@@ -116,7 +117,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 
 // sweep goes through one job's deletion again.
 func (s *Store) sweep(ctx context.Context, id string) error {
-	e, _, err := load[jobs.Job](ctx, s.bucket, jobKey(id))
+	e, _, err := load[jobs.Job](ctx, s.bucket, keys.Job(id))
 	switch {
 	case errors.Is(err, storage.ErrNotExist):
 		if err := s.removeObjects(ctx, id, ""); err != nil {

@@ -10,15 +10,11 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
 const (
-	byAge   = "index/jobs/"
-	active  = "index/active/"
-	ended   = "index/ended/"
-	deleted = "index/deleted/"
-
 	perPage = 20
 
 	// entryGrace is the age at which no writer can still be between an entry and
@@ -26,7 +22,7 @@ const (
 	entryGrace = time.Hour
 )
 
-func endedKey(s jobs.State, id string) string { return ended + string(s) + "/" + inverted(id) }
+func endedKey(s jobs.State, id string) string { return keys.EndedJobs + string(s) + "/" + inverted(id) }
 
 // index writes the entries that a job's move from state was calls for.
 func (s *Store) index(ctx context.Context, was jobs.State, j *jobs.Job) error {
@@ -36,7 +32,7 @@ func (s *Store) index(ctx context.Context, was jobs.State, j *jobs.Job) error {
 	case j.State.Ended():
 		return s.mark(ctx, endedKey(j.State, j.ID))
 	case was.Ended():
-		return s.mark(ctx, active+j.ID)
+		return s.mark(ctx, keys.ActiveJobs+j.ID)
 	}
 	return nil
 }
@@ -105,7 +101,7 @@ type candidate struct {
 // first; no states are all.
 func (s *Store) candidates(ctx context.Context, states []jobs.State) iter.Seq2[candidate, error] {
 	if len(states) == 0 {
-		return s.listed(ctx, byAge, "")
+		return s.listed(ctx, keys.JobsByAge, "")
 	}
 	var lists []iter.Seq2[candidate, error]
 	if slices.ContainsFunc(states, func(st jobs.State) bool { return !st.Ended() }) {
@@ -113,7 +109,7 @@ func (s *Store) candidates(ctx context.Context, states []jobs.State) iter.Seq2[c
 	}
 	for i, st := range states {
 		if st.Ended() && !slices.Contains(states[:i], st) {
-			lists = append(lists, s.listed(ctx, ended+string(st)+"/", st))
+			lists = append(lists, s.listed(ctx, keys.EndedJobs+string(st)+"/", st))
 		}
 	}
 	return merge(lists)
@@ -135,12 +131,12 @@ func (s *Store) listed(ctx context.Context, prefix string, st jobs.State) iter.S
 func (s *Store) newestActive(ctx context.Context) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
 		var all []candidate
-		for e, err := range s.bucket.List(ctx, active) {
+		for e, err := range s.bucket.List(ctx, keys.ActiveJobs) {
 			if err != nil {
 				yield(candidate{}, err)
 				return
 			}
-			all = append(all, candidate{Entry: e, id: strings.TrimPrefix(e.Key, active)})
+			all = append(all, candidate{Entry: e, id: strings.TrimPrefix(e.Key, keys.ActiveJobs)})
 		}
 		for _, c := range slices.Backward(all) {
 			if !yield(c, nil) {
@@ -225,7 +221,7 @@ func (s *Store) CountEnded(ctx context.Context) (map[jobs.State]int, error) {
 	count := map[jobs.State]int{}
 	for _, st := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled} {
 		count[st] = 0
-		for c, err := range s.listed(ctx, ended+string(st)+"/", st) {
+		for c, err := range s.listed(ctx, keys.EndedJobs+string(st)+"/", st) {
 			if err != nil {
 				return nil, fmt.Errorf("count jobs: %w", err)
 			}

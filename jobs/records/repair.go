@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -41,7 +42,6 @@ type Inspector struct {
 
 // createdKey is a job's record as it was created: what it is made of again when
 // the record is damaged.
-func createdKey(id string) string { return "jobs/" + id + "/created.json" }
 
 // putCreated writes it.
 func (s *Store) putCreated(ctx context.Context, j *jobs.Job) error {
@@ -49,7 +49,7 @@ func (s *Store) putCreated(ctx context.Context, j *jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.bucket.Put(ctx, createdKey(j.ID), bytes.NewReader(body), int64(len(body)), storage.Condition{})
+	_, err = s.bucket.Put(ctx, keys.Created(j.ID), bytes.NewReader(body), int64(len(body)), storage.Condition{})
 	return err
 }
 
@@ -70,11 +70,11 @@ func (i *Inspector) Run(ctx context.Context) error {
 // ids lists the jobs that have objects.
 func (i *Inspector) ids(ctx context.Context) ([]string, error) {
 	var ids []string
-	for e, err := range i.Store.bucket.List(ctx, "jobs/") {
+	for e, err := range i.Store.bucket.List(ctx, keys.Jobs) {
 		if err != nil {
 			return nil, err
 		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, "jobs/"), "/")
+		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, keys.Jobs), "/")
 		if jobs.ValidID(jobs.TrainingJobPrefix, id) && (len(ids) == 0 || ids[len(ids)-1] != id) {
 			ids = append(ids, id)
 		}
@@ -105,7 +105,7 @@ func (i *Inspector) found(key, problem string, repair func() (string, error)) er
 
 func (i *Inspector) job(ctx context.Context, id string) error {
 	s := i.Store
-	e, _, err := load[jobs.Job](ctx, s.bucket, jobKey(id))
+	e, _, err := load[jobs.Job](ctx, s.bucket, keys.Job(id))
 	switch {
 	case errors.Is(err, storage.ErrNotExist):
 		if _, err := s.created(ctx, id); err != nil {
@@ -114,16 +114,16 @@ func (i *Inspector) job(ctx context.Context, id string) error {
 		if i.deleted(ctx, id) {
 			return nil
 		}
-		err = i.found(jobKey(id), "it is missing", func() (string, error) { return i.rebuild(ctx, id) })
+		err = i.found(keys.Job(id), "it is missing", func() (string, error) { return i.rebuild(ctx, id) })
 	case record.IsDamaged(err):
-		err = i.broken(jobKey(id), err, func() (string, error) { return i.rebuild(ctx, id) })
+		err = i.broken(keys.Job(id), err, func() (string, error) { return i.rebuild(ctx, id) })
 	case err == nil && !e.Record.DeletedAt.IsZero():
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if e, _, err = load[jobs.Job](ctx, s.bucket, jobKey(id)); err != nil {
+	if e, _, err = load[jobs.Job](ctx, s.bucket, keys.Job(id)); err != nil {
 		return ignoreDamage(err) // it stays as it is
 	}
 	if err := i.folds(ctx, e.Record); err != nil {
@@ -133,7 +133,7 @@ func (i *Inspector) job(ctx context.Context, id string) error {
 }
 
 func (i *Inspector) deleted(ctx context.Context, id string) bool {
-	o, err := i.Store.bucket.Get(ctx, deleted+id)
+	o, err := i.Store.bucket.Get(ctx, keys.DeletedJobs+id)
 	if err != nil {
 		return false
 	}
@@ -144,10 +144,10 @@ func (i *Inspector) deleted(ctx context.Context, id string) bool {
 // created reads a job as it was created.
 func (s *Store) created(ctx context.Context, id string) (*jobs.Job, error) {
 	var j jobs.Job
-	if err := s.decode(ctx, createdKey(id), &j); err != nil {
+	if err := s.decode(ctx, keys.Created(id), &j); err != nil {
 		return nil, err
 	}
-	return &j, j.CheckRecord(jobKey(id))
+	return &j, j.CheckRecord(keys.Job(id))
 }
 
 func (s *Store) decode(ctx context.Context, key string, into any) error {
@@ -169,7 +169,7 @@ func (i *Inspector) rebuild(ctx context.Context, id string) (string, error) {
 	s := i.Store
 	j, err := s.created(ctx, id)
 	if err != nil {
-		return i.setAside(ctx, jobKey(id), "its settings are lost")
+		return i.setAside(ctx, keys.Job(id), "its settings are lost")
 	}
 	j.State, j.Left = jobs.Failed, jobs.Preparing
 	now := i.Now().UTC()
@@ -178,18 +178,18 @@ func (i *Inspector) rebuild(ctx context.Context, id string) (string, error) {
 		Data     jobs.Prepared  `json:"data"`
 		Warnings []jobs.Warning `json:"warnings"`
 	}
-	if err := s.decode(ctx, "jobs/"+id+"/prepared.json", &prepared); err == nil && len(prepared.Data.Folds) > 0 {
+	if err := s.decode(ctx, keys.Prepared(id), &prepared); err == nil && len(prepared.Data.Folds) > 0 {
 		j.Data, j.Warnings, j.Left = &prepared.Data, append(j.Warnings, prepared.Warnings...), jobs.Training
 	}
 	j.Reason = string(jobs.Damaged)
 	j.Failure = &jobs.Failure{Code: string(jobs.Damaged), Detail: "the job's record was damaged and was made again: resume the job to go on where its folds are"}
-	if err := s.bucket.Delete(ctx, jobKey(id)); err != nil {
+	if err := s.bucket.Delete(ctx, keys.Job(id)); err != nil {
 		return "", err
 	}
-	if err := errors.Join(s.mark(ctx, endedKey(j.State, id)), s.mark(ctx, byAge+inverted(id))); err != nil {
+	if err := errors.Join(s.mark(ctx, endedKey(j.State, id)), s.mark(ctx, keys.JobsByAge+inverted(id))); err != nil {
 		return "", err
 	}
-	if err := create(ctx, s.bucket, jobKey(id), j); err != nil {
+	if err := create(ctx, s.bucket, keys.Job(id), j); err != nil {
 		return "", err
 	}
 	return "made again from how the job was created and from its folds; its events and webhooks since are lost", nil
@@ -201,7 +201,7 @@ func (i *Inspector) folds(ctx context.Context, j *jobs.Job) error {
 		return nil
 	}
 	for n := range j.Data.Folds {
-		key := foldKey(j.ID, n)
+		key := keys.Fold(j.ID, n)
 		e, _, err := load[jobs.Fold](ctx, i.Store.bucket, key)
 		switch {
 		case errors.Is(err, storage.ErrNotExist):
@@ -242,27 +242,27 @@ var checkpointForm = regexp.MustCompile(`/checkpoints/(\d+)-\d+-\d+\.`)
 func (i *Inspector) rebuildFold(ctx context.Context, job string, index int) (string, error) {
 	s := i.Store
 	f := &jobs.Fold{Job: job, Index: index, Status: jobs.FoldQueued}
-	var keys []string
-	for e, err := range s.bucket.List(ctx, fmt.Sprintf("jobs/%s/folds/%d/", job, index)) {
+	var checkpoints []string
+	for e, err := range s.bucket.List(ctx, keys.FoldPrefix(job, index)) {
 		if err != nil {
 			return "", err
 		}
 		if m := checkpointForm.FindStringSubmatch(e.Key); m != nil {
-			keys = append(keys, e.Key)
+			checkpoints = append(checkpoints, e.Key)
 			if n, err := strconv.Atoi(m[1]); err == nil { // a later attempt has keys of its own
 				f.Attempt = max(f.Attempt, n)
 			}
 		}
 	}
-	for _, key := range slices.Backward(keys) {
+	for _, key := range slices.Backward(checkpoints) {
 		if c, err := i.Checkpoint(ctx, key); err == nil && (f.Checkpoint == nil || c.Epoch > f.Checkpoint.Epoch || c.Epoch == f.Checkpoint.Epoch && c.Step > f.Checkpoint.Step) {
 			f.Checkpoint = c
 		}
 	}
-	if err := s.bucket.Delete(ctx, foldKey(job, index)); err != nil {
+	if err := s.bucket.Delete(ctx, keys.Fold(job, index)); err != nil {
 		return "", err
 	}
-	if err := create(ctx, s.bucket, foldKey(job, index), f); err != nil {
+	if err := create(ctx, s.bucket, keys.Fold(job, index), f); err != nil {
 		return "", err
 	}
 	if f.Checkpoint == nil {
@@ -273,11 +273,11 @@ func (i *Inspector) rebuildFold(ctx context.Context, job string, index int) (str
 
 // entries looks for what the index lacks of a job.
 func (i *Inspector) entries(ctx context.Context, j *jobs.Job) error {
-	want := []string{byAge + inverted(j.ID)}
+	want := []string{keys.JobsByAge + inverted(j.ID)}
 	if j.State.Ended() {
 		want = append(want, endedKey(j.State, j.ID))
 	} else {
-		want = append(want, active+j.ID)
+		want = append(want, keys.ActiveJobs+j.ID)
 	}
 	for _, key := range want {
 		o, err := i.Store.bucket.Get(ctx, key)
@@ -301,7 +301,7 @@ func (i *Inspector) entries(ctx context.Context, j *jobs.Job) error {
 // jobs that are there.
 func (i *Inspector) ledgers(ctx context.Context, ids []string) error {
 	var months []string
-	for e, err := range i.Store.bucket.List(ctx, "usage/") {
+	for e, err := range i.Store.bucket.List(ctx, keys.UsagePrefix) {
 		if err != nil {
 			return err
 		}

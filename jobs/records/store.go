@@ -26,6 +26,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -39,16 +40,13 @@ var _ jobs.Store = (*Store)(nil)
 // New keeps records in b.
 func New(b storage.Bucket) *Store { return &Store{b} }
 
-func jobKey(id string) string         { return "jobs/" + id + "/job.json" }
-func foldKey(id string, i int) string { return fmt.Sprintf("jobs/%s/folds/%d.json", id, i) }
-
 // Create implements jobs.Store.
 func (s *Store) Create(ctx context.Context, j *jobs.Job, before ...func(context.Context) error) error {
 	// What goes before the record goes at once: storage takes all of it in the
 	// time of one.
 	group, putting := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.mark(putting, byAge+inverted(j.ID)) })
-	group.Go(func() error { return s.mark(putting, active+j.ID) })
+	group.Go(func() error { return s.mark(putting, keys.JobsByAge+inverted(j.ID)) })
+	group.Go(func() error { return s.mark(putting, keys.ActiveJobs+j.ID) })
 	group.Go(func() error { return s.freeze(putting, j, 0) })
 	group.Go(func() error { return s.putCreated(putting, j) })
 	for _, put := range before {
@@ -57,7 +55,7 @@ func (s *Store) Create(ctx context.Context, j *jobs.Job, before ...func(context.
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("create job %s: %w", j.ID, err)
 	}
-	if err := create(ctx, s.bucket, jobKey(j.ID), j); err != nil {
+	if err := create(ctx, s.bucket, keys.Job(j.ID), j); err != nil {
 		return fmt.Errorf("create job %s: %w", j.ID, err)
 	}
 	return nil
@@ -68,7 +66,7 @@ func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
 	if !jobs.ValidID(jobs.TrainingJobPrefix, id) {
 		return nil, noJob(id)
 	}
-	e, _, err := load[jobs.Job](ctx, s.bucket, jobKey(id))
+	e, _, err := load[jobs.Job](ctx, s.bucket, keys.Job(id))
 	if err != nil {
 		return nil, missing(err, id)
 	}
@@ -94,7 +92,7 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 		return nil, noJob(id)
 	}
 	var was jobs.State
-	j, err := update(ctx, s.bucket, jobKey(id), func(j *jobs.Job) error {
+	j, err := update(ctx, s.bucket, keys.Job(id), func(j *jobs.Job) error {
 		if !j.DeletedAt.IsZero() {
 			return noJob(id)
 		}
@@ -115,7 +113,7 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 		return nil, missing(err, id)
 	}
 	if was.Ended() && !j.State.Ended() {
-		if err := s.mark(ctx, active+id); err != nil {
+		if err := s.mark(ctx, keys.ActiveJobs+id); err != nil {
 			return nil, fmt.Errorf("job %s: %w", id, err)
 		}
 	}
@@ -127,11 +125,11 @@ func (s *Store) UpdateJob(ctx context.Context, id string, change func(*jobs.Job)
 // other from being listed: its mark stays until it is repaired.
 func (s *Store) Active(ctx context.Context) ([]*jobs.Job, error) {
 	var found []*jobs.Job
-	for e, err := range s.bucket.List(ctx, active) {
+	for e, err := range s.bucket.List(ctx, keys.ActiveJobs) {
 		if err != nil {
 			return nil, fmt.Errorf("list active jobs: %w", err)
 		}
-		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, active))
+		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, keys.ActiveJobs))
 		switch {
 		case jobs.ErrorCode(err) == jobs.NotFound:
 			// Perhaps being created now: the next round but one would miss it if
@@ -167,7 +165,7 @@ func (s *Store) rest(ctx context.Context, j *jobs.Job) (held bool, err error) {
 	if err := s.enterUsage(ctx, j, folds); err != nil {
 		return false, err
 	}
-	if err := s.bucket.Delete(ctx, active+j.ID); err != nil {
+	if err := s.bucket.Delete(ctx, keys.ActiveJobs+j.ID); err != nil {
 		return false, err
 	}
 	// If it was taken up again meanwhile, its new mark may be what went.
@@ -178,14 +176,14 @@ func (s *Store) rest(ctx context.Context, j *jobs.Job) (held bool, err error) {
 	if err != nil || j.State.Ended() {
 		return false, err
 	}
-	return false, s.mark(ctx, active+j.ID)
+	return false, s.mark(ctx, keys.ActiveJobs+j.ID)
 }
 
 // CreateFolds implements jobs.Store.
 func (s *Store) CreateFolds(ctx context.Context, job string, folds int) error {
 	for i := range folds {
 		f := &jobs.Fold{Job: job, Index: i, Status: jobs.FoldQueued}
-		err := create(ctx, s.bucket, foldKey(job, i), f)
+		err := create(ctx, s.bucket, keys.Fold(job, i), f)
 		if err != nil && !errors.Is(err, storage.ErrConflict) {
 			return fmt.Errorf("create fold %d of %s: %w", i, job, err)
 		}
@@ -197,7 +195,7 @@ func (s *Store) CreateFolds(ctx context.Context, job string, folds int) error {
 func (s *Store) Folds(ctx context.Context, job string) ([]*jobs.Fold, error) {
 	var folds []*jobs.Fold
 	for i := 0; ; i++ {
-		e, _, err := load[jobs.Fold](ctx, s.bucket, foldKey(job, i))
+		e, _, err := load[jobs.Fold](ctx, s.bucket, keys.Fold(job, i))
 		if errors.Is(err, storage.ErrNotExist) {
 			return folds, nil
 		}
@@ -210,7 +208,7 @@ func (s *Store) Folds(ctx context.Context, job string) ([]*jobs.Fold, error) {
 
 // UpdateFold implements jobs.Store.
 func (s *Store) UpdateFold(ctx context.Context, job string, index int, change func(*jobs.Fold) error) (*jobs.Fold, error) {
-	f, err := update(ctx, s.bucket, foldKey(job, index), change)
+	f, err := update(ctx, s.bucket, keys.Fold(job, index), change)
 	if err != nil {
 		return nil, fmt.Errorf("fold %d of %s: %w", index, job, damaged(err))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -51,8 +52,6 @@ func (a account) seconds() float64 {
 	return sum
 }
 
-func ledgerKey(month string) string { return "usage/" + month + ".json" }
-
 var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
 
 // Usage lists what all jobs used in a month ("2026-01", UTC), deleted ones too,
@@ -69,7 +68,7 @@ func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("usage of %s: %w", month, err)
 	}
-	e, _, err := load[ledger](ctx, s.bucket, ledgerKey(month))
+	e, _, err := load[ledger](ctx, s.bucket, keys.Usage(month))
 	if err != nil && !errors.Is(err, storage.ErrNotExist) {
 		return nil, fmt.Errorf("usage of %s: %w", month, damaged(err))
 	}
@@ -95,11 +94,11 @@ func (s *Store) Usage(ctx context.Context, month string) ([]Charge, error) {
 // activeAccounts reads what the jobs that are marked active used in a month.
 func (s *Store) activeAccounts(ctx context.Context, month string) (map[string]account, error) {
 	accounts := map[string]account{}
-	for e, err := range s.bucket.List(ctx, active) {
+	for e, err := range s.bucket.List(ctx, keys.ActiveJobs) {
 		if err != nil {
 			return nil, err
 		}
-		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, active))
+		j, err := s.Job(ctx, strings.TrimPrefix(e.Key, keys.ActiveJobs))
 		code := jobs.ErrorCode(err)
 		if code == jobs.NotFound || code == jobs.Damaged || err == nil && j.State == jobs.Queued {
 			continue
@@ -157,7 +156,7 @@ func (s *Store) enterUsage(ctx context.Context, j *jobs.Job, folds []*jobs.Fold)
 
 func (s *Store) enter(ctx context.Context, month, id string, a account) error {
 	for {
-		_, err := update(ctx, s.bucket, ledgerKey(month), func(l *ledger) error {
+		_, err := update(ctx, s.bucket, keys.Usage(month), func(l *ledger) error {
 			if a.seconds() <= l.Jobs[id].seconds() {
 				return errSame
 			}
@@ -167,7 +166,7 @@ func (s *Store) enter(ctx context.Context, month, id string, a account) error {
 		if !errors.Is(err, storage.ErrNotExist) {
 			return err
 		}
-		err = create(ctx, s.bucket, ledgerKey(month), &ledger{Jobs: map[string]account{id: a}})
+		err = create(ctx, s.bucket, keys.Usage(month), &ledger{Jobs: map[string]account{id: a}})
 		if !errors.Is(err, storage.ErrConflict) { // another job was the month's first
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -18,10 +19,6 @@ type hook struct {
 	Type      jobs.EventType `json:"type"`
 	Timestamp time.Time      `json:"timestamp"`
 	Data      jobs.View      `json:"data"`
-}
-
-func hookKey(job, webhook string) string {
-	return fmt.Sprintf("jobs/%s/webhooks/%s.json", job, webhook)
 }
 
 // freeze writes the bodies of the deliveries that j owes beyond the first known
@@ -42,7 +39,7 @@ func (s *Store) freeze(ctx context.Context, j *jobs.Job, known int) error {
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", d.WebhookID, err)
 		}
-		_, err = s.bucket.Put(ctx, hookKey(j.ID, d.WebhookID), bytes.NewReader(body), int64(len(body)), storage.Condition{})
+		_, err = s.bucket.Put(ctx, keys.Webhook(j.ID, d.WebhookID), bytes.NewReader(body), int64(len(body)), storage.Condition{})
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", d.WebhookID, err)
 		}
@@ -56,7 +53,7 @@ func (s *Store) WebhookBody(ctx context.Context, job, webhook string) ([]byte, e
 	if !jobs.ValidID(jobs.TrainingJobPrefix, job) || !jobs.ValidID(jobs.EventPrefix, webhook) {
 		return nil, noHook(job, webhook)
 	}
-	o, err := s.bucket.Get(ctx, hookKey(job, webhook))
+	o, err := s.bucket.Get(ctx, keys.Webhook(job, webhook))
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, noHook(job, webhook)
 	}

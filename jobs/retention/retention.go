@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -172,7 +173,7 @@ func (s *Service) deleteCheckpoints(ctx context.Context, j *jobs.Job) error {
 		return nil
 	}
 	n := 0
-	for e, err := range s.Bucket.List(ctx, "jobs/"+j.ID+"/folds/") {
+	for e, err := range s.Bucket.List(ctx, keys.FoldsPrefix(j.ID)) {
 		if err == nil && strings.Contains(e.Key, "/checkpoints/") {
 			n++
 			err = s.Bucket.Delete(ctx, e.Key)

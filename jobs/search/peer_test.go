@@ -29,7 +29,7 @@ type problem struct {
 // other, minimize the same functions with the same number of trials: published toy
 // functions, and the error of kernel ridge regression on the glass transitions of
 // the shipped table. Over the seeds, TPE must not be worse than Optuna, as a rank
-// sum test tells at 1 %, and its median must beat that of random points.
+// sum test tells at 1 %, and its median must be below that of random points.
 func TestTPEPeer(t *testing.T) {
 	python := os.Getenv("OPTUNA_PYTHON")
 	if python == "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
@@ -59,7 +60,7 @@ func (a *Attempt) checkpoint(ctx context.Context, w *FoldWork, s *train.Snapshot
 	epoch, step := len(s.Progress.History), s.Progress.Step
 	m := w.Model
 	m.Keep(w.Config, s)
-	point := &jobs.Checkpoint{Key: checkpointKey(a.Record.Job, a.Record.Index, a.Record.Attempt, epoch, step), Time: a.now().UTC(), Epoch: epoch, Step: step}
+	point := &jobs.Checkpoint{Key: keys.Checkpoint(a.Record.Job, a.Record.Index, a.Record.Attempt, epoch, step), Time: a.now().UTC(), Epoch: epoch, Step: step}
 	if epoch > 0 {
 		point.Loss = float64(s.Progress.History[epoch-1].Loss)
 		if last, ok := s.Progress.LastValidated(); ok {
@@ -104,7 +105,7 @@ func (a *Attempt) Best(w *FoldWork, s *train.Snapshot) (*checkpoint.Model, error
 // claim.
 func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoint.Model, scored *Scored, score *jobs.FoldScore) (*jobs.Fold, error) {
 	job, fold := a.Record.Job, a.Record.Index
-	key := modelKey(job, fold, a.Record.Attempt)
+	key := keys.FoldModel(job, fold, a.Record.Attempt)
 	if err := a.put(ctx, key, best); err != nil {
 		return nil, fmt.Errorf("saving the model: %w", err)
 	}
@@ -112,7 +113,7 @@ func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoin
 	if err != nil {
 		return nil, err
 	}
-	if err := putOnce(ctx, a.Bucket, HistoryKey(job, fold), history); err != nil {
+	if err := putOnce(ctx, a.Bucket, keys.History(job, fold), history); err != nil {
 		return nil, fmt.Errorf("saving the history: %w", err)
 	}
 	if scored != nil {
@@ -120,7 +121,7 @@ func (a *Attempt) Finish(ctx context.Context, s *train.Snapshot, best *checkpoin
 		if err != nil {
 			return nil, err
 		}
-		if err := putOnce(ctx, a.Bucket, ScoredKey(job, fold), body); err != nil {
+		if err := putOnce(ctx, a.Bucket, keys.Scored(job, fold), body); err != nil {
 			return nil, fmt.Errorf("saving the predictions: %w", err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/cpu"
@@ -68,7 +69,7 @@ func endless() jobs.Spec {
 // prepared is a job whose folds are to be trained.
 func (p *plant) prepared(s jobs.Spec) *jobs.Job {
 	p.Helper()
-	j := p.ask(s, pipeline.DatasetKey, table(p.T, 40))
+	j := p.ask(s, keys.Dataset, table(p.T, 40))
 	if err := p.Handle(p.Context(), jobs.Task{Kind: jobs.Prepare, Job: j.ID}); err != nil {
 		p.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func TestPipelineOnFaultyStorage(t *testing.T) {
 		}
 		return storagetest.None
 	}}
-	j := p.ask(spec(), pipeline.DatasetKey, table(t, 40))
+	j := p.ask(spec(), keys.Dataset, table(t, 40))
 	p.Bucket = &storage.Retry{Bucket: faulty, First: time.Nanosecond}
 	p.Store = records.New(p.Bucket)
 	p.run(j.ID, 2)
@@ -352,7 +353,7 @@ func TestFullStorage(t *testing.T) {
 func TestStageLetsGo(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
-	j := p.ask(spec(), pipeline.DatasetKey, table(t, 40))
+	j := p.ask(spec(), keys.Dataset, table(t, 40))
 	ctx, stop := context.WithCancelCause(t.Context())
 	told := errors.New("told to stop")
 	stop(told)
@@ -389,7 +390,7 @@ func TestDeleted(t *testing.T) {
 func TestWarmStart(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)
-	first := p.ask(spec(), pipeline.DatasetKey, table(t, 40))
+	first := p.ask(spec(), keys.Dataset, table(t, 40))
 	p.run(first.ID, 1)
 	r, dir := p.revision(first.ID)
 	give := func(id string) {
@@ -398,7 +399,7 @@ func TestWarmStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := p.Bucket.Put(t.Context(), pipeline.InitPrefix(id)+revision.ModelPath(i), bytes.NewReader(body), int64(len(body)), storage.IfAbsent()); err != nil {
+			if _, err := p.Bucket.Put(t.Context(), keys.InitPrefix(id)+revision.ModelPath(i), bytes.NewReader(body), int64(len(body)), storage.IfAbsent()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -406,7 +407,7 @@ func TestWarmStart(t *testing.T) {
 	s := spec()
 	s.InitFrom = &jobs.Revision{Repo: "polyid/polyid-models", Revision: "v1.0.0"}
 	s.LearningRate, s.Decay, s.Model.Dropout = 1e-12, 0, 0 // so that it stays where it begins
-	second := p.ask(s, pipeline.DatasetKey, table(t, 60))  // which has more words
+	second := p.ask(s, keys.Dataset, table(t, 60))         // which has more words
 	give(second.ID)
 	p.run(second.ID, 1)
 	warm, _ := p.revision(second.ID)
@@ -426,7 +427,7 @@ func TestWarmStart(t *testing.T) {
 		give   bool
 	}{{2, false}, {3, true}} {
 		s.Model.NumMessages = c.blocks
-		other := p.ask(s, pipeline.DatasetKey, table(t, 40))
+		other := p.ask(s, keys.Dataset, table(t, 40))
 		if c.give {
 			give(other.ID)
 		}

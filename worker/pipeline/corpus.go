@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn/dataset"
 	"polyid-trainer/nn/keras"
 	"polyid-trainer/storage"
@@ -36,7 +37,7 @@ var stored = data.Options{MaxBytes: 1 << 30, MaxRows: math.MaxInt32, MinValues: 
 // readTables reads the job's table and, if the job has one, its hold-out table.
 // Both have the same targets.
 func (p *Pipeline) readTables(ctx context.Context, job string, s *jobs.Spec) (table, holdout *data.Table, err error) {
-	table, err = p.readTable(ctx, DatasetKey(job), s.Columns, stored)
+	table, err = p.readTable(ctx, keys.Dataset(job), s.Columns, stored)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,7 +50,7 @@ func (p *Pipeline) readTables(ctx context.Context, job string, s *jobs.Spec) (ta
 	}
 	o := stored
 	o.ForPrediction = true // it need not have every target
-	if holdout, err = p.readTable(ctx, HoldoutKey(job), same, o); err != nil {
+	if holdout, err = p.readTable(ctx, keys.Holdout(job), same, o); err != nil {
 		return nil, nil, err
 	}
 	for i, t := range holdout.Targets {
@@ -215,11 +216,11 @@ func (c *corpus) groupKeys() []string {
 		byRow[i] = fmt.Sprint(r)
 	}
 	merged := data.GroupBy(byRow).Merge(data.GroupBy(c.set.GraphKeys()))
-	keys := make([]string, c.table.Rows())
-	for r := range keys {
-		keys[r] = fmt.Sprint(merged[c.first[r]])
+	groups := make([]string, c.table.Rows())
+	for r := range groups {
+		groups[r] = fmt.Sprint(merged[c.first[r]])
 	}
-	return keys
+	return groups
 }
 
 // load makes a prepared job's corpus from what prepare left.
@@ -227,7 +228,7 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 	prep, err := readPreparation(ctx, p.Bucket, j.ID)
 	if err != nil {
 		if errors.Is(err, storage.ErrNotExist) {
-			return nil, nil, failure("prepared_missing", "%s is gone", PreparedKey(j.ID))
+			return nil, nil, failure("prepared_missing", "%s is gone", keys.Prepared(j.ID))
 		}
 		return nil, nil, err
 	}
@@ -236,11 +237,11 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 		return nil, nil, err
 	}
 	if hash := table.Hash(); hash != prep.Data.Hash {
-		return nil, nil, failure("dataset_changed", "%s is not the table that was prepared", DatasetKey(j.ID))
+		return nil, nil, failure("dataset_changed", "%s is not the table that was prepared", keys.Dataset(j.ID))
 	}
-	grown, err := read(ctx, p.Bucket, ChainsKey(j.ID), maxChains)
+	grown, err := read(ctx, p.Bucket, keys.Chains(j.ID), maxChains)
 	if errors.Is(err, storage.ErrNotExist) {
-		return nil, nil, failure("prepared_missing", "%s is gone", ChainsKey(j.ID))
+		return nil, nil, failure("prepared_missing", "%s is gone", keys.Chains(j.ID))
 	}
 	if err != nil {
 		return nil, nil, err

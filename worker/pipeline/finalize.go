@@ -10,6 +10,7 @@ import (
 	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/keras"
@@ -137,13 +138,13 @@ func readModel(ctx context.Context, b storage.Bucket, key string) (*checkpoint.M
 }
 
 func (s *stage) history(ctx context.Context, fold int) ([]train.Epoch, error) {
-	body, err := read(ctx, s.Bucket, HistoryKey(s.job.ID, fold), maxHistory)
+	body, err := read(ctx, s.Bucket, keys.History(s.job.ID, fold), maxHistory)
 	if err != nil {
 		return nil, err
 	}
 	var h []train.Epoch
 	if err := json.Unmarshal(body, &h); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", HistoryKey(s.job.ID, fold), err)
+		return nil, fmt.Errorf("reading %s: %w", keys.History(s.job.ID, fold), err)
 	}
 	return h, nil
 }
@@ -250,7 +251,7 @@ func (s *stage) write(ctx context.Context, r *revision.Revision, rows *keras.Row
 		if err := s.holder.Fresh(ctx, s.renew); err != nil {
 			return err
 		}
-		return putOnce(ctx, s.Bucket, ModelPrefix(s.job.ID)+path, body)
+		return putOnce(ctx, s.Bucket, keys.ModelPrefix(s.job.ID)+path, body)
 	}
 	return r.Write(put, func(put revision.Put) error {
 		return keras.Write(r.Models, keras.Options{Train: r.Config.Training, Rows: rows}, put)

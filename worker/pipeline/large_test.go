@@ -15,9 +15,9 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
-	"polyid-trainer/worker/pipeline"
 )
 
 // TestLargeTable trains on 200,000 repeat units, made of the shipped ones, in
@@ -41,7 +41,7 @@ func TestLargeTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	csv := manyUnits(t, rows)
-	if _, err := p.Bucket.Put(t.Context(), pipeline.DatasetKey(j.ID), bytes.NewReader(csv), int64(len(csv)), storage.IfAbsent()); err != nil {
+	if _, err := p.Bucket.Put(t.Context(), keys.Dataset(j.ID), bytes.NewReader(csv), int64(len(csv)), storage.IfAbsent()); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Store.Create(t.Context(), j); err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/nn/revision"
@@ -176,7 +177,7 @@ func (p *plant) revision(id string) (*revision.Revision, fs.FS) {
 func (p *plant) scored(id string, folds int) (n int, mae float64) {
 	p.Helper()
 	for k := range folds {
-		o, err := p.Bucket.Get(p.Context(), pipeline.ScoredKey(id, k))
+		o, err := p.Bucket.Get(p.Context(), keys.Scored(id, k))
 		if err != nil {
 			p.Fatal(err)
 		}
@@ -210,7 +211,7 @@ func TestPipeline(t *testing.T) {
 		p := newPlant(t)
 		s := spec()
 		s.Holdout = &data.Holdout{Fraction: 0.2}
-		j := p.ask(s, pipeline.DatasetKey, table(t, 60))
+		j := p.ask(s, keys.Dataset, table(t, 60))
 		p.run(j.ID, times)
 		j = p.job(j.ID)
 		if j.State != jobs.Publishing || j.Stage.Token != "" {
@@ -262,7 +263,7 @@ func TestOnlyTrain(t *testing.T) {
 	p := newPlant(t)
 	s := spec()
 	s.Publish = nil
-	j := p.ask(s, pipeline.DatasetKey, table(t, 40))
+	j := p.ask(s, keys.Dataset, table(t, 40))
 	p.run(j.ID, 1)
 	if j = p.job(j.ID); j.State != jobs.Succeeded || j.FinishedAt.IsZero() {
 		t.Errorf("the job is %s (%+v)", j.State, j.Failure)
@@ -292,8 +293,8 @@ func TestMonomers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := p.ask(s, pipeline.DatasetKey, mine)
-	p.write(pipeline.HoldoutKey(j.ID), other)
+	j := p.ask(s, keys.Dataset, mine)
+	p.write(keys.Holdout(j.ID), other)
 	p.run(j.ID, 1)
 	if j = p.job(j.ID); j.State != jobs.Publishing {
 		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
@@ -333,7 +334,7 @@ func TestRings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := p.ask(s, pipeline.DatasetKey, table)
+	j := p.ask(s, keys.Dataset, table)
 	p.run(j.ID, 2)
 	if j = p.job(j.ID); j.State != jobs.Publishing {
 		t.Fatalf("the job is %s: %+v", j.State, j.Failure)
@@ -387,7 +388,7 @@ func TestPrepareRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Bucket.Put(t.Context(), pipeline.DatasetKey(j.ID), strings.NewReader(c.csv), int64(len(c.csv)), storage.IfAbsent()); err != nil {
+		if _, err := p.Bucket.Put(t.Context(), keys.Dataset(j.ID), strings.NewReader(c.csv), int64(len(c.csv)), storage.IfAbsent()); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.Store.Create(t.Context(), j); err != nil {
@@ -403,5 +404,5 @@ func TestPrepareRefuses(t *testing.T) {
 
 // fsOf is the revision's files of a job on file storage.
 func fsOf(dir, id string) fs.FS {
-	return os.DirFS(filepath.Join(dir, filepath.FromSlash(pipeline.ModelPrefix(id))))
+	return os.DirFS(filepath.Join(dir, filepath.FromSlash(keys.ModelPrefix(id))))
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage/storagetest"
-	"polyid-trainer/worker/pipeline"
 )
 
 // A stage that always fails plainly ends its job after the stated number of times,
@@ -30,7 +30,7 @@ func TestStageGivesUp(t *testing.T) {
 			t.Parallel()
 			p := newPlant(t)
 			sound := p.Bucket
-			j := p.ask(spec(), pipeline.DatasetKey, table(t, 40))
+			j := p.ask(spec(), keys.Dataset, table(t, 40))
 			if c.kind == jobs.Finalize {
 				for _, kind := range []jobs.Task{{Kind: jobs.Prepare}, {Kind: jobs.TrainFold}, {Kind: jobs.TrainFold, Fold: 1}} {
 					kind.Job = j.ID

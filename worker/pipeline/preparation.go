@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -74,16 +75,16 @@ func (p *Preparation) name(rows chains) error {
 
 // readPreparation reads what prepare left; storage.ErrNotExist if nothing.
 func readPreparation(ctx context.Context, b storage.Bucket, job string) (*Preparation, error) {
-	body, err := read(ctx, b, PreparedKey(job), maxPreparation)
+	body, err := read(ctx, b, keys.Prepared(job), maxPreparation)
 	if err != nil {
 		return nil, err
 	}
 	var p Preparation
 	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", PreparedKey(job), err)
+		return nil, fmt.Errorf("reading %s: %w", keys.Prepared(job), err)
 	}
 	if p.SchemaVersion != preparationSchema {
-		return nil, failure("schema", "%s has schema %d, this worker knows %d: let workers of one version finish the job, or submit it again", PreparedKey(job), p.SchemaVersion, preparationSchema)
+		return nil, failure("schema", "%s has schema %d, this worker knows %d: let workers of one version finish the job, or submit it again", keys.Prepared(job), p.SchemaVersion, preparationSchema)
 	}
 	return &p, nil
 }

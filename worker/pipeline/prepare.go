@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
 )
 
@@ -46,10 +47,10 @@ func (s *stage) preparation(ctx context.Context) (*Preparation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := putOnce(ctx, s.Bucket, ChainsKey(s.job.ID), item.corpus.grown); err != nil {
+	if err := putOnce(ctx, s.Bucket, keys.Chains(s.job.ID), item.corpus.grown); err != nil {
 		return nil, err
 	}
-	if err := putOnce(ctx, s.Bucket, PreparedKey(s.job.ID), body); err != nil {
+	if err := putOnce(ctx, s.Bucket, keys.Prepared(s.job.ID), body); err != nil {
 		return nil, err
 	}
 	return readPreparation(ctx, s.Bucket, s.job.ID) // perhaps another's: it is the one that folds read
@@ -73,9 +74,9 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 		return nil, nil, err
 	}
 	c.grown = grown
-	keys := c.groupKeys()
+	groups := c.groupKeys()
 	part, err := table.Partition(data.PartitionRequest{
-		Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: keys[:c.rows],
+		Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: groups[:c.rows],
 	})
 	if err != nil {
 		return nil, nil, failure("invalid_split", "%v", err)
@@ -86,7 +87,7 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	prep := &Preparation{
 		SchemaVersion: preparationSchema, Folds: part.Folds, Holdout: part.Holdout, Groups: part.Groups,
 		Graphs: c.graphStats(part.Folds), Grower: grower,
-		Data: jobs.Prepared{Name: datasetName(spec.Dataset), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
+		Data: jobs.Prepared{Name: strings.Join(spec.Dataset, "+"), Hash: table.Hash(), Licence: licence(spec.Dataset), Rows: table.Rows()},
 	}
 	warned := part.Warnings
 	if holdout != nil {

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/train"
-	"polyid-trainer/worker/pipeline"
 )
 
 // trial makes a trial of a search that waits at an epoch.
@@ -22,7 +22,7 @@ func (p *plant) trial(s jobs.Spec, pauseAt int) *jobs.Job {
 		p.Fatal(err)
 	}
 	j.Trial = &jobs.Trial{Search: "se_01jzzzzzzzzzzzzzzzzzzzzzzz", Index: 3, PauseAt: pauseAt}
-	p.write(pipeline.DatasetKey(j.ID), table(p.T, 60))
+	p.write(keys.Dataset(j.ID), table(p.T, 60))
 	if err := p.Store.Create(p.Context(), j); err != nil {
 		p.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestRungs(t *testing.T) {
 	s.Schedule = train.Schedule{Name: "cosine"}.WithDefaults()
 
 	whole := newPlant(t)
-	plain := whole.ask(s, pipeline.DatasetKey, table(t, 60))
+	plain := whole.ask(s, keys.Dataset, table(t, 60))
 	whole.run(plain.ID, 1)
 	want := model(t, whole, plain.ID)
 

@@ -10,10 +10,10 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/stack"
-	"polyid-trainer/worker/pipeline"
 )
 
 // A job that asks for a stack publishes one, scores its members beside the blend,
@@ -27,7 +27,7 @@ func TestStack(t *testing.T) {
 		s.Holdout = &data.Holdout{Fraction: 0.2}
 		s.Stack = &stack.Config{Members: []stack.Member{stack.Network, stack.Trees, stack.Neighbours, stack.Linear}}
 		s.Intervals = ensemble.Intervals{Method: ensemble.Local, Level: 0.8}
-		j := p.ask(s, pipeline.DatasetKey, table(t, 120))
+		j := p.ask(s, keys.Dataset, table(t, 120))
 		p.run(j.ID, times)
 		j = p.job(j.ID)
 		if j.State != jobs.Publishing {
@@ -92,7 +92,7 @@ func TestMeasurement(t *testing.T) {
 			}
 		}
 	}
-	j := p.ask(s, pipeline.DatasetKey, tab)
+	j := p.ask(s, keys.Dataset, tab)
 	p.run(j.ID, 1)
 	if j = p.job(j.ID); j.State != jobs.Publishing {
 		t.Fatalf("the job is %s (%+v)", j.State, j.Failure)

@@ -10,6 +10,7 @@ import (
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/nn"
 	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/revision"
@@ -90,20 +91,20 @@ func byWord(to, from nn.Tensor, words, others []string) {
 // initial reads the model that a fold starts from: the revision's of the same
 // number, or counting round where it has fewer.
 func (p *Pipeline) initial(ctx context.Context, job string, from jobs.Revision, fold int) (*checkpoint.Model, error) {
-	var keys []string
-	for e, err := range p.Bucket.List(ctx, InitPrefix(job)) {
+	var models []string
+	for e, err := range p.Bucket.List(ctx, keys.InitPrefix(job)) {
 		if err != nil {
 			return nil, fmt.Errorf("listing the models of %s: %w", from.Repo, err)
 		}
 		if path.Base(e.Key) == path.Base(revision.ModelPath(0)) {
-			keys = append(keys, e.Key)
+			models = append(models, e.Key)
 		}
 	}
-	if len(keys) == 0 {
+	if len(models) == 0 {
 		return nil, failure("init_from", "the models of %s at %q are not there", from.Repo, from.Revision)
 	}
-	key := InitPrefix(job) + revision.ModelPath(fold%len(keys))
-	if !slices.Contains(keys, key) {
+	key := keys.InitPrefix(job) + revision.ModelPath(fold%len(models))
+	if !slices.Contains(models, key) {
 		return nil, failure("init_from", "%s is not there, although other models of %s are", key, from.Repo)
 	}
 	return readModel(ctx, p.Bucket, key)

@@ -23,13 +23,13 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/nn"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/file"
-	"polyid-trainer/worker/pipeline"
 	"polyid-trainer/worker/runner"
 )
 
@@ -303,7 +303,7 @@ func ask(t *testing.T, b storage.Bucket, store *records.Store, queue *redisjobs.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Put(t.Context(), pipeline.DatasetKey(j.ID), bytes.NewReader([]byte(csv)), int64(len(csv)), storage.IfAbsent()); err != nil {
+	if _, err := b.Put(t.Context(), keys.Dataset(j.ID), bytes.NewReader([]byte(csv)), int64(len(csv)), storage.IfAbsent()); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Create(t.Context(), j); err != nil {
