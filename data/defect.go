@@ -1,10 +1,8 @@
 package data
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 )
@@ -121,17 +119,6 @@ func (e *DefectsError) Error() string {
 		b.WriteString(d.String())
 	}
 	return b.String()
-}
-
-// WriteDefects writes a CSV that lists defects, for rows that were dropped or
-// a user who mends a file.
-func WriteDefects(w io.Writer, ds []Defect) error {
-	c := csv.NewWriter(w)
-	c.Write([]string{"source", "row", "column", "code", "reason", "position"})
-	for _, d := range ds {
-		c.Write([]string{d.Source, count(d.Row), d.Column, string(d.Code), d.Reason, count(d.Position)})
-	}
-	return flush(c, "defects")
 }
 
 // count writes a count of which 0 means none.

@@ -111,9 +111,6 @@ func Checkpoint(job string, fold, attempt, epoch, step int) string {
 	return fmt.Sprintf("%s%d/checkpoints/%04d-%06d-%06d.safetensors", FoldsPrefix(job), fold, attempt, epoch, step)
 }
 
-// IsCheckpoint reports whether a key of a job's folds is that of a checkpoint.
-func IsCheckpoint(key string) bool { return strings.Contains(key, "/checkpoints/") }
-
 // FoldModel is the finished model of one attempt at a fold.
 func FoldModel(job string, fold, attempt int) string {
 	return fmt.Sprintf("%s%d/models/%04d.safetensors", FoldsPrefix(job), fold, attempt)

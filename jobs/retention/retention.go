@@ -80,20 +80,6 @@ type Service struct {
 	swept map[string]bool // jobs whose checkpoints are gone, so as to look once
 }
 
-// Run sweeps at once and then at every tick until ctx ends.
-func (s *Service) Run(ctx context.Context, tick <-chan time.Time) error {
-	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("retention", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick:
-		}
-	}
-}
-
 // Sweep removes what is due. One thing's error does not keep the others. It may
 // run in several processes at once, but not twice at a time in one Service.
 func (s *Service) Sweep(ctx context.Context) error {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"polyid-trainer/data"
@@ -188,31 +187,4 @@ func TestOthers(t *testing.T) {
 	if len(forever.before) > 0 {
 		t.Error("what is kept for good expired")
 	}
-}
-
-// unlisted is a store without jobs.
-type unlisted struct{ retention.Store }
-
-func (unlisted) Jobs(context.Context, jobs.Filter) (jobs.Page, error) { return jobs.Page{}, nil }
-func (unlisted) Sweep(context.Context, time.Time) error               { return nil }
-
-func TestRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		keys := &expirer{}
-		s := &retention.Service{Jobs: unlisted{}, Others: []retention.Kept{{"keys", day, keys}}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-		tick := make(chan time.Time)
-		done := make(chan error)
-		go func() { done <- s.Run(ctx, tick) }()
-		for sweeps := range 3 {
-			if synctest.Wait(); len(keys.before) != sweeps+1 {
-				t.Errorf("%d sweeps after %d ticks", len(keys.before), sweeps)
-			}
-			tick <- time.Time{}
-		}
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
 }
