@@ -58,7 +58,7 @@ var knownProperties = []string{"density", "log10permeabilityco2", "log10permeabi
 var (
 	indexNames      = []string{"", "index", "id", "row", "level0", "dataid"}
 	reservedNames   = []string{"units", "unit", "modelid", "fold", "kfold", "fpsnotintrain", "error"}
-	reservedEndings = []string{"_pred", "_err", "_error", "_std", "_stdev", "_stderr", "_pred_mean", "_pred_std", "_pred_lo90", "_pred_hi90", "_id", "_units", "_unit"}
+	reservedEndings = []string{"_pred", "_err", "_error", "_std", "_stdev", "_stderr", "_pred_mean", "_pred_std", "_pred_lo", "_pred_hi", "_id", "_units", "_unit"}
 )
 
 // fold makes names comparable: case, blanks and punctuation between words do
@@ -115,6 +115,9 @@ func isReserved(header string) bool {
 		}
 	}
 	lower := strings.ToLower(header)
+	if strings.Contains(lower, "_pred_") { // _pred_lo90, or of another level
+		lower = strings.TrimRight(lower, "0123456789.")
+	}
 	return slices.ContainsFunc(reservedEndings, func(e string) bool { return strings.HasSuffix(lower, e) })
 }
 

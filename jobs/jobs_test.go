@@ -404,7 +404,7 @@ func TestRecipes(t *testing.T) {
 		`{"dataset":"x","recipe":"best"}`:                  "/recipe",
 		`{"dataset":"x","stack":{"members":["forest"]}}`:   "/stack/members/0",
 		`{"dataset":"x","intervals":{"method":"local"}}`:   "/intervals/method",
-		`{"dataset":"x","intervals":{"level":0.8}}`:        "/intervals/level",
+		`{"dataset":"x","intervals":{"level":0.3}}`:        "/intervals/level",
 		`{"dataset":"x","recipe":"accurate","stack":null}`: "/intervals/method",
 	} {
 		s, err := jobs.ReadSpec(strings.NewReader(body))

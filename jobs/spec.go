@@ -219,9 +219,6 @@ func (s Spec) Problems() []Problem {
 		ps.add("/conditions", "Conditions are inputs of a stack: add one (\"stack\": {}), or leave them out")
 	}
 	ps.join("/intervals", s.Intervals.Validate())
-	if s.Intervals.Level != ensemble.Level {
-		ps.add("/intervals/level", "Answers name their intervals by 90 %%. Use 0.9, or leave it out")
-	}
 	if s.Intervals.Method == ensemble.Local && s.Stack == nil {
 		ps.add("/intervals/method", "%q intervals need a stack, which says how large an error is to be expected: add one, or use %q", ensemble.Local, ensemble.CVPlus)
 	}

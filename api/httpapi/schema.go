@@ -57,6 +57,7 @@ func completeSchemas(r huma.Registry) {
 		if t == nil || t.Kind() != reflect.Struct {
 			continue
 		}
+		openIntervals(name, schema)
 		for f := range fields(t) {
 			property := schema.Properties[tagName(f)]
 			if f.Type.Kind() == reflect.Pointer && property != nil && property.Ref != "" {
@@ -69,6 +70,21 @@ func completeSchemas(r huma.Registry) {
 				property.Nullable = true
 			}
 		}
+	}
+}
+
+// openIntervals lets a schema have fields that are named by the level of intervals:
+// interval80 in place of interval90.
+func openIntervals(name string, schema *huma.Schema) {
+	const named = "interval90"
+	if at := slices.Index(schema.Required, named); at >= 0 {
+		schema.Required = slices.Delete(schema.Required, at, at+1)
+		schema.AdditionalProperties = true
+		schema.Description = "The field of the interval is named by its level: " + named + ", or interval80 where a job set intervals.level to 0.8."
+	}
+	if name == "RevisionScore" {
+		schema.AdditionalProperties = true
+		schema.Description = "A hold-out score also has interval90_coverage, interval90_width and, with enough rows, interval90_by_difficulty, named by the level of the intervals."
 	}
 }
 

@@ -314,7 +314,7 @@ func TestPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := out.Results[0].Predictions["Tm"]
-	if out.Model.Commit != p.Commit || float64(got.Mean) != want.Values[1].Mean || *got.Interval90 != [2]float64{want.Values[1].Interval.Low, want.Values[1].Interval.High} {
+	if out.Model.Commit != p.Commit || float64(got.Mean) != want.Values[1].Mean || *got.Interval != [2]float64{want.Values[1].Interval.Low, want.Values[1].Interval.High} {
 		t.Errorf("predicts %+v, the ensemble %+v", got, want.Values[1])
 	}
 }

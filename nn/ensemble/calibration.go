@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"polyid-trainer/nn/checkpoint"
 )
@@ -47,6 +48,12 @@ func (i Intervals) Validate() error {
 		errs = append(errs, fmt.Errorf("level: %v is not between 0.5 and 0.99", i.Level))
 	}
 	return errors.Join(errs...)
+}
+
+// LevelName names a level in the fields and columns of answers: 90 of 0.9, 97.5 of
+// 0.975.
+func LevelName(level float64) string {
+	return strconv.FormatFloat(math.Round(1e4*level)/100, 'f', -1, 64)
 }
 
 // methods name in a Calibration how it was made, for readers of its file.

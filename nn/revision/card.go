@@ -135,9 +135,10 @@ func (w *card) results() {
 		w.scores(w.Metrics.OutOfFold, false)
 	}
 	if w.Metrics.Holdout != nil {
-		w.printf("Hold-out set: rows that no network trained on, scored by the whole ensemble. " +
-			"The last column is the share of measurements within their 90 %% interval.\n\n")
+		w.printf("Hold-out set: rows that no network trained on, scored by the whole ensemble. "+
+			"The last column is the share of measurements within their %.4g %% interval.\n\n", w.percent())
 		w.scores(w.Metrics.Holdout, true)
+		w.byDifficulty()
 	}
 	w.members()
 	for _, plot := range w.Plots {
@@ -172,7 +173,7 @@ func (w *card) perTarget(format string) string {
 func (w *card) scores(s Scores, coverage bool) {
 	w.printf("| property | units | MAE | RMSE | R² | MAE of the baseline | rows | polymers |")
 	if coverage {
-		w.printf(" within 90 %% |")
+		w.printf(" within %.4g %% |", w.percent())
 	}
 	w.printf("\n|---|---|---|---|---|---|---|---|")
 	if coverage {
@@ -182,8 +183,8 @@ func (w *card) scores(s Scores, coverage bool) {
 	for _, t := range w.Targets {
 		x := s[t.Name]
 		w.printf("| %s | %s | %s | %s | %s | %s | %d | %d |", words(t.Name), words(x.Units), figure(x.MAE), figure(x.RMSE), figure(x.R2), figure(x.Baseline), x.Rows, x.Polymers)
-		if coverage && x.Coverage != nil {
-			w.printf(" %.0f %% |", 100**x.Coverage)
+		if coverage && x.Intervals != nil {
+			w.printf(" %.0f %% |", 100*x.Intervals.Coverage)
 		} else if coverage {
 			w.printf(" not known |")
 		}
@@ -263,7 +264,7 @@ func (w *card) intervals() {
 		w.printf("There are no intervals: %s.\n\n", cell(reason))
 	} else {
 		how := w.Intervals.WithDefaults()
-		w.printf("A %.0f %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). ", 100*how.Level)
+		w.printf("A %.4g %% interval comes from the out-of-fold residuals by CV+, rows of one polymer weighing as one (`calibration.json`). ", w.percent())
 		if how.Method == ensemble.Local {
 			w.printf("Each residual is divided by its expected size, so intervals are narrow where a prediction is easy. ")
 		}

@@ -37,9 +37,9 @@ type Score struct {
 	Polymers int           `json:"n_polymers"`   // groups those belong to
 	Baseline train.Measure `json:"baseline_mae"` // of always answering the training rows' median
 	Units    string        `json:"units"`
-	// Coverage is the share of the rows within their 90 % interval. It is only
-	// known of hold-out rows: the others are what intervals were made from.
-	Coverage *float64 `json:"interval90_coverage,omitempty"`
+	// Intervals says how intervals did on hold-out rows; nil of others, which are what
+	// intervals were made from.
+	Intervals *IntervalScore `json:"-"` // see MarshalJSON
 	// Members are the scores of what a stack blends, each by itself.
 	Members map[stack.Member]MemberScore `json:"members,omitempty"`
 }
@@ -61,9 +61,10 @@ type FoldMetrics struct {
 	OutOfFold   Scores        `json:"out_of_fold"`
 }
 
-// Measure scores predictions of table, which was divided into folds. Epochs and
+// Measure scores predictions of table, which was divided into folds; level is what
+// their intervals aim at. Epochs and
 // losses of the folds are the caller's to add.
-func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
+func Measure(table *data.Table, folds data.Folds, ps []Prediction, level float64) Metrics {
 	targets := make([]checkpoint.Target, len(table.Targets))
 	for i, t := range table.Targets {
 		targets[i] = checkpoint.Target{Name: t.Name, Units: t.Units}
@@ -87,15 +88,15 @@ func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
 		}
 		return medians[p.Fold]
 	}
-	m := Metrics{OutOfFold: score(targets, ps, median, func(p Prediction) bool { return p.Fold != Holdout })}
+	m := Metrics{OutOfFold: score(targets, ps, level, median, func(p Prediction) bool { return p.Fold != Holdout })}
 	for k, f := range folds {
 		m.Folds = append(m.Folds, FoldMetrics{
 			Index: k, Train: len(f.Train), Validate: len(f.Validate), BestValLoss: train.Measure(math.NaN()),
-			OutOfFold: score(targets, ps, median, func(p Prediction) bool { return p.Fold == k }),
+			OutOfFold: score(targets, ps, level, median, func(p Prediction) bool { return p.Fold == k }),
 		})
 	}
 	if slices.ContainsFunc(ps, func(p Prediction) bool { return p.Fold == Holdout }) {
-		m.Holdout = score(targets, ps, median, func(p Prediction) bool { return p.Fold == Holdout })
+		m.Holdout = score(targets, ps, level, median, func(p Prediction) bool { return p.Fold == Holdout })
 		m.HoldoutID = holdoutID(targets, ps)
 	}
 	return m
@@ -103,7 +104,7 @@ func Measure(table *data.Table, folds data.Folds, ps []Prediction) Metrics {
 
 // Compare scores predictions of which no training is known: without a baseline.
 // It is nil if there are none.
-func Compare(targets []checkpoint.Target, ps []Prediction) Scores {
+func Compare(targets []checkpoint.Target, ps []Prediction, level float64) Scores {
 	if len(ps) == 0 {
 		return nil
 	}
@@ -111,14 +112,14 @@ func Compare(targets []checkpoint.Target, ps []Prediction) Scores {
 	for t := range unknown {
 		unknown[t] = math.NaN()
 	}
-	return score(targets, ps, func(Prediction) []float64 { return unknown }, func(Prediction) bool { return true })
+	return score(targets, ps, level, func(Prediction) []float64 { return unknown }, func(Prediction) bool { return true })
 }
 
 // score is the score of those of ps that pick chooses.
-func score(targets []checkpoint.Target, ps []Prediction, median func(Prediction) []float64, pick func(Prediction) bool) Scores {
+func score(targets []checkpoint.Target, ps []Prediction, level float64, median func(Prediction) []float64, pick func(Prediction) bool) Scores {
 	out := Scores{}
 	for t, target := range targets {
-		var n, covered, intervals int
+		var n int
 		var abs, square, base, sum, sumSquare float64
 		groups := map[int32]bool{}
 		for _, p := range ps {
@@ -132,12 +133,6 @@ func score(targets []checkpoint.Target, ps []Prediction, median func(Prediction)
 			abs, square = abs+math.Abs(d), square+d*d
 			base += math.Abs(y - median(p)[t])
 			sum += y
-			if p.Interval != nil && p.Interval[t] != nil {
-				intervals++
-				if p.Interval[t].Low <= y && y <= p.Interval[t].High {
-					covered++
-				}
-			}
 		}
 		for _, p := range ps { // about the mean: a difference of squares loses digits
 			if y := p.Measured[t]; pick(p) && !math.IsNaN(y) {
@@ -151,10 +146,7 @@ func score(targets []checkpoint.Target, ps []Prediction, median func(Prediction)
 		if sumSquare > 0 {
 			s.R2 = train.Measure(1 - square/sumSquare)
 		}
-		if intervals > 0 {
-			c := float64(covered) / float64(intervals)
-			s.Coverage = &c
-		}
+		s.Intervals = scoreIntervals(t, ps, level, pick)
 		s.Members = memberScores(t, ps, pick)
 		out[target.Name] = s
 	}

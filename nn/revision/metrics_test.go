@@ -32,14 +32,14 @@ func TestMeasure(t *testing.T) {
 		revision.OutOfFold(3, 1, 2, "d", table.Values(3), []float64{54, 5}),
 		held,
 	}
-	m := revision.Measure(table, folds, ps)
+	m := revision.Measure(table, folds, ps, ensemble.Level)
 	tg := m.OutOfFold["Tg"]
 	// Errors 2, -2, 0, 4. Medians of the training rows: 40 and 15.
 	near(t, "mae", float64(tg.MAE), 2)
 	near(t, "rmse", float64(tg.RMSE), math.Sqrt(6))
 	near(t, "r2", float64(tg.R2), 1-24/875.0)
 	near(t, "baseline", float64(tg.Baseline), (30+20+15+35)/4.0)
-	if tg.Rows != 4 || tg.Polymers != 3 || tg.Units != "°C" || tg.Coverage != nil {
+	if tg.Rows != 4 || tg.Polymers != 3 || tg.Units != "°C" || tg.Intervals != nil {
 		t.Errorf("%+v", tg)
 	}
 	tm := m.OutOfFold["Tm"]
@@ -55,7 +55,7 @@ func TestMeasure(t *testing.T) {
 	h := m.Holdout["Tg"]
 	near(t, "hold-out", float64(h.MAE), 10)
 	near(t, "hold-out baseline", float64(h.Baseline), 75) // the median of 10, 20, 30, 50
-	if h.Coverage == nil || *h.Coverage != 0 || m.Holdout["Tm"].Rows != 0 || m.HoldoutID == "" {
+	if h.Intervals == nil || h.Intervals.Coverage != 0 || m.Holdout["Tm"].Rows != 0 || m.HoldoutID == "" {
 		t.Errorf("hold-out %+v", m.Holdout)
 	}
 	body, err := json.Marshal(m)
@@ -66,7 +66,7 @@ func TestMeasure(t *testing.T) {
 	if err := json.Unmarshal(body, &back); err != nil || !math.IsNaN(float64(back.OutOfFold["Tm"].R2)) {
 		t.Errorf("read back as %+v, %v", back, err)
 	}
-	if none := revision.Measure(table, folds, ps[:4]); none.Holdout != nil || none.HoldoutID != "" {
+	if none := revision.Measure(table, folds, ps[:4], ensemble.Level); none.Holdout != nil || none.HoldoutID != "" {
 		t.Errorf("without a hold-out set: %+v", none.Holdout)
 	}
 }

@@ -27,7 +27,7 @@ type Prediction struct {
 
 	// Of a hold-out row only; nil otherwise.
 	Std      []float64            // over folds
-	Interval []*ensemble.Interval // at ensemble.Level; nil where there is none
+	Interval []*ensemble.Interval // at the level of the calibration; nil where there is none
 
 	// Of a stack only, one per target; nil otherwise.
 	Members    map[stack.Member][]float64 // what each member predicts
@@ -63,12 +63,13 @@ func CalibrationRows(ps []Prediction) []ensemble.OutOfFold {
 
 // predictionsCSV writes predictions.csv. The fold of a hold-out row is
 // "holdout"; unmeasured values are blank.
-func predictionsCSV(targets []checkpoint.Target, ps []Prediction) ([]byte, error) {
+func predictionsCSV(targets []checkpoint.Target, ps []Prediction, level float64) ([]byte, error) {
 	var b bytes.Buffer
+	percent := ensemble.LevelName(level)
 	w := csv.NewWriter(&b)
 	head := []string{"row", "fold", "group", "polymer"}
 	for _, t := range targets {
-		head = append(head, t.Name, t.Name+"_pred", t.Name+"_pred_std", t.Name+"_pred_lo90", t.Name+"_pred_hi90")
+		head = append(head, t.Name, t.Name+"_pred", t.Name+"_pred_std", t.Name+"_pred_lo"+percent, t.Name+"_pred_hi"+percent)
 	}
 	if err := w.Write(head); err != nil {
 		return nil, err

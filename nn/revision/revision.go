@@ -162,7 +162,7 @@ func (r *Revision) writeTables(put Put) error {
 		}
 	}
 	if r.Predictions != nil {
-		body, err := predictionsCSV(r.Config.Targets, r.Predictions)
+		body, err := predictionsCSV(r.Config.Targets, r.Predictions, r.Config.Intervals.WithDefaults().Level)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", PredictionsPath, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/nn/checkpoint"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/nn/stack"
@@ -206,7 +207,7 @@ func TestMembersAreScored(t *testing.T) {
 	scores := revision.Compare(targets, []revision.Prediction{
 		{Measured: []float64{1}, Predicted: []float64{1}, Members: map[stack.Member][]float64{stack.Trees: {2}, stack.Network: {1}}},
 		{Measured: []float64{2}, Predicted: []float64{2}, Members: map[stack.Member][]float64{stack.Trees: {5}, stack.Network: {2}}},
-	})
+	}, ensemble.Level)
 	if m := scores["Tg"].Members; m[stack.Trees].MAE != 2 || m[stack.Network].MAE != 0 || len(m) != 2 {
 		t.Errorf("members: %+v", m)
 	}

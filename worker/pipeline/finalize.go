@@ -106,7 +106,7 @@ func (s *stage) assemble(ctx context.Context, folds []*jobs.Fold) (*revision.Rev
 	if r.Domain, err = c.domain(ctx, inFolds(prep.Folds)); err != nil {
 		return nil, nil, err
 	}
-	r.Metrics = revision.Measure(c.table, prep.Folds, r.Predictions)
+	r.Metrics = revision.Measure(c.table, prep.Folds, r.Predictions, s.job.Spec.Intervals.WithDefaults().Level)
 	for i, f := range folds {
 		m := &r.Metrics.Folds[i]
 		m.Epochs, m.BestEpoch, m.BestValLoss = f.Result.Epochs, f.Result.BestEpoch, train.Measure(f.Result.BestValLoss)

@@ -232,7 +232,7 @@ func TestPipeline(t *testing.T) {
 		if n, mae := p.scored(j.ID, 2); n != tg.Rows || math.Abs(mae-float64(tg.MAE)) > 1e-9 {
 			t.Errorf("the folds left %d predictions of Tg that are off by %v, the metrics have %d and %v", n, mae, tg.Rows, tg.MAE)
 		}
-		if h := m.Holdout["Tg"]; h.Rows == 0 || h.Coverage == nil && r.Calibration.Targets[0].HalfWidth != nil {
+		if h := m.Holdout["Tg"]; h.Rows == 0 || h.Intervals == nil && r.Calibration.Targets[0].HalfWidth != nil {
 			t.Errorf("hold-out Tg: %+v", h)
 		}
 		if len(r.Models) != 2 || r.Domain.Len() == 0 || r.Config.Run.WorkerSeconds <= 0 || r.Config.Run.USD == nil || r.Config.Data.Hash != j.Data.Hash {

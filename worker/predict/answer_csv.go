@@ -30,7 +30,7 @@ func (p *Predictor) AnswerCSV(ctx context.Context, ref jobs.Revision, r io.Reade
 	if err != nil {
 		return nil, err
 	}
-	out, err := newCSVWriter(w, t.header(), model.Config.Targets)
+	out, err := newCSVWriter(w, t.header(), model)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (p *Predictor) AnswerCSV(ctx context.Context, ref jobs.Revision, r io.Reade
 	if err != nil {
 		return nil, err
 	}
-	s.Metrics = revision.Compare(model.Config.Targets, measured)
+	s.Metrics = revision.Compare(model.Config.Targets, measured, model.level())
 	p.observe(s.Counts, began)
 	return s, out.finish()
 }

@@ -252,7 +252,7 @@ func TestLogarithms(t *testing.T) {
 	b.commit("main", revisiontest.Files(t, &r))
 	got := b.answer(&predict.Request{Inputs: []predict.Input{{RepeatUnit: styrene}}}).Results[0].Predictions
 	l := got["log10_Permeability_O2"]
-	if l.Linear == nil || l.Linear.Units != "Barrer" || float64(l.Linear.Median) != math.Pow(10, float64(l.Mean)) || l.Linear.Interval90[1] != math.Pow(10, l.Interval90[1]) {
+	if l.Linear == nil || l.Linear.Units != "Barrer" || float64(l.Linear.Median) != math.Pow(10, float64(l.Mean)) || l.Linear.Interval[1] != math.Pow(10, l.Interval[1]) {
 		t.Errorf("%+v", l.Linear)
 	}
 	if got["Tm"].Linear != nil {

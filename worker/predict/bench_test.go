@@ -184,8 +184,8 @@ func equal(t *testing.T, got predict.Result, want *ensemble.Prediction, r *revis
 				t.Errorf("%s of fold %d is %v, want %v", target.Name, k, p.PerFold[k], w.PerFold[k])
 			}
 		}
-		if (p.Interval90 == nil) != (w.Interval == nil) || w.Interval != nil && *p.Interval90 != [2]float64{w.Interval.Low, w.Interval.High} {
-			t.Errorf("%s has interval %v, want %v", target.Name, p.Interval90, w.Interval)
+		if (p.Interval == nil) != (w.Interval == nil) || w.Interval != nil && *p.Interval != [2]float64{w.Interval.Low, w.Interval.High} {
+			t.Errorf("%s has interval %v, want %v", target.Name, p.Interval, w.Interval)
 		}
 	}
 }

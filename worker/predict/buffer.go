@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"polyid-trainer/jobs/predictions"
-	"polyid-trainer/nn/checkpoint"
 	"polyid-trainer/nn/revision"
 )
 
@@ -69,12 +68,12 @@ type resultBuffer struct {
 	n         int
 }
 
-func newResultBuffer(dir string, header []string, targets []checkpoint.Target) (*resultBuffer, error) {
+func newResultBuffer(dir string, header []string, m *Model) (*resultBuffer, error) {
 	s := &resultBuffer{json: resultFile{dir: dir}, csv: resultFile{dir: dir}}
 	s.text = bufio.NewWriter(&s.json)
 	_, err := s.text.WriteString(`{"results":[`)
 	if err == nil {
-		s.rows, err = newCSVWriter(&s.csv, header, targets)
+		s.rows, err = newCSVWriter(&s.csv, header, m)
 	}
 	if err != nil {
 		s.close()

@@ -136,7 +136,7 @@ func TestCSVShipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Counts.OK != 229 || s.Metrics["Tg"].Rows != 155 || s.Metrics["Tg"].Units != "°C" || s.Metrics["Tg"].Coverage == nil {
+	if s.Counts.OK != 229 || s.Metrics["Tg"].Rows != 155 || s.Metrics["Tg"].Units != "°C" || s.Metrics["Tg"].Intervals == nil {
 		t.Errorf("%+v", s)
 	}
 	if n := b.runs.Load(); n > 2*40 { // 35 graphs, one more where a chain is written in another order

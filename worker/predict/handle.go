@@ -203,7 +203,7 @@ func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, 
 	if err != nil {
 		return nil, used, err
 	}
-	out, err := newResultBuffer(p.TempDir, in.header(), model.Config.Targets)
+	out, err := newResultBuffer(p.TempDir, in.header(), model)
 	if err != nil {
 		return nil, used, err
 	}
@@ -229,7 +229,7 @@ func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, 
 	if err != nil {
 		return nil, used, err
 	}
-	err = out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured))
+	err = out.finish(aggregate(in.aggregate, model, results), revision.Compare(model.Config.Targets, measured, model.level()))
 	return out, named(ref, model, p.Models.Default), err
 }
 

@@ -98,8 +98,8 @@ func TestImported(t *testing.T) {
 					t.Fatalf("%s of %s by fold %d: %v, PolyID says %v", name, q.Inputs[i].Polymer, fold, ours, theirs[target])
 				}
 			}
-			if p.Interval90 != nil {
-				t.Errorf("an interval %v without calibration", p.Interval90)
+			if p.Interval != nil {
+				t.Errorf("an interval %v without calibration", p.Interval)
 			}
 		}
 		if r.Domain != nil {

@@ -118,7 +118,7 @@ func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64
 		}
 	}
 	mean, std := meanStd(all)
-	p := Property{Mean: train.Measure(mean), Std: train.Measure(std), Units: target.Units, Quality: quality(m.Metrics, target.Name)}
+	p := Property{Mean: train.Measure(mean), Std: train.Measure(std), Units: target.Units, Quality: quality(m.Metrics, target.Name), level: m.percent()}
 	difficulty := 1.0
 	if answers[0].blended != nil {
 		p.Members, difficulty = members(t, answers)
@@ -128,13 +128,13 @@ func (m *Model) property(t int, target checkpoint.Target, perChain [][][]float64
 	}
 	if m.calibration != nil {
 		if i := m.calibration.IntervalAt(t, folds, difficulty); i != nil {
-			p.Interval90 = &[2]float64{i.Low, i.High}
+			p.Interval = &[2]float64{i.Low, i.High}
 		}
 	}
 	if strings.HasPrefix(target.Name, "log10_") {
-		p.Linear = &Linear{Median: train.Measure(math.Pow(10, mean)), Units: strings.TrimPrefix(target.Units, "log10 ")}
-		if i := p.Interval90; i != nil {
-			p.Linear.Interval90 = &[2]float64{math.Pow(10, i[0]), math.Pow(10, i[1])}
+		p.Linear = &Linear{Median: train.Measure(math.Pow(10, mean)), Units: strings.TrimPrefix(target.Units, "log10 "), level: p.level}
+		if i := p.Interval; i != nil {
+			p.Linear.Interval = &[2]float64{math.Pow(10, i[0]), math.Pow(10, i[1])}
 		}
 	}
 	return p

@@ -58,25 +58,29 @@ func (r Result) MarshalJSON() ([]byte, error) {
 
 // Property is the prediction of one target, in its units.
 type Property struct {
-	Mean       train.Measure   `json:"mean"`
-	Std        train.Measure   `json:"std"`        // over folds and replicates, divisor n−1; null of a single value
-	Interval90 *[2]float64     `json:"interval90"` // null if the model has no calibration, or too little of it
-	PerFold    []train.Measure `json:"per_fold"`   // means over replicates
-	Units      string          `json:"units"`
+	Mean     train.Measure   `json:"mean"`
+	Std      train.Measure   `json:"std"`        // over folds and replicates, divisor n−1; null of a single value
+	Interval *[2]float64     `json:"interval90"` // named by its level; null if the model has no calibration, or too little of it
+	PerFold  []train.Measure `json:"per_fold"`   // means over replicates
+	Units    string          `json:"units"`
 	// Quality is "ok", "no_better_than_baseline" where the model's own scores say
 	// so, or "unknown" where there are none.
 	Quality string `json:"quality"`
 	// Members are what each member of a stack predicts; Mean is their blend.
 	Members map[stack.Member]train.Measure `json:"members,omitempty"`
 	Linear  *Linear                        `json:"linear,omitempty"` // of a log10_ property
+
+	level string // that Interval is named by; "" is "90"
 }
 
 // Linear is a logarithmic property out of its logarithm. The mean of the
 // logarithm is the median here.
 type Linear struct {
-	Median     train.Measure `json:"median"`
-	Interval90 *[2]float64   `json:"interval90"`
-	Units      string        `json:"units"`
+	Median   train.Measure `json:"median"`
+	Interval *[2]float64   `json:"interval90"` // as Property's
+	Units    string        `json:"units"`
+
+	level string
 }
 
 // Domain says how far a polymer lies outside what the model was trained on.

@@ -3,6 +3,7 @@ package predict_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/nn/ensemble"
+	"polyid-trainer/nn/revision"
 	"polyid-trainer/nn/revision/revisiontest"
 	"polyid-trainer/nn/stack"
 	"polyid-trainer/worker/predict"
@@ -43,8 +46,8 @@ func TestAnswerIsTheStacks(t *testing.T) {
 	if _, ok := got.Members[stack.Network]; ok {
 		t.Error("the network is no member of this stack")
 	}
-	if got.Interval90 == nil || got.Interval90[0] > float64(got.Mean) || got.Interval90[1] < float64(got.Mean) {
-		t.Errorf("the interval %v does not hold the mean %v", got.Interval90, got.Mean)
+	if got.Interval == nil || got.Interval[0] > float64(got.Mean) || got.Interval[1] < float64(got.Mean) {
+		t.Errorf("the interval %v does not hold the mean %v", got.Interval, got.Mean)
 	}
 	if got.Quality == "" {
 		t.Error("the answer does not say how good the model is at it")
@@ -92,5 +95,37 @@ func TestConditions(t *testing.T) {
 	column := slices.Index(lines[0], "Tg_pred_mean")
 	if got := []string{lines[1][column], lines[2][column]}; got[0] != fmt.Sprint(mean(2)) || got[1] != fmt.Sprint(mean(0)) {
 		t.Errorf("in a CSV %v, in JSON %v and %v", got, mean(2), mean(0))
+	}
+}
+
+// Intervals at another level than 90 % are named by it, in JSON and in CSV.
+func TestIntervalNamedByLevel(t *testing.T) {
+	b := newBench(t)
+	r := *tiny(t, 1)
+	var err error
+	r.Config.Intervals = ensemble.Intervals{Method: ensemble.CVPlus, Level: 0.8}
+	if r.Calibration, err = ensemble.Calibrate(r.Config.Targets, len(r.Models), revision.CalibrationRows(r.Predictions), r.Config.Intervals); err != nil {
+		t.Fatal(err)
+	}
+	b.commit("main", revisiontest.Files(t, &r))
+	b.restart(predict.ModelsConfig{})
+	got := b.answer(one).Results[0].Predictions["Tg"]
+	body, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(body), `"interval80":[`) || strings.Contains(string(body), "interval90") {
+		t.Errorf("%s", body)
+	}
+	var again predict.Property
+	if err := json.Unmarshal(body, &again); err != nil || *again.Interval != *got.Interval {
+		t.Errorf("read back as %+v (%v)", again, err)
+	}
+	var file bytes.Buffer
+	if _, err := b.AnswerCSV(t.Context(), jobs.Revision{}, strings.NewReader("smiles_repeat_unit\n"+lactide+"\n"), &file); err != nil {
+		t.Fatal(err)
+	}
+	if head, _, _ := strings.Cut(file.String(), "\n"); !strings.Contains(head, "Tg_pred_lo80,Tg_pred_hi80") || strings.Contains(head, "90") {
+		t.Errorf("columns %s", head)
 	}
 }

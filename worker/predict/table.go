@@ -54,7 +54,7 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 		return nil, fmt.Errorf("read inputs: %w", err)
 	}
 	t := &table{sheet: sheet, parsed: parsed, groups: parsed.PolymerGroups(), defects: map[int]data.Defect{}}
-	answered := answerColumns(m.Config.Targets)
+	answered := m.answerColumns()
 	for i, h := range sheet.Header {
 		if !slices.Contains(answered, h) {
 			t.kept = append(t.kept, i)
@@ -146,8 +146,8 @@ func (t *table) scored(m *Model, i int, r Result) (p revision.Prediction, ok boo
 		v := r.Predictions[target.Name]
 		predicted, std = append(predicted, float64(v.Mean)), append(std, float64(v.Std))
 		var interval *ensemble.Interval
-		if v.Interval90 != nil {
-			interval = &ensemble.Interval{Low: v.Interval90[0], High: v.Interval90[1]}
+		if v.Interval != nil {
+			interval = &ensemble.Interval{Low: v.Interval[0], High: v.Interval[1]}
 		}
 		intervals = append(intervals, interval)
 	}
@@ -181,16 +181,17 @@ type csvWriter struct {
 	targets []checkpoint.Target
 }
 
-func newCSVWriter(w io.Writer, header []string, targets []checkpoint.Target) (*csvWriter, error) {
-	c := &csvWriter{csv.NewWriter(w), targets}
-	return c, c.Write(append(slices.Clone(header), answerColumns(targets)...))
+func newCSVWriter(w io.Writer, header []string, m *Model) (*csvWriter, error) {
+	c := &csvWriter{csv.NewWriter(w), m.Config.Targets}
+	return c, c.Write(append(slices.Clone(header), m.answerColumns()...))
 }
 
 // answerColumns are the columns of an answer behind those of its inputs.
-func answerColumns(targets []checkpoint.Target) []string {
+func (m *Model) answerColumns() []string {
 	var line []string
-	for _, t := range targets {
-		line = append(line, t.Name+"_pred_mean", t.Name+"_pred_std", t.Name+"_pred_lo90", t.Name+"_pred_hi90")
+	percent := m.percent()
+	for _, t := range m.Config.Targets {
+		line = append(line, t.Name+"_pred_mean", t.Name+"_pred_std", t.Name+"_pred_lo"+percent, t.Name+"_pred_hi"+percent)
 	}
 	return append(line, "fps_notin_train", "error")
 }
@@ -204,7 +205,7 @@ func (c *csvWriter) write(cells []string, r Result) error {
 			continue
 		}
 		cells = append(cells, number(p.Mean), number(p.Std))
-		if i := p.Interval90; i != nil {
+		if i := p.Interval; i != nil {
 			cells = append(cells, number(train.Measure(i[0])), number(train.Measure(i[1])))
 		} else {
 			cells = append(cells, "", "")

@@ -223,11 +223,11 @@ const ask = {
     const all = inputs.list(data.max_inputs), body = { model: asked(), inputs: all.map((a) => a.input) };
     const p = await predict(body, signal);
     const items = all.map((a, i) => ({ ...a, result: p.results[i] }));
-    const csv = () => save(toCSV([["name", "polymer", ...results.columns(targets())],
+    const csv = () => save(toCSV([["name", "polymer", ...results.columns(targets(), results.level(p.results))],
       ...items.map((a) => [a.name, inputs.inWords(a.input), ...results.cells(a.result, targets())])]), "predictions.csv");
     show(() => [el("div", { class: "card" },
       el("div", { class: "row spread" }, el("h2", {}, `${p.counts.ok} of ${p.counts.total} predicted`), el("button", { type: "button", class: "small", onclick: csv }, "Download CSV")),
-      results.unfit(p.results, among(p)), results.table(items, among(p)), el("p", { class: "legend" }, "Bars show 90 % intervals, lines the folds. Each column has one scale."), results.answeredBy(p.model)), asJSON(body)]);
+      results.unfit(p.results, among(p)), results.table(items, among(p)), el("p", { class: "legend" }, `Bars show ${results.level(p.results)} % intervals, lines the folds. Each column has one scale.`), results.answeredBy(p.model)), asJSON(body)]);
     return counted(p.counts.ok);
   },
 

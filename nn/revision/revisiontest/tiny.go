@@ -160,7 +160,7 @@ func measure(r *revision.Revision, table *data.Table, part *data.Partition, set 
 	if err != nil {
 		return err
 	}
-	r.Metrics = revision.Measure(table, part.Folds, r.Predictions)
+	r.Metrics = revision.Measure(table, part.Folds, r.Predictions, ensemble.Level)
 	for i := range r.Metrics.Folds {
 		f := &r.Metrics.Folds[i]
 		f.Epochs, f.BestEpoch, f.BestValLoss = 2, 2, 0.5

@@ -1,7 +1,7 @@
 // Predictions of all pairs of two lists, as a table coloured by value.
 import { el } from "../app.js";
 import { toCSV, save } from "../csv.js";
-import { called, cells, columns, shown, whole, wrong } from "./results.js";
+import { called, cells, columns, level, shown, whole, wrong } from "./results.js";
 
 const deepest = 41; // percent of the accent's colour: what text on it can be read in both themes
 
@@ -47,7 +47,7 @@ export function heatMap({ rows, columns: across, inputs }, results, targets) {
         el("tbody", {}, ...body))));
   }
 
-  const csv = () => save(toCSV([["diacid", "diol", "diacid_name", "diol_name", "mechanism", ...columns(targets)],
+  const csv = () => save(toCSV([["diacid", "diol", "diacid_name", "diol_name", "mechanism", ...columns(targets, level(rows.flatMap((_, r) => across.map((_, c) => at(r, c)))))],
     ...rows.flatMap((row, r) => across.map((col, c) => [row.smiles, col.smiles, row.name, col.name, inputs[0].mechanism, ...cells(at(r, c), targets)]))]), "grid.csv");
   if (targets.length) draw(targets[0]);
   return el("div", {},

@@ -26,23 +26,35 @@ export function shown(v, digits = 3) {
   return text.replace(/^-/, "−");
 }
 
+const levelOf = (p) => Object.keys(p).map((k) => /^interval(\d[\d.]*)$/.exec(k)?.[1]).find(Boolean);
+
+/** The interval of a property: its field is named by its level. */
+const interval = (p) => p[`interval${levelOf(p)}`] ?? null;
+
+/** The level of the intervals of results, in percent. */
+export function level(items) {
+  const some = items.flatMap((r) => Object.values(r?.predictions ?? {})).find(levelOf);
+  return (some && levelOf(some)) ?? "90";
+}
+
 /** The extent of a property over results: the axis that its strips share. */
 export function extent(properties) {
-  const all = properties.flatMap((p) => [p.mean, ...(p.interval90 ?? []), ...p.per_fold]).filter(Number.isFinite);
+  const all = properties.flatMap((p) => [p.mean, ...(interval(p) ?? []), ...p.per_fold]).filter(Number.isFinite);
   if (!all.length) return [0, 1];
   const low = Math.min(...all), high = Math.max(...all), margin = (high - low || Math.abs(high) || 1) * 0.06;
   return [low - margin, high + margin];
 }
 
-/** The 90 % interval, the folds and the mean, as a picture. */
+/** The interval, the folds and the mean, as a picture. */
 export function strip(p, [low, high]) {
   const w = 200, h = 32, x = (v) => 4 + ((w - 8) * (v - low)) / (high - low);
-  const label = `${p.interval90 ? `90 % interval from ${shown(p.interval90[0])} to ${shown(p.interval90[1])}, ` : "no interval, "}` +
+  const range = interval(p);
+  const label = `${range ? `${levelOf(p)} % interval from ${shown(range[0])} to ${shown(range[1])}, ` : "no interval, "}` +
     `folds at ${p.per_fold.map((v) => shown(v)).join(", ")}`;
   const e = svg("svg", { class: "strip", viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": label });
   e.append(svg("title", {}, label), svg("line", { class: "axis", x1: 0, x2: w, y1: h / 2, y2: h / 2 }));
-  if (p.interval90) {
-    const [a, b] = p.interval90.map(x);
+  if (range) {
+    const [a, b] = range.map(x);
     e.append(svg("rect", { class: "interval", x: a, width: Math.max(b - a, 1), y: h / 2 - 7, height: 14, rx: 3 }));
   }
   for (const v of p.per_fold) if (Number.isFinite(v)) e.append(svg("line", { class: "fold", x1: x(v), x2: x(v), y1: h / 2 - 11, y2: h / 2 + 11 }));
@@ -63,7 +75,7 @@ function domainWords(d) {
   const parts = [];
   if (d.n_unseen) parts.push(`${plural(d.n_unseen, "fragment")} of this chain ${d.n_unseen === 1 ? "occurs" : "occur"} in no polymer the model was trained on`);
   if (d.unknown_tokens) parts.push(`${plural(d.unknown_tokens, "atom or bond type")} never appeared in training`);
-  return `${parts.join(", and ")}. Outside the training chemistry: the 90 % interval may not hold.`.replace(/^./, (c) => c.toUpperCase());
+  return `${parts.join(", and ")}. Outside the training chemistry: the interval may not hold.`.replace(/^./, (c) => c.toUpperCase());
 }
 
 /** How good the model is at a property, as a badge; none where it is as good as it should be. */
@@ -136,8 +148,8 @@ function valueRow(name, p, scale) {
     el("th", { scope: "row", title: name }, called(name), qualityBadge(p)),
     el("td", { class: "value" }, shown(p.mean), " ", el("small", {}, p.units),
       p.linear && el("div", {}, el("span", { class: "linear" }, `${shown(p.linear.median)} ${p.linear.units}`))),
-    el("td", { class: "range" }, el("span", { class: "nowrap" }, span(p.interval90)),
-      p.linear && el("div", {}, el("span", { class: "nowrap" }, `${span(p.linear.interval90)} ${p.linear.units}`)),
+    el("td", { class: "range" }, el("span", { class: "nowrap" }, span(interval(p))),
+      p.linear && el("div", {}, el("span", { class: "nowrap" }, `${span(interval(p.linear))} ${p.linear.units}`)),
       el("div", { class: "hint" }, p.std === null ? "one fold" : `spread between folds: ${shown(p.std, 2)}${p.units ? ` ${p.units}` : ""}`)),
     el("td", { class: "picture" }, strip(p, scale)));
 }
@@ -149,7 +161,7 @@ export function values(result, targets, scales = {}) {
     return valueRow(t, p, scales[t] ?? extent([p]));
   });
   return el("table", { class: "values" },
-    el("thead", {}, el("tr", {}, ...["Property", "Value", "90 % interval", "Interval and folds"].map((h) => el("th", { scope: "col" }, h)))),
+    el("thead", {}, el("tr", {}, ...["Property", "Value", `${level([result])} % interval`, "Interval and folds"].map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, ...rows));
 }
 
@@ -230,11 +242,11 @@ export function table(items, targets) {
 }
 
 /** Header and cells of a result, as the API's CSV names them. */
-export const columns = (targets) => [...targets.flatMap((t) => ["mean", "std", "lo90", "hi90"].map((c) => `${t}_pred_${c}`)), "fps_notin_train", "error"];
+export const columns = (targets, level) => [...targets.flatMap((t) => ["mean", "std", `lo${level}`, `hi${level}`].map((c) => `${t}_pred_${c}`)), "fps_notin_train", "error"];
 export function cells(result, targets) {
   const { predictions = {}, domain_of_validity: d, error } = result;
   return [...targets.flatMap((t) => {
     const p = predictions[t];
-    return p ? [p.mean, p.std, ...(p.interval90 ?? ["", ""])] : ["", "", "", ""];
+    return p ? [p.mean, p.std, ...(interval(p) ?? ["", ""])] : ["", "", "", ""];
   }), d?.n_unseen, error ? `${error.code}: ${error.detail}` : ""];
 }
