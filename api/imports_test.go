@@ -92,7 +92,7 @@ var allowed = map[string][]string{
 
 	"jobs/quota": {},
 
-	"jobs": {"nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
+	"jobs": {"jobs/fairshare", "nn/ensemble", "nn/stack", "data", "featurize", "featurize/structure", "nn", "nn/train"},
 
 	"jobs/access": {"jobs"},
 
@@ -108,7 +108,7 @@ var allowed = map[string][]string{
 
 	"jobs/records": {"jobs", "jobs/access", "storage", "storage/record", "jobs/keys"},
 
-	"jobs/redisjobs": {"jobs", "storage/atomicfile"},
+	"jobs/redisjobs": {"jobs", "jobs/fairshare", "storage/atomicfile"},
 
 	"jobs/localqueue": {"jobs"},
 

@@ -251,7 +251,7 @@ func needed(now time.Time, j *Job, folds []*Fold, look func(string, *lease.Lease
 			}
 			resumed := f.Resumption != j.Resumptions && !f.Held() // since it last waited
 			if resumed || look(foldLease(j.ID, f.Index), &f.Lease) == lease.Free {
-				tasks = append(tasks, Task{Kind: TrainFold, Job: j.ID, Fold: f.Index, Attempt: f.Attempt})
+				tasks = append(tasks, Task{Kind: TrainFold, Job: j.ID, Fold: f.Index, Attempt: f.Attempt, Owner: j.Owner, Place: j.place(f.Index)})
 			}
 		}
 		active = ended

@@ -41,6 +41,7 @@ type Spec struct {
 	Publish   *Destination       `json:"publish"` // nil only trains
 	Webhook   *Webhook           `json:"webhook,omitempty"`
 	MaxUSD    float64            `json:"max_cost_usd,omitempty"` // 0 is no limit
+	Priority  Priority           `json:"priority,omitempty"`     // within the share of the token that asks; "" is normal
 	Metadata  map[string]any     `json:"metadata,omitempty"`     // the user's own, shown again
 }
 
@@ -236,6 +237,9 @@ func (s Spec) Problems() []Problem {
 	}
 	if !(s.MaxUSD >= 0 && s.MaxUSD <= MaxBudget) {
 		ps.add("/max_cost_usd", "%v is not between 0 and %v", s.MaxUSD, float64(MaxBudget))
+	}
+	if !s.Priority.known() {
+		ps.add("/priority", "%q is not a priority: enter %q, %q or %q", s.Priority, PriorityLow, PriorityNormal, PriorityHigh)
 	}
 	if len(s.Metadata) > maxMetadata {
 		ps.add("/metadata", "has %d entries, more than %d", len(s.Metadata), maxMetadata)

@@ -26,6 +26,11 @@ type Task struct {
 	Job     string `json:"job"`               // a training job, a prediction for Predict, a search for StepSearch
 	Fold    int    `json:"fold,omitempty"`    // of TrainFold
 	Attempt int    `json:"attempt,omitempty"` // a new one is a new task
+
+	// What a fold waits by, see package fairshare: whose share it counts to, and
+	// its place within that.
+	Owner string  `json:"-"`
+	Place float64 `json:"-"`
 }
 
 // ID names the task. The queue refuses a second one of the same ID, so that

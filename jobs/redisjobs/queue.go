@@ -2,6 +2,7 @@ package redisjobs
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -17,13 +18,14 @@ import (
 type Queue struct {
 	redis     redis.UniversalClient
 	inspector *asynq.Inspector
+	dealer    *dealer
 }
 
 var _ jobs.Queue = (*Queue)(nil)
 
 // NewQueue makes a queue on r, which stays the caller's to close.
 func NewQueue(r redis.UniversalClient) *Queue {
-	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r)}
+	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r), dealer: &dealer{redis: r}}
 }
 
 // patience is how long Ready waits for Redis.
@@ -45,7 +47,21 @@ func (q *Queue) Ready(ctx context.Context) error {
 // longer than its lease gets a second beside it, since asynq itself may take two
 // minutes to see that. An error is of code Unavailable unless t is no task at
 // all.
+//
+// A fold waits until a worker takes it, which may be at another task's call: see
+// the package's documentation.
 func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
+	if dealt(t.Kind) {
+		missing, err := q.dealer.add(ctx, t)
+		if err != nil || missing <= 0 {
+			return unavailable(t, err)
+		}
+	}
+	return q.push(ctx, t)
+}
+
+// push adds t to the queue of its kind.
+func (q *Queue) push(ctx context.Context, t jobs.Task) error {
 	task, opts, err := encode(t)
 	if err != nil {
 		return fmt.Errorf("enqueue %s: %w", t.ID(), err)
@@ -58,6 +74,10 @@ func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
 		return unavailable(t, err)
 	}
 	given, err := q.giveWay(t)
+	if err == nil && !given && dealt(t.Kind) {
+		given = true // some fold runs at its call
+		opts = append(opts, asynq.TaskID(t.ID()+":"+rand.Text()))
+	}
 	if err == nil && !given {
 		given, err = q.lost(ctx, t)
 		opts = append(opts, asynq.TaskID(t.ID()+":again")) // the last one counts

@@ -143,7 +143,7 @@ func TestEnqueueBesideTheLost(t *testing.T) {
 			t.Fatal("a task that is worked on was enqueued again")
 		}
 		// As if the worker had been silent for long.
-		if err := r.ZAdd(t.Context(), "asynq:{fold}:lease", redis.Z{Score: 1, Member: task.ID()}).Err(); err != nil {
+		if err := r.ZAdd(t.Context(), "polyid:{fold}:running:", redis.Z{Score: 1, Member: task.ID()}).Err(); err != nil {
 			t.Fatal(err)
 		}
 		enqueue(t, r, task)

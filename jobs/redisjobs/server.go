@@ -35,6 +35,7 @@ type Server struct {
 	//	any other            it is tried again, ever later
 	Handler func(ctx context.Context, t jobs.Task) error
 	Grace   time.Duration // given to handlers once told to stop; 0 is 30 s
+	Worker  string        // this process, as it is shown
 	Log     *slog.Logger
 
 	handlers sync.WaitGroup
@@ -149,12 +150,13 @@ func (s *Server) handler(process context.Context) asynq.Handler {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		defer context.AfterFunc(process, func() { cancel(errReleased) })()
-		if ctx.Err() == nil && process.Err() == nil {
-			err = s.Handler(ctx, t)
-		} else {
-			err = errReleased
+		switch {
+		case ctx.Err() != nil || process.Err() != nil:
+			return s.outcome(ctx, t, errReleased)
+		case dealt(t.Kind):
+			return s.serveNext(ctx)
 		}
-		return s.outcome(ctx, t, err)
+		return s.outcome(ctx, t, s.Handler(ctx, t))
 	})
 }
 

@@ -74,7 +74,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if folds == 0 {
 		folds = runtime.NumCPU()
 	}
-	server := &redisjobs.Server{Redis: r.Redis, Handler: idle.count(work.Handle), Grace: r.Grace, Log: r.Log, Pools: []redisjobs.Pool{
+	server := &redisjobs.Server{Redis: r.Redis, Handler: idle.count(work.Handle), Grace: r.Grace, Worker: work.Worker, Log: r.Log, Pools: []redisjobs.Pool{
 		{Kinds: []jobs.Kind{jobs.TrainFold}, Concurrency: folds},
 		{Kinds: []jobs.Kind{jobs.Prepare}, Concurrency: 1},
 		{Kinds: []jobs.Kind{jobs.Finalize}, Concurrency: 1},
