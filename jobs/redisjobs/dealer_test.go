@@ -153,7 +153,7 @@ func TestFlushAll(t *testing.T) {
 		if err := r.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		look := func() redisjobs.Waiting {
+		look := func() jobs.Waiting {
 			w, err := q.Waiting(t.Context())
 			if err != nil {
 				t.Fatal(err)

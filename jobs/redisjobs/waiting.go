@@ -9,41 +9,20 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"polyid-trainer/jobs"
-	"polyid-trainer/jobs/fairshare"
 )
-
-// Waiting is what waits for workers and what they do, at one moment.
-type Waiting struct {
-	Shares []fairshare.Share // tokens with something waiting or running, by name
-	Runs   []Run             // what runs
-	Items  map[string][]Item // what waits, by token, as its own order has it; at most so many each
-}
-
-// Run is a task that a worker has.
-type Run struct {
-	jobs.Task
-	Worker string
-	Since  time.Time // when it was taken
-}
-
-// Item is a task that waits.
-type Item struct {
-	jobs.Task
-	Since time.Time
-}
 
 // shownItems is how many tasks of each token Waiting lists.
 const shownItems = 1000
 
 // Waiting reads what waits and runs. It costs two round trips.
-func (q *Queue) Waiting(ctx context.Context) (Waiting, error) {
+func (q *Queue) Waiting(ctx context.Context) (jobs.Waiting, error) {
 	seen, err := q.dealer.see(ctx)
 	if err != nil {
-		return Waiting{}, fmt.Errorf("read what waits: %w", err)
+		return jobs.Waiting{}, fmt.Errorf("read what waits: %w", err)
 	}
-	w := Waiting{Shares: seen.shares, Items: map[string][]Item{}}
+	w := jobs.Waiting{Shares: seen.shares, Items: map[string][]jobs.Item{}}
 	for _, r := range seen.runs {
-		w.Runs = append(w.Runs, Run{r.task(), r.Worker, time.UnixMilli(r.Began).UTC()})
+		w.Runs = append(w.Runs, jobs.Run{Task: r.task(), Worker: r.Worker, Since: time.UnixMilli(r.Began).UTC()})
 	}
 	texts := make([]*redis.Cmd, len(seen.shares))
 	_, err = q.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -53,19 +32,19 @@ func (q *Queue) Waiting(ctx context.Context) (Waiting, error) {
 		return nil
 	})
 	if err != nil && len(seen.shares) > 0 {
-		return Waiting{}, fmt.Errorf("read what waits: %w", err)
+		return jobs.Waiting{}, fmt.Errorf("read what waits: %w", err)
 	}
 	for i, s := range seen.shares {
 		list, err := texts[i].StringSlice()
 		if err != nil {
-			return Waiting{}, fmt.Errorf("read what waits: %w", err)
+			return jobs.Waiting{}, fmt.Errorf("read what waits: %w", err)
 		}
 		for _, text := range list {
 			var it item
 			if err := json.Unmarshal([]byte(text), &it); err != nil {
-				return Waiting{}, fmt.Errorf("read what waits: %w", err)
+				return jobs.Waiting{}, fmt.Errorf("read what waits: %w", err)
 			}
-			w.Items[s.Token] = append(w.Items[s.Token], Item{it.task(), time.UnixMilli(it.Since).UTC()})
+			w.Items[s.Token] = append(w.Items[s.Token], jobs.Item{Task: it.task(), Since: time.UnixMilli(it.Since).UTC()})
 		}
 	}
 	return w, nil
