@@ -42,7 +42,8 @@ func (j *Job) place(fold int) float64 {
 const perPolymer = 25 * time.Millisecond
 
 // takes is about how long all folds take one after another: by the polymers that
-// they are shown, each of which costs in proportion to the network's weights.
+// they are shown, each of which costs in proportion to the network's weights. The
+// trials of a search are taken for one job that grows by a trial each time.
 func (j *Job) takes() time.Duration {
 	if j.Data == nil {
 		return 0
@@ -53,6 +54,13 @@ func (j *Job) takes() time.Duration {
 	}
 	m := j.Spec.Model
 	size := float64(m.AtomFeatures) / 128 * float64(m.BondFeatures) / 128 * float64(m.NumMessages) / 12
-	seconds := float64(rows) * float64(j.Spec.Epochs) * size * perPolymer.Seconds()
+	epochs := j.Spec.Epochs
+	if t := j.Trial; t != nil {
+		if t.PauseAt > 0 {
+			epochs = t.PauseAt
+		}
+		epochs *= t.Index + 1
+	}
+	seconds := float64(rows) * float64(epochs) * size * perPolymer.Seconds()
 	return time.Duration(min(seconds, math.MaxInt32) * float64(time.Second))
 }
