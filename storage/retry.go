@@ -1,25 +1,27 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // Retry is a bucket that repeats calls which fail for no reason of their own:
-// other than by ErrNotExist, ErrConflict, ErrRefused or the end of ctx. Waits double from
-// First, each by chance up to half longer, so that many workers do not return
-// at once. A Put is repeated only if its body can be read again (io.Seeker). A
-// repeated conditional Put may find its own first try: ErrConflict, see there.
+// other than by ErrNotExist, ErrConflict, ErrRefused or the end of ctx. Waits
+// double from First, each by chance up to half shorter or longer, so that many
+// workers do not return at once. A Put is repeated only if its body can be read
+// again (io.Seeker). A repeated conditional Put may find its own first try:
+// ErrConflict, see there.
 type Retry struct {
 	Bucket
-	Tries int                                  // in all; 0 is 6
-	First time.Duration                        // wait; 0 is 100 ms, which makes 3 s in all
-	After func(time.Duration) <-chan time.Time // nil is time.After
+	Tries int           // in all; 0 is 6
+	First time.Duration // wait; 0 is 100 ms, which makes 3 s in all
 }
 
 var _ Bucket = (*Retry)(nil)
@@ -30,31 +32,30 @@ var ErrUnavailable = errors.New("object storage is unavailable")
 
 // do calls try until it succeeds, as often as r says.
 func (r *Retry) do(ctx context.Context, try func() error) error {
-	tries, wait, after := r.Tries, r.First, r.After
-	if tries <= 0 {
-		tries = 6
+	wait := &backoff.ExponentialBackOff{
+		InitialInterval: cmp.Or(r.First, 100*time.Millisecond), Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: time.Minute,
 	}
-	if wait <= 0 {
-		wait = 100 * time.Millisecond
-	}
-	if after == nil {
-		after = time.After
-	}
-	for n := 1; ; n++ {
-		err := try()
-		switch {
-		case err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused):
-			return err
-		case n == tries:
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	var last error // of try
+	ended := false // by an outcome
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if last = try(); final(ctx, last) {
+			ended = true
+			return struct{}{}, backoff.Permanent(last)
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, context.Cause(ctx))
-		case <-after(wait + rand.N(wait/2+1)):
-		}
-		wait *= 2
+		return struct{}{}, last
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(cmp.Or(max(r.Tries, 0), 6))), backoff.WithMaxElapsedTime(0))
+	switch {
+	case ended:
+		return last
+	case ctx.Err() != nil: // between two tries
+		return errors.Join(last, err)
 	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, last)
+}
+
+// final reports whether another try would not help.
+func final(ctx context.Context, err error) bool {
+	return err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused)
 }
 
 // Put implements Bucket.

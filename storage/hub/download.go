@@ -61,19 +61,14 @@ func (c *Client) blob(ctx context.Context, repo, commit string, e Entry, progres
 		return name, nil
 	}
 	part := name + ".part"
-	for try := 0; ; try++ {
-		err := c.fetch(ctx, repo, commit, e, part, progress)
-		if err == nil {
-			break
+	refetched := false // what does not match its hash is fetched anew once, from the start
+	if err := c.retry(ctx, func(err error) bool {
+		if errors.Is(err, ErrCorrupt) && !refetched {
+			refetched = true
+			return true
 		}
-		// What does not match its hash is fetched anew once, from the start; a
-		// connection that breaks off continues where it was.
-		if errors.Is(err, ErrCorrupt) && try == 0 || errors.Is(err, ErrUnavailable) && try < c.retries {
-			if err := c.pause(ctx, try); err != nil {
-				return "", err
-			}
-			continue
-		}
+		return errors.Is(err, ErrUnavailable) // a connection that breaks off continues where it was
+	}, func() error { return c.fetch(ctx, repo, commit, e, part, progress) }); err != nil {
 		return "", err
 	}
 	if err := os.Rename(part, name); err != nil {

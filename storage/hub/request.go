@@ -10,7 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // request is one call. Its body is made anew for every try.
@@ -27,27 +28,26 @@ type request struct {
 // do sends q, repeating it where that is allowed, and returns an answer with a
 // status below 300, whose body the caller closes.
 func (c *Client) do(ctx context.Context, q request) (*http.Response, error) {
-	for try := 0; ; try++ {
-		resp, err := c.send(ctx, q)
-		if err == nil || q.once || try >= c.retries || !errors.Is(err, ErrUnavailable) {
-			return resp, err
-		}
-		if err := c.pause(ctx, try); err != nil {
-			return nil, err
-		}
-	}
+	var resp *http.Response
+	err := c.retry(ctx, func(err error) bool { return !q.once && errors.Is(err, ErrUnavailable) }, func() (err error) {
+		resp, err = c.send(ctx, q)
+		return err
+	})
+	return resp, err
 }
 
-// pause waits before repetition try+1.
-func (c *Client) pause(ctx context.Context, try int) error {
-	t := time.NewTimer(c.backoff << min(try, 6))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
+// retry repeats try, as often as the client is set to, while its error is one that
+// may go away.
+func (c *Client) retry(ctx context.Context, again func(error) bool, try func() error) error {
+	wait := &backoff.ExponentialBackOff{InitialInterval: c.backoff, Multiplier: 2, MaxInterval: 64 * c.backoff}
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := try()
+		if err != nil && !again(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(c.retries)+1), backoff.WithMaxElapsedTime(0))
+	return err
 }
 
 func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
