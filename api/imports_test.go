@@ -116,7 +116,8 @@ var allowed = map[string][]string{
 
 	"jobs/retention": {"jobs", "storage", "jobs/keys"},
 
-	"jobs/search": {"jobs"},
+	"jobs/search":   {"jobs"},
+	"jobs/searches": {"data", "jobs", "jobs/access", "jobs/keys", "jobs/search", "storage", "storage/record"},
 
 	"worker/memory": {},
 

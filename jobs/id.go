@@ -11,6 +11,7 @@ const (
 	TrainingJobPrefix = "tj_"
 	PredictionPrefix  = "pj_"
 	DatasetPrefix     = "ds_"
+	SearchPrefix      = "se_"
 	EventPrefix       = "evt_"
 )
 

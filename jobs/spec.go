@@ -233,7 +233,7 @@ func (s Spec) Problems() []Problem {
 		ps = append(ps, s.Publish.Problems("/publish")...)
 	}
 	if s.Webhook != nil {
-		s.Webhook.problems(&ps)
+		ps = append(ps, s.Webhook.Problems("/webhook", lifecycle)...)
 	}
 	if !(s.MaxUSD >= 0 && s.MaxUSD <= MaxBudget) {
 		ps.add("/max_cost_usd", "%v is not between 0 and %v", s.MaxUSD, float64(MaxBudget))
@@ -278,19 +278,23 @@ func (d *Destination) Problems(at string) []Problem {
 	return ps
 }
 
-func (w *Webhook) problems(ps *problems) {
+// Problems lists every value of w that cannot be, with pointers below at, where the
+// events that there are to hear of are known.
+func (w *Webhook) Problems(at string, known []EventType) []Problem {
+	var ps problems
 	u, err := url.Parse(w.URL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		ps.add("/webhook/url", "is no http or https address")
+		ps.add(at+"/url", "is no http or https address")
 	case u.User != nil:
-		ps.add("/webhook/url", "holds credentials, which would be stored and shown: sign with the webhook secret instead")
+		ps.add(at+"/url", "holds credentials, which would be stored and shown: sign with the webhook secret instead")
 	}
 	for i, e := range w.Events {
-		if e == EventEpoch || !slices.Contains(lifecycle, e) {
-			ps.add(fmt.Sprintf("/webhook/events/%d", i), "%q is none of %s", e, list(lifecycle))
+		if !slices.Contains(known, e) {
+			ps.add(fmt.Sprintf("%s/events/%d", at, i), "%q is none of %s", e, list(known))
 		}
 	}
+	return ps
 }
 
 // problems collects what is wrong.

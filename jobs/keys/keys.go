@@ -20,6 +20,9 @@
 //	usage/<month>.json                        what ended jobs used
 //	predictions/<id>/…, index/predictions/    predictions
 //	datasets/<id>/…, index/datasets/          uploaded tables
+//	searches/<id>/search.json                 the record of a search
+//	searches/<id>/job/…                       what each of its trials gets a copy of
+//	index/searches/, index/searching/         empty objects that list searches
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
 //	tokens/tokens.json                        the tokens that were issued, by their hashes
@@ -47,12 +50,22 @@ const (
 	Datasets     = "datasets/"
 	Contents     = "index/datasets/" // by a hash of a dataset's content and name
 	Idempotency  = "idempotency/"
+	Searches     = "searches/"
+	SearchesByID = "index/searches/"
+	Searching    = "index/searching/" // searches that may have something to do, by id
 	// EndedSessions are browser sessions that have logged out, by a hash.
 	EndedSessions = "sessions/ended/"
 	// Tokens is the record of all tokens that were issued.
 	Tokens = "tokens/tokens.json"
 	Audit  = "audit/" // by day
 )
+
+// Search is the record of a search.
+func Search(id string) string { return Searches + id + "/search.json" }
+
+// SearchJobPrefix is the prefix of what every trial of a search gets a copy of,
+// under the names that follow a job's own prefix.
+func SearchJobPrefix(id string) string { return Searches + id + "/job/" }
 
 // JobPrefix is the prefix of everything that belongs to a job.
 func JobPrefix(job string) string { return Jobs + job + "/" }

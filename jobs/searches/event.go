@@ -1,0 +1,60 @@
+package searches
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"polyid-trainer/jobs"
+)
+
+// The events of a search, all of them durable.
+const (
+	EventCreated    jobs.EventType = "search.created"
+	EventStarted    jobs.EventType = "search.started"
+	EventTrialEnded jobs.EventType = "search.trial_ended"
+	EventRung       jobs.EventType = "search.rung_decided"
+	EventFinalizing jobs.EventType = "search.finalizing"
+	EventSucceeded  jobs.EventType = "search.succeeded"
+	EventFailed     jobs.EventType = "search.failed"
+	EventCancelled  jobs.EventType = "search.cancelled"
+	EventPaused     jobs.EventType = "search.paused"
+)
+
+// Lifecycle are the events that webhooks may ask for.
+func Lifecycle() []jobs.EventType {
+	return []jobs.EventType{EventCreated, EventStarted, EventTrialEnded, EventRung, EventFinalizing, EventSucceeded, EventFailed, EventCancelled, EventPaused}
+}
+
+// record appends an event to the search's history, with the webhook it owes.
+func (s *Search) record(now time.Time, typ jobs.EventType, data any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	if string(raw) == "null" {
+		raw = nil
+	}
+	e := jobs.Event{Seq: len(s.Events) + 1, ID: jobs.NewID(jobs.EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
+	s.Events = append(s.Events, e)
+	if w := s.Spec.Webhook; w != nil && (len(w.Events) == 0 || slices.Contains(w.Events, typ)) {
+		at := e.Time
+		s.Deliveries = append(s.Deliveries, jobs.Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
+	}
+	return nil
+}
+
+// trialEvent is what EventTrialEnded tells.
+func trialEvent(t *Trial) any {
+	e := struct {
+		Trial  int      `json:"trial"`
+		Status Status   `json:"status"`
+		Epochs int      `json:"epochs"`
+		Score  *float64 `json:"score"`
+		Job    string   `json:"training_job"`
+	}{t.Index, t.Status, t.Epochs, nil, t.Job}
+	if score, ok := t.Score(); ok {
+		e.Score = &score
+	}
+	return e
+}
