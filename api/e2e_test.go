@@ -177,10 +177,18 @@ type service struct {
 	env      []string
 	client   *client.Client
 	ready    time.Duration // from its start
+	// by is the command that serves with a program; nil is the program itself.
+	by func(program string) (command string, args []string)
 }
 
 // newService starts an api in a directory of its own, with env besides.
 func newService(t *testing.T, env ...string) *service {
+	t.Helper()
+	return newServiceBy(t, nil, env...)
+}
+
+// newServiceBy is newService by way of another command.
+func newServiceBy(t *testing.T, by func(program string) (string, []string), env ...string) *service {
 	t.Helper()
 	end2end(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0") // the same port at every restart
@@ -190,7 +198,7 @@ func newService(t *testing.T, env ...string) *service {
 	address := l.Addr().String()
 	l.Close()
 	_, port, _ := net.SplitHostPort(address)
-	s := &service{dir: t.TempDir(), url: "http://" + address}
+	s := &service{dir: t.TempDir(), url: "http://" + address, by: by}
 	s.env = append([]string{"DATA_DIR=" + s.dir, "PORT=" + port, "CHECKPOINT_SECONDS=0.2", "CONCURRENCY=2"}, env...)
 	s.client = newClient(t, s.url)
 	s.start(t)
@@ -214,7 +222,11 @@ func (s *service) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	s.process = start(t, program, s.env, "serve")
+	command, args := program, []string{"serve"}
+	if s.by != nil {
+		command, args = s.by(program)
+	}
+	s.process = start(t, command, s.env, args...)
 	until(t, "the api to be ready", func() bool {
 		select {
 		case <-s.done:

@@ -243,6 +243,7 @@ func (s Spec) Problems() []Problem {
 	}
 	if len(s.Metadata) > maxMetadata {
 		ps.add("/metadata", "has %d entries, more than %d", len(s.Metadata), maxMetadata)
+		return ps
 	}
 	for k, v := range s.Metadata {
 		text, err := json.Marshal(v)

@@ -166,6 +166,9 @@ type onlyFile struct {
 // Read implements io.Reader. At the end of the file it looks at what follows.
 func (f *onlyFile) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // of the form: a body that is cut off says so itself
+		err = newProblem(http.StatusBadRequest, Malformed, "the form ends before its last boundary")
+	}
 	if !errors.Is(err, io.EOF) {
 		return n, err
 	}

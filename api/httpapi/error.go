@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -71,6 +72,18 @@ func newProblem(status int, code jobs.Code, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code, Errors: []jobs.Problem{}}
 }
 
+// maxErrors is how many values that cannot be are listed. Nobody reads more, and
+// a hostile request may have any number of them.
+const maxErrors = 1000
+
+// list sets what is wrong, and says how much of it is left out.
+func (p *Problem) list(all []jobs.Problem) {
+	p.Errors = append([]jobs.Problem{}, all[:min(len(all), maxErrors)]...)
+	if more := len(all) - maxErrors; more > 0 {
+		p.Errors = append(p.Errors, jobs.Problem{Detail: fmt.Sprintf("and %d more", more)})
+	}
+}
+
 // Error implements error.
 func (p *Problem) Error() string { return p.Detail }
 
@@ -92,9 +105,11 @@ func ProblemOf(ctx context.Context, err error) *Problem {
 	var tooLarge *http.MaxBytesError
 	var damaged *record.DamagedError
 	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return newProblem(http.StatusRequestTimeout, Timeout, "the client went away")
 	case errors.As(err, &known) && statusOf[known.Code] != 0:
 		p = newProblem(statusOf[known.Code], known.Code, known.Detail)
-		p.Errors = append(p.Errors, known.Problems...)
+		p.list(known.Problems)
 		if known.Code == jobs.Unavailable {
 			logOf(ctx).Warn("unavailable", "error", err, "cause", known.Err)
 		}
@@ -194,6 +209,7 @@ func fromHuma(ctx context.Context, status int, msg string, errs []error) *Proble
 			p.Errors = append(p.Errors, jobs.Problem{Detail: err.Error()})
 		}
 	}
+	p.list(p.Errors)
 	return p
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -41,6 +42,7 @@ func decodeBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Body == nil || r.Body == http.NoBody || outside(r.URL.Path) {
 			return next(c)
 		}
+		r.Body = decodedBody{&arriving{r: r.Body, detail: "the connection broke before the whole body had arrived"}, r.Body}
 		switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 		case "", "identity":
 		case "gzip", "x-gzip":
@@ -48,7 +50,7 @@ func decodeBody(next echo.HandlerFunc) echo.HandlerFunc {
 			if err != nil {
 				return newProblem(http.StatusBadRequest, Malformed, "the body is not gzip, as its Content-Encoding says: "+err.Error())
 			}
-			r.Body, r.ContentLength = decodedBody{plain, r.Body}, -1
+			r.Body, r.ContentLength = decodedBody{&arriving{r: plain, detail: "the body is not whole gzip, as its Content-Encoding says"}, r.Body}, -1
 			r.Header.Del("Content-Encoding")
 		default:
 			return newProblem(http.StatusUnsupportedMediaType, MediaType, "the Content-Encoding "+encoding+" is not supported: send gzip, or no encoding")
@@ -64,6 +66,33 @@ func decodeBody(next echo.HandlerFunc) echo.HandlerFunc {
 type decodedBody struct {
 	io.Reader
 	io.Closer
+}
+
+// arriving is a body whose errors, other than a limit's, are the client's fault
+// and say so, at every Read after.
+type arriving struct {
+	r      io.Reader
+	detail string
+	failed error
+}
+
+// Read implements io.Reader.
+func (a *arriving) Read(p []byte) (int, error) {
+	if a.failed != nil {
+		return 0, a.failed
+	}
+	n, err := a.r.Read(p)
+	var tooLarge *http.MaxBytesError
+	var known *Problem
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case errors.As(err, &tooLarge), errors.As(err, &known):
+		a.failed = err
+	default:
+		a.failed = newProblem(http.StatusBadRequest, Malformed, a.detail)
+	}
+	return n, a.failed
 }
 
 // withoutMark is r without the byte order mark of UTF-8 at its beginning. Nothing

@@ -73,15 +73,20 @@ func isZero(value json.RawMessage) bool {
 // struct of type t. It removes from the object, and lists, what is no field or
 // cannot be read, however deep, so that the rest can be looked at too.
 func readFields(at string, object map[string]json.RawMessage, t reflect.Type) (problems []jobs.Problem) {
+	known := fieldTypes(t)
+	names := slices.Sorted(maps.Keys(known))
+	unknown := 0
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		here := at + "/" + escapePointer(name)
-		field, ok := fieldNamed(t, name)
+		field, ok := known[name]
 		if !ok {
-			problems = append(problems, jobs.Problem{Pointer: here, Detail: "is not a field of a training job" + similar(name, fieldNames(t))})
 			delete(object, name)
+			if unknown++; unknown <= maxUnknown {
+				problems = append(problems, jobs.Problem{Pointer: here, Detail: "is not a field of a training job" + similar(name, names)})
+			}
 			continue
 		}
-		rest, wrong := readValue(here, object[name], field.Type)
+		rest, wrong := readValue(here, object[name], field)
 		problems = append(problems, wrong...)
 		if rest == nil {
 			delete(object, name)
@@ -89,8 +94,15 @@ func readFields(at string, object map[string]json.RawMessage, t reflect.Type) (p
 			object[name] = rest
 		}
 	}
+	if more := unknown - maxUnknown; more > 0 {
+		problems = append(problems, jobs.Problem{Pointer: at, Detail: fmt.Sprintf("has %d more names that are not fields of a training job", more)})
+	}
 	return problems
 }
+
+// maxUnknown is how many names of an object that are no fields are listed each:
+// finding what was meant takes time.
+const maxUnknown = 50
 
 // readValue tries a value as one of type t and returns what of it can be read,
 // nil for none of it.
@@ -130,21 +142,13 @@ func structOf(t reflect.Type) reflect.Type {
 	return t
 }
 
-func fieldNamed(t reflect.Type, name string) (found reflect.StructField, ok bool) {
+// fieldTypes are the types of a struct's JSON fields by their names.
+func fieldTypes(t reflect.Type) map[string]reflect.Type {
+	types := map[string]reflect.Type{}
 	for f := range fields(t) {
-		if tagName(f) == name {
-			return f, true
-		}
+		types[tagName(f)] = f.Type
 	}
-	return found, false
-}
-
-func fieldNames(t reflect.Type) []string {
-	var names []string
-	for f := range fields(t) {
-		names = append(names, tagName(f))
-	}
-	return names
+	return types
 }
 
 // fields yields the fields of a struct's JSON, those of embedded ones included.
