@@ -67,6 +67,36 @@ func (p *Polymerization) stereo(grow func(c *chain, monomers []int, s []bool)) g
 	}
 }
 
+// plain are the mechanisms that All chooses from: without tacticity and without
+// crosslinks.
+var plain = [...]Mechanism{Vinyl, Ester, Amide, Carbonate, Imide, NIPU, Urethane}
+
+// Fitting lists the mechanisms without tacticity or crosslinks that build a chain
+// of spec, whose own Mechanism does not matter. Errors are a *MonomerError for a
+// monomer that cannot be read. Cost: a chain for each mechanism that fits.
+func Fitting(spec Spec) ([]Mechanism, error) {
+	pm := spec.PM
+	var fit []Mechanism
+	for _, m := range plain {
+		spec.Mechanism, spec.PM = m, pm
+		if _, ok := m.withTacticity(); !ok {
+			spec.PM = nil
+		}
+		p, err := New(spec)
+		if err == nil {
+			_, err = p.Chain(0)
+		}
+		var unread *MonomerError
+		switch {
+		case errors.As(err, &unread):
+			return nil, err
+		case err == nil:
+			fit = append(fit, m)
+		}
+	}
+	return fit, nil
+}
+
 // anyMechanism tries all mechanisms without tacticity. It is an error if other
 // than one of them builds a chain.
 func (p *Polymerization) anyMechanism() (grower, error) {
@@ -75,7 +105,7 @@ func (p *Polymerization) anyMechanism() (grower, error) {
 		grower
 	}
 	var list []candidate
-	for _, mechanism := range [...]Mechanism{Vinyl, Ester, Amide, Carbonate, Imide, NIPU, Urethane} {
+	for _, mechanism := range plain {
 		if p.spec.DP < mechanism.least() {
 			continue
 		}

@@ -3,6 +3,7 @@ package structure
 import (
 	"errors"
 	"math"
+	"strings"
 
 	"polyid-trainer/data"
 	"polyid-trainer/featurize/mol"
@@ -109,6 +110,12 @@ func (g Grower) polymerize(s *data.Structure) ([]Chain, error) {
 	if !math.IsNaN(s.PM) {
 		spec.PM = &s.PM
 	}
+	if s.Mechanism == Auto {
+		var err error
+		if spec.Mechanism, err = fitting(spec); err != nil {
+			return nil, Describe(err)
+		}
+	}
 	p, err := polymer.New(spec)
 	if err != nil {
 		return nil, Describe(err)
@@ -132,6 +139,28 @@ func (g Grower) polymerize(s *data.Structure) ([]Chain, error) {
 		chains[i] = c
 	}
 	return chains, nil
+}
+
+// Auto asks for the one mechanism that fits the monomers.
+const Auto = "auto"
+
+// fitting is the one mechanism that fits; the error lists those that do where it
+// is not one.
+func fitting(spec polymer.Spec) (polymer.Mechanism, error) {
+	fit, err := polymer.Fitting(spec)
+	switch {
+	case err != nil:
+		return "", err
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(fit) == 0:
+		return "", &polymer.Error{Code: polymer.NoReaction, Monomer: -1, Detail: "no mechanism joins these monomers: check that they have the groups that react, or give the repeat unit as smiles_repeat_unit"}
+	}
+	names := make([]string, len(fit))
+	for i, m := range fit {
+		names[i] = string(m)
+	}
+	return "", &polymer.Error{Code: polymer.Ambiguous, Monomer: -1, Detail: "these monomers react by more than one mechanism; name one: " + strings.Join(names, ", ")}
 }
 
 // shrink draws a replicate again with a lower DP until it fits the bound, or has
@@ -186,9 +215,9 @@ func Check(n data.Notation, text string) error {
 	return nil
 }
 
-// Mechanisms lists the names of all mechanisms, for data.Options.
+// Mechanisms lists the names of all mechanisms, for data.Options, and Auto.
 func Mechanisms() []string {
-	var names []string
+	names := []string{Auto}
 	for _, m := range polymer.Mechanisms() {
 		names = append(names, string(m))
 	}

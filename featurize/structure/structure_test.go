@@ -191,3 +191,42 @@ func TestCheck(t *testing.T) {
 		t.Error("no ester among the mechanisms")
 	}
 }
+
+// TestAuto: with mechanism auto, monomers grow as by the one mechanism that fits,
+// to the atom; where none or several do, the error names what there is.
+func TestAuto(t *testing.T) {
+	t.Parallel()
+	monomers := func(mechanism string, pm float64, m ...string) *data.Structure {
+		return &data.Structure{Monomers: m, Mechanism: mechanism, PM: pm, DP: 6}
+	}
+	for _, c := range []struct {
+		mechanism string
+		pm        float64
+		monomers  []string
+	}{
+		{"vinyl", math.NaN(), []string{"C=Cc1ccccc1"}},
+		{"vinyl", 0.8, []string{"C=CC"}},
+		{"ester", math.NaN(), []string{"OC(=O)c1ccc(C(=O)O)cc1", "OCCO"}},
+		{"amide", math.NaN(), []string{"OC(=O)CCCCC(=O)O", "NCCCCCCN"}},
+		{"urethane", math.NaN(), []string{"O=C=NCCCCCCN=C=O", "OCCCCO"}},
+		{"carbonate", math.NaN(), []string{"O=C(Cl)Cl", "CC(C)(c1ccc(O)cc1)c1ccc(O)cc1"}},
+	} {
+		want, err := Grower{Seed: 3}.Grow(monomers(c.mechanism, c.pm, c.monomers...))
+		if err != nil {
+			t.Fatalf("%s of %v: %v", c.mechanism, c.monomers, err)
+		}
+		have, err := Grower{Seed: 3}.Grow(monomers(Auto, c.pm, c.monomers...))
+		if err != nil || !slices.Equal(have, want) {
+			t.Errorf("auto of %v: %v, %v, want the chain of %s: %v", c.monomers, have, err, c.mechanism, want)
+		}
+	}
+	for text, m := range map[string][]string{
+		"no mechanism":           {"CCCC"},
+		"name one: vinyl, ester": {"C=CCC(O)C(=O)O"},
+		"monomer 1":              {"C1CC"},
+	} {
+		if _, err := (Grower{}).Grow(monomers(Auto, math.NaN(), m...)); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("auto of %v: %v, want %q", m, err, text)
+		}
+	}
+}
