@@ -127,7 +127,9 @@ var allowed = map[string][]string{
 
 	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
-	"api/app": {"api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app": {"api/fleet", "api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+
+	"api/fleet": {"jobs", "jobs/access", "jobs/fairshare"},
 
 	"api/backup": {"storage"},
 
@@ -149,7 +151,7 @@ var allowed = map[string][]string{
 
 	"api/registry": {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
 
-	"api/httpapi": {"api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
+	"api/httpapi": {"api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
 
 	"nn/revision/internal/plot": {},
 
@@ -163,7 +165,7 @@ var allowed = map[string][]string{
 
 	"api/web": {},
 
-	"api/pages": {"api/web", "api/httpapi", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/records", "worker/predict"},
+	"api/pages": {"api/fleet", "api/web", "api/httpapi", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/records", "worker/predict"},
 
 	"api/compat": {"api/httpapi", "jobs", "worker/predict"},
 

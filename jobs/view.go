@@ -87,6 +87,9 @@ func NewView(now time.Time, j *Job, folds []*Fold, live []json.RawMessage, rate 
 		Warnings: j.Warnings, Folds: make([]FoldView, 0, len(folds)), Metrics: j.Metrics, Error: j.Failure,
 		CreatedAt: j.CreatedAt.UTC(), StartedAt: timeOrNil(j.StartedAt), FinishedAt: timeOrNil(j.FinishedAt),
 	}
+	if v.StatusReason == nil {
+		v.StatusReason = orNil(j.waitsFor(folds))
+	}
 	v.Priority = cmp.Or(v.Priority, PriorityNormal)
 	if v.Warnings == nil {
 		v.Warnings = []Warning{}

@@ -10,6 +10,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/estimate"
+	"polyid-trainer/api/fleet"
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/api/pages"
 	"polyid-trainer/api/publish"
@@ -55,17 +56,20 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	maps.Copy(all, more)
 	ask := &preflight{publisher, a.hub}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
+	workers := &fleet.Service{Fleet: redisjobs.Fleet{Redis: a.redis}, Queue: c.queue, Live: c.live, Log: a.log}
 	service := &training.Service{
 		Store: c.store, Queue: c.queue, Live: c.live, Bucket: a.patient, Library: library, Keys: c.keys,
 		Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
 		HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
-		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(),
+		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(), Reason: workers.Reason,
 	}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{Service: service},
 		&httpapi.Usage{Store: c.store},
+		&httpapi.Workers{Service: workers},
 		&pages.Training{Service: service, Charges: c.store},
+		&pages.Workers{Service: workers},
 		&pages.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 	}}
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })

@@ -40,6 +40,9 @@ type Service struct {
 	Weights func(ctx context.Context, from jobs.Revision) (fs.FS, error)
 	// Estimator measures what a job will take: how fast a job will train; nil estimates no time.
 	Estimator Estimator
+	// Reason says why a job, of which no fold is trained, waits, "" where nothing is
+	// known; nil says nothing.
+	Reason func(ctx context.Context, j *jobs.Job) string
 
 	HubRepo     string  // where jobs publish that name no repository
 	CostPerHour float64 // USD of a worker process

@@ -49,7 +49,13 @@ func (s *Service) View(ctx context.Context, j *jobs.Job) (jobs.View, error) {
 			s.log().Warn("live progress could not be read; the job is shown without it", "job", j.ID, "error", err)
 		}
 	}
-	return jobs.NewView(s.now(), j, folds, live, s.CostPerHour), nil
+	v := jobs.NewView(s.now(), j, folds, live, s.CostPerHour)
+	if s.Reason != nil && j.Waits(folds) {
+		if reason := s.Reason(ctx, j); reason != "" {
+			v.StatusReason = &reason
+		}
+	}
+	return v, nil
 }
 
 // Page is a part of the list of jobs.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -53,6 +54,7 @@ func Format(bytes int64) string { return humanize.Bytes(uint64(max(0, bytes))) }
 type Budget struct {
 	limit int64
 	free  *semaphore.Weighted
+	used  atomic.Int64
 }
 
 // NewBudget returns a budget of limit bytes; 0 is no limit.
@@ -60,11 +62,23 @@ func NewBudget(limit int64) *Budget {
 	if limit <= 0 {
 		return &Budget{}
 	}
-	return &Budget{limit, semaphore.NewWeighted(limit)}
+	return &Budget{limit: limit, free: semaphore.NewWeighted(limit)}
 }
 
 // Limit is the whole budget in bytes, 0 if there is no limit.
 func (b *Budget) Limit() int64 { return b.limit }
+
+// Free is what of the budget nobody has, in bytes; 0 if there is no limit.
+func (b *Budget) Free() int64 { return b.limit - b.used.Load() }
+
+// taken is the release of bytes that were acquired.
+func (b *Budget) taken(bytes int64) (release func()) {
+	b.used.Add(bytes)
+	return func() {
+		b.used.Add(-bytes)
+		b.free.Release(bytes)
+	}
+}
 
 // Fits reports whether work of so many bytes can be done at all.
 func (b *Budget) Fits(bytes int64) bool { return b.limit == 0 || bytes <= b.limit }
@@ -80,7 +94,7 @@ func (b *Budget) Acquire(ctx context.Context, bytes int64) (release func(), err 
 	if err := b.free.Acquire(ctx, bytes); err != nil {
 		return nil, err
 	}
-	return func() { b.free.Release(bytes) }, nil
+	return b.taken(bytes), nil
 }
 
 // TryAcquire is Acquire without waiting: it reports whether the bytes are free.
@@ -92,5 +106,5 @@ func (b *Budget) TryAcquire(bytes int64) (release func(), ok bool) {
 	if bytes > b.limit || !b.free.TryAcquire(bytes) {
 		return nil, false
 	}
-	return func() { b.free.Release(bytes) }, true
+	return b.taken(bytes), true
 }

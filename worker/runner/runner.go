@@ -87,6 +87,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		Failed: func(ctx context.Context, job string) { _ = work.Live.Tell(ctx, job, jobs.Pause) }, // or at their next checkpoint
 	}}
 	beside.Go(func() { observer.run(ctx) })
+	beside.Go(func() { r.telling(work, folds).run(ctx) })
 	if r.ExitWhenIdle > 0 {
 		beside.Go(func() { idle.watch(ctx, r.ExitWhenIdle, func() { cancel(errIdle) }) })
 	}
