@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -121,24 +120,24 @@ func ReadLine(b []byte) (l Line, rest []byte, err error) {
 	return l, b[length:], nil
 }
 
-// Roles finds the columns that say what the polymers are, by c, by their names,
-// or by their cells, as [Parse] does; ok is false if there are none.
-func (s *Sheet) Roles(c Columns, o Options) (found Roles, ok bool) {
+// Roles finds the columns that say what the polymers are, by c, by their names, or
+// by their cells, as [Parse] does, and what is wrong with the header.
+func (s *Sheet) Roles(c Columns, o Options) (found Roles, defects []Defect) {
 	p := newParser([]*Sheet{s}, c.WithDefaults(), o.WithDefaults())
 	l := &layout{sheet: s}
 	if len(s.Header) == 0 {
-		return found, false
+		return found, s.defects
 	}
 	l.profiles = profiles(s)
 	p.findRoles(l)
+	l.checkTwice(p)
 	headers := found.fields()
 	for r, column := range l.role {
 		if column >= 0 {
 			*headers[r] = s.Header[column]
 		}
 	}
-	none := func(d Defect) bool { return d.Code == NoStructure }
-	return found, !slices.ContainsFunc(p.report.Defects, none)
+	return found, append(s.defects, p.report.Defects...)
 }
 
 // CountNumbers counts, by column, the filled cells that are numbers and those that
@@ -150,3 +149,6 @@ func (s *Sheet) CountNumbers() (numbers, others []int) {
 	}
 	return numbers, others
 }
+
+// Number reads a cell that is a number and nothing else.
+func Number(cell string) (float64, bool) { return decimal(trim(cell)) }

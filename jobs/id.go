@@ -12,6 +12,7 @@ const (
 	PredictionPrefix  = "pj_"
 	DatasetPrefix     = "ds_"
 	SearchPrefix      = "se_"
+	ScreeningPrefix   = "sc_"
 	EventPrefix       = "evt_"
 )
 

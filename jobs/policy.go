@@ -20,7 +20,10 @@ var policies = map[Kind]lease.Policy{
 	// About an hour, since Hubs are away for longer than disks.
 	Publish: {Failures: 16, Losses: maxLosses, First: 5 * time.Second, Longest: 5 * time.Minute},
 	Predict: {Failures: 3, Losses: maxLosses, First: time.Second, Longest: time.Minute},
-	Notify:  {Losses: maxLosses, First: 5 * time.Second, Longest: 5 * time.Minute},
+	// Of a range of shards; of the whole result.
+	Screen:   {Failures: 5, Losses: maxLosses, First: 5 * time.Second, Longest: 5 * time.Minute},
+	Assemble: {Failures: 5, Losses: maxLosses, First: 5 * time.Second, Longest: 5 * time.Minute},
+	Notify:   {Losses: maxLosses, First: 5 * time.Second, Longest: 5 * time.Minute},
 }
 
 // PolicyOf is how often work of a kind may fail, and how often the worker that
@@ -30,6 +33,7 @@ func PolicyOf(k Kind) lease.Policy { return policies[k] }
 // doing names the work of a kind to users.
 var doing = map[Kind]string{
 	Prepare: "preparing the data", TrainFold: "training", Finalize: "assembling the ensemble", Publish: "publishing to the Hub", Predict: "predicting",
+	Screen: "screening", Assemble: "assembling the results",
 }
 
 // GaveUp is the failure of work of a kind that is given up, as its lease says: it
@@ -41,8 +45,11 @@ func GaveUp(k Kind, l *lease.Lease, fold *int) Failure {
 		what += fmt.Sprintf(" fold %d", *fold)
 	}
 	again := "resume the job to try again; what it has done so far is saved"
-	if k == Predict {
+	switch k {
+	case Predict:
 		again = "send the request again"
+	case Screen, Assemble:
+		again = "resume the screening to try again; the shards that are done are kept"
 	}
 	if l.Losses >= policies[k].Losses {
 		return Failure{Code: "worker_lost", Fold: fold, Detail: fmt.Sprintf(

@@ -17,13 +17,18 @@ const (
 	// StepSearch looks at a search after one of its trials has moved. It is only a
 	// call to look: the search is looked at now and then without it.
 	StepSearch Kind = "search"
+
+	// Workers serve these too. A Screen task is for one block of a screening's
+	// shards, whichever is next.
+	Screen   Kind = "screen"
+	Assemble Kind = "assemble"
 )
 
 // Task is what the queue carries: names, never data or secrets, since every
 // payload is shown on the dashboard.
 type Task struct {
 	Kind    Kind   `json:"-"`
-	Job     string `json:"job"`               // a training job, a prediction for Predict, a search for StepSearch
+	Job     string `json:"job"`               // a training job, a prediction for Predict, a search for StepSearch, a screening for Screen and Assemble
 	Fold    int    `json:"fold,omitempty"`    // of TrainFold
 	Attempt int    `json:"attempt,omitempty"` // a new one is a new task
 

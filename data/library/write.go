@@ -90,9 +90,9 @@ type writer struct {
 // add takes a block of the file.
 func (w *writer) add(s *data.Sheet) error {
 	if w.index.Header == nil {
-		roles, ok := s.Roles(w.columns, w.options)
-		if !ok {
-			return fmt.Errorf("%w: no column says what the polymers are: smiles_polymer, smiles_repeat_unit or monomers", data.ErrFormat)
+		roles, defects := s.Roles(w.columns, w.options)
+		if len(defects) > 0 {
+			return fmt.Errorf("%w: %s", data.ErrFormat, defects[0])
 		}
 		w.index.Header, w.index.Roles, w.index.Numeric = s.Header, roles, make([]bool, len(s.Header))
 		w.numbers, w.others = make([]int, len(s.Header)), make([]int, len(s.Header))

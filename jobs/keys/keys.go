@@ -19,10 +19,13 @@
 //	                                          empty objects that list jobs
 //	usage/<month>.json                        what ended jobs used
 //	predictions/<id>/…, index/predictions/    predictions
+//	screenings/<id>/…, index/screenings/      screenings
 //	datasets/<id>/…, index/datasets/          uploaded tables
 //	searches/<id>/search.json                 the record of a search
 //	searches/<id>/job/…                       what each of its trials gets a copy of
 //	index/searches/, index/searching/         empty objects that list searches
+//	datasets/<id>/library/…                   a table's rows in segments, for screenings
+//	uploads/<id>/…                            parts of tables that are being uploaded
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
 //	tokens/tokens.json                        the tokens that were issued, by their hashes

@@ -28,6 +28,8 @@ var kinds = map[jobs.Kind]terms{
 	jobs.Finalize:  {retries: 10, timeout: 6 * time.Hour, retention: time.Hour, firstWait: time.Second, longest: time.Minute},
 	jobs.Publish:   {retries: 10, timeout: time.Hour, retention: time.Hour, firstWait: 2 * time.Second, longest: 5 * time.Minute},
 	jobs.Notify:    {retries: 5, timeout: 2 * time.Minute, firstWait: time.Second, longest: time.Minute},
+	jobs.Screen:    {retries: 10, timeout: 24 * time.Hour, firstWait: time.Second, longest: 10 * time.Second},
+	jobs.Assemble:  {retries: 10, timeout: 24 * time.Hour, retention: time.Hour, firstWait: time.Second, longest: time.Minute},
 	jobs.Predict:   {retries: 5, timeout: time.Hour, firstWait: time.Second, longest: 30 * time.Second},
 
 	jobs.StepSearch: {retries: 2, timeout: 10 * time.Minute, firstWait: time.Second, longest: time.Minute},

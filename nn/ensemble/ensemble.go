@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -175,4 +176,19 @@ func meanStd(x []float64) (mean, std float64) {
 		std += (v - mean) * (v - mean)
 	}
 	return mean, math.Sqrt(std / float64(len(x)-1))
+}
+
+// Path names what the ensemble computes with; see [PathOf].
+func (e *Ensemble) Path() string { return PathOf(e.folds[0].engine) }
+
+// PathOf names an engine's kernels, and the model of its device where that is not the
+// CPU: predictions are reproducible to the bit where it is the same.
+func PathOf(e nn.Engine) string {
+	path := e.Path()
+	if placed, ok := e.(nn.Placed); ok {
+		if _, model, ok := strings.Cut(placed.Device(), ", "); ok {
+			path += " " + model
+		}
+	}
+	return path
 }

@@ -6,6 +6,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 )
 
@@ -36,7 +37,7 @@ func (p *Predictor) AnswerCSV(ctx context.Context, ref jobs.Revision, r io.Reade
 	}
 	s := &Summary{Model: named(ref, model, p.Models.Default)}
 	var measured []revision.Prediction
-	err = run(ctx, model, p.all, len(t.sheet.Rows), t.polymer(model), func(i int, r Result) error {
+	err = run(ctx, model, p.all, len(t.sheet.Rows), ensemble.Together, t.polymer(model), func(i int, r Result) error {
 		count(&s.Counts, r)
 		if m, ok := t.scored(model, i, r); ok {
 			measured = append(measured, m)

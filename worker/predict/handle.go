@@ -14,6 +14,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/nn/ensemble"
 	"polyid-trainer/nn/revision"
 )
 
@@ -214,7 +215,7 @@ func (p *Predictor) results(ctx context.Context, asked *predictions.Prediction, 
 	}()
 	var results []Result // only where they are to be averaged
 	var measured []revision.Prediction
-	err = run(ctx, model, t, in.n, in.polymer(model), func(i int, r Result) error {
+	err = run(ctx, model, t, in.n, ensemble.Together, in.polymer(model), func(i int, r Result) error {
 		each(r)
 		if in.aggregate != nil {
 			results = append(results, r)

@@ -87,7 +87,7 @@ func (p *Predictor) Answer(ctx context.Context, q *Request) (*Response, error) {
 	defer done()
 	out := &Response{ID: jobs.NewID(jobs.PredictionPrefix), Object: "prediction", Status: predictions.Succeeded,
 		Model: named(q.Model, model, p.Models.Default), Results: make([]Result, 0, len(q.Inputs))}
-	err = run(ctx, model, p.all, len(q.Inputs), q.polymer(model), func(_ int, r Result) error {
+	err = run(ctx, model, p.all, len(q.Inputs), ensemble.Together, q.polymer(model), func(_ int, r Result) error {
 		out.add(r)
 		return nil
 	})
@@ -140,14 +140,14 @@ func (q *Request) polymer(m *Model) func(int) polymer {
 
 // run predicts n polymers and passes the results on in their order, from one
 // goroutine. No more than a few are held at a time. Whatever is computed takes a
-// slot.
-func run(ctx context.Context, m *Model, t slots, n int, at func(int) polymer, emit func(int, Result) error) error {
+// slot; at most so many go through the ensemble together.
+func run(ctx context.Context, m *Model, t slots, n, most int, at func(int) polymer, emit func(int, Result) error) error {
 	type job struct {
 		polymers []polymer
 		results  chan []Result
 	}
 	groups := max(1, min(t.most(), n))
-	size := min(ensemble.Together, (n+groups-1)/groups)
+	size := min(most, (n+groups-1)/groups)
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan job)
 	order := make(chan chan []Result, 2*groups) // results to come

@@ -45,7 +45,21 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read inputs: %w", err)
 	}
+	t, err := newTable(ctx, m, sheet, data.Columns{}, o)
+	if err != nil {
+		return nil, err
+	}
+	t.groups = t.parsed.PolymerGroups()
+	return t, nil
+}
+
+// newTable makes a table of a sheet. roles, where stated, go before those that the
+// model remembers of its own table.
+func newTable(ctx context.Context, m *Model, sheet *data.Sheet, stated data.Columns, o data.Options) (*table, error) {
 	columns := m.Config.Columns.Within(sheet)
+	if stated.Roles != (data.Roles{}) {
+		columns.Roles = stated.Roles
+	}
 	for _, t := range m.Config.Targets {
 		columns.Targets = append(columns.Targets, t.Name)
 	}
@@ -53,7 +67,7 @@ func readTable(ctx context.Context, m *Model, r io.Reader) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read inputs: %w", err)
 	}
-	t := &table{sheet: sheet, parsed: parsed, groups: parsed.PolymerGroups(), defects: map[int]data.Defect{}}
+	t := &table{sheet: sheet, parsed: parsed, defects: map[int]data.Defect{}}
 	answered := m.answerColumns()
 	for i, h := range sheet.Header {
 		if !slices.Contains(answered, h) {
