@@ -22,14 +22,14 @@ import (
 
 // The hostile suite starts the real process with little address space and sends it
 // what attackers and broken clients send. Whatever comes, the process lives,
-// answers within hostileAnswer, never says that the fault is its own, and gives
-// the memory back. The attacks stand in hostile_*_test.go by what they attack.
+// answers within hostileAnswer, never says that the fault is its own, and releases
+// the memory. The attacks stand in hostile_*_test.go by what they attack.
 
 const (
 	hostileSpace  = 6 << 30 // bytes of address space; an idle api maps 2.3 GB
 	hostileAnswer = 5 * time.Second
 	hostileKept   = 200 << 20       // bytes of resident memory more than before, in the end
-	hostileReturn = 3 * time.Minute // within which the memory is given back
+	hostileReturn = 3 * time.Minute // within which the memory is released
 )
 
 // attack is one hostile request.
@@ -219,7 +219,7 @@ func (b *besieged) send(ctx context.Context, a attack, body []byte) (status int,
 	return res.StatusCode, string(got), err
 }
 
-// recovered holds that the service works and has given the memory back.
+// recovered holds that the service works and has released the memory.
 func (b *besieged) recovered() {
 	b.t.Helper()
 	b.works("in the end")

@@ -95,6 +95,7 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 		return nil, err
 	}
 	r.join(embedded).depend("storage", a.storageReady())
+	r.inspect("records", a.patient.Check)
 	a.handler, a.services = a.newHandler(r), r.services
 	return a, nil
 }
@@ -163,7 +164,7 @@ func (a *App) newHandler(r *role) http.Handler {
 	for i, t := range a.config.APITokens {
 		tokens[i] = httpapi.Token(t)
 	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: r.ready, Records: a.patient.Check, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, r.areas...)
+	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: r.ready, Damage: r.damage, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, r.areas...)
 }
 
 // URL is the address that this machine reaches the server at.

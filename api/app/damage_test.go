@@ -38,6 +38,7 @@ func TestStartsOnDamagedRecords(t *testing.T) {
 	} {
 		write("objects/"+name, content)
 	}
+	write("hub/repos/anna/hers.git/settings.json", "{")
 	write("redis/snapshot", "[{")
 	a, _ := start(t, Config{DataDir: dir})
 	get := func(path string, status int, want ...string) {
@@ -66,7 +67,7 @@ func TestStartsOnDamagedRecords(t *testing.T) {
 	get("/v1/usage", 200)
 	get("/jobs?month=2026-01", 200, "left out")
 	get("/", 200)
-	get("/readyz", 200, `"status":"ok"`, "jobs/"+job+"/job.json is damaged: it is empty")
+	get("/readyz", 200, `"status":"ok"`, "jobs/"+job+"/job.json is damaged: it is empty", "settings.json of anna/hers is damaged")
 	get("/metrics", 200, "polyid_damaged_records ")
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,6 +50,7 @@ func (a *App) openHub() (*role, error) {
 	}
 	area.Handler = server
 	r := &role{areas: []httpapi.Area{area}}
+	r.inspect("hub", func(ctx context.Context) error { return hubDamage(server.Damaged(), httpapi.Principal(ctx) != "") })
 	r.serve("hub", a.every(collectEvery, "collecting the Hub", a.alone, func(ctx context.Context) error {
 		c, err := server.Collect(ctx, collectAge)
 		if c.Files > 0 {
@@ -69,6 +71,26 @@ func (a *App) openHub() (*role, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// hubDamage says what of the embedded Hub is damaged, nil if nothing is.
+// Repositories are named to those who may read them all.
+func hubDamage(damaged []hubserver.Damage, named bool) error {
+	if len(damaged) == 0 {
+		return nil
+	}
+	const most = 3
+	var what []string
+	for _, d := range damaged[:min(most, len(damaged))] {
+		what = append(what, fmt.Sprintf("%s of %s is damaged: %s", d.What, d.Repo, d.Problem))
+	}
+	if !named {
+		what = nil
+	}
+	if more := len(damaged) - len(what); more > 0 {
+		what = append(what, fmt.Sprintf("of the Hub's repositories %d things are damaged that are not named here: see `api doctor`", more))
+	}
+	return errors.New(strings.Join(what, "; "))
 }
 
 func (a *App) newHubClient(c hub.Config) (err error) {

@@ -19,6 +19,7 @@ type role struct {
 	areas    []httpapi.Area
 	services []service
 	ready    map[string]func(context.Context) error // what it depends on, by name
+	damage   map[string]func(context.Context) error // what is damaged and left out, by what it is of
 }
 
 // service is something that runs beside the HTTP server until ctx ends.
@@ -40,6 +41,14 @@ func (r *role) depend(name string, ready func(context.Context) error) {
 	r.ready[name] = ready
 }
 
+// inspect adds a check that names damage, which the role goes on without.
+func (r *role) inspect(name string, damage func(context.Context) error) {
+	if r.damage == nil {
+		r.damage = map[string]func(context.Context) error{}
+	}
+	r.damage[name] = damage
+}
+
 // join adds all of other roles.
 func (r *role) join(others ...*role) *role {
 	for _, o := range others {
@@ -47,6 +56,9 @@ func (r *role) join(others ...*role) *role {
 		r.services = append(r.services, o.services...)
 		for name, ready := range o.ready {
 			r.depend(name, ready)
+		}
+		for name, damage := range o.damage {
+			r.inspect(name, damage)
 		}
 	}
 	return r

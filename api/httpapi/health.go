@@ -18,7 +18,7 @@ const readyWithin = 3 * time.Second
 // Health is the answer of /livez and /readyz.
 type Health struct {
 	Status string            `json:"status" enum:"ok,unavailable"`
-	Checks map[string]string `json:"checks" doc:"Of each thing the server depends on: ok, or what is wrong with it. Damaged records are named under records; the server goes on without them."`
+	Checks map[string]string `json:"checks" doc:"Of each thing the server depends on: ok, or what is wrong with it. Damaged records are named under records, damaged repositories of the embedded Hub under hub; the server goes on without them."`
 }
 
 type healthAnswer struct {
@@ -73,10 +73,10 @@ func (s *Server) ready(ctx context.Context) *healthAnswer {
 		})
 	}
 	wg.Wait()
-	if s.Records != nil {
-		a.Body.Checks["records"] = "ok"
-		if err := s.Records(ctx); err != nil {
-			a.Body.Checks["records"] = err.Error()
+	for name, check := range s.Damage {
+		a.Body.Checks[name] = "ok"
+		if err := check(ctx); err != nil {
+			a.Body.Checks[name] = err.Error()
 		}
 	}
 	return a

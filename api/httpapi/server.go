@@ -26,9 +26,9 @@ type Config struct {
 	Sessions *Sessions
 	// Ready asks what the server depends on, by name: "redis", "storage".
 	Ready map[string]func(context.Context) error
-	// Records names the records that are damaged, as an error. The server is ready
-	// all the same. nil knows of none.
-	Records func(context.Context) error
+	// Damage names what is damaged, as an error, by what it is of: "records",
+	// "hub". The server is ready all the same.
+	Damage map[string]func(context.Context) error
 	// Around sees every request first and its answer last: what measures them.
 	Around  []echo.MiddlewareFunc
 	Version string           // of the code
