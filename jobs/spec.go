@@ -73,7 +73,13 @@ type Destination struct {
 	// SaveTraining puts the training rows into Python's files, as PolyID's
 	// save_training does.
 	SaveTraining bool `json:"save_training,omitempty"`
+	// Rows says whether predictions.csv holds structures and measured values; nil is
+	// true. Without them the revision knows no neighbours.
+	Rows *bool `json:"rows,omitempty"`
 }
+
+// HoldsRows reports whether predictions.csv holds structures and measured values.
+func (p *Destination) HoldsRows() bool { return p.Rows == nil || *p.Rows }
 
 // MarshalJSON writes no tag as null, as the API does.
 func (p Destination) MarshalJSON() ([]byte, error) {
@@ -275,6 +281,9 @@ func (d *Destination) Problems(at string) []Problem {
 	}
 	if !slices.Contains([]Promote{PromoteIfNotWorse, PromoteIfBetter, PromoteAlways, PromoteNever}, d.Promote) {
 		ps.add(at+"/promote", "%q is none of if_not_worse, if_better, always, never", d.Promote)
+	}
+	if d.SaveTraining && !d.HoldsRows() {
+		ps.add(at+"/rows", "save_training puts the training rows into the revision, which rows false leaves out: choose one")
 	}
 	return ps
 }

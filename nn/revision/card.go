@@ -284,6 +284,9 @@ func (w *card) intervals() {
 
 func (w *card) limitations() {
 	w.printf("## Limitations\n\n")
+	if w.WithoutRows {
+		w.printf("- `predictions.csv` leaves out structures and measured values, so predictions cannot name the nearest training polymers. Where there is a stack, its neighbours still hold values and counts of environments.\n")
+	}
 	if !w.Features.SeesTacticity() {
 		w.printf("- The features ignore tacticity: polymers that differ only in tacticity get the same prediction, whatever their measured values.\n")
 	}

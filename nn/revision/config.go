@@ -45,6 +45,10 @@ type Config struct {
 	// file with columns of these names is read alike.
 	Columns data.Columns `json:"columns,omitzero"`
 
+	// WithoutRows says that predictions.csv holds neither structures nor measured
+	// values.
+	WithoutRows bool `json:"without_rows,omitempty"`
+
 	Run *Run `json:"run,omitempty"` // nil if imported
 
 	// Absent says why files that a revision usually has are not there, by path:

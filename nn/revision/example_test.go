@@ -14,6 +14,6 @@ func ExampleWanted() {
 	// Output:
 	// model_fold_0/model.safetensors wanted: true replaced by the next revision: true
 	// config.json wanted: true replaced by the next revision: true
-	// predictions.csv wanted: false replaced by the next revision: true
+	// predictions.csv wanted: true replaced by the next revision: true
 	// notes.txt wanted: false replaced by the next revision: false
 }

@@ -62,14 +62,21 @@ func CalibrationRows(ps []Prediction) []ensemble.OutOfFold {
 }
 
 // predictionsCSV writes predictions.csv. The fold of a hold-out row is
-// "holdout"; unmeasured values are blank.
-func predictionsCSV(targets []checkpoint.Target, ps []Prediction, level float64) ([]byte, error) {
+// "holdout"; unmeasured values are blank. Without rows it holds neither structures nor
+// measured values.
+func predictionsCSV(targets []checkpoint.Target, ps []Prediction, level float64, rows bool) ([]byte, error) {
 	var b bytes.Buffer
 	percent := ensemble.LevelName(level)
 	w := csv.NewWriter(&b)
-	head := []string{"row", "fold", "group", "polymer"}
+	head := []string{"row", "fold", "group"}
+	if rows {
+		head = append(head, "polymer")
+	}
 	for _, t := range targets {
-		head = append(head, t.Name, t.Name+"_pred", t.Name+"_pred_std", t.Name+"_pred_lo"+percent, t.Name+"_pred_hi"+percent)
+		if rows {
+			head = append(head, t.Name)
+		}
+		head = append(head, t.Name+"_pred", t.Name+"_pred_std", t.Name+"_pred_lo"+percent, t.Name+"_pred_hi"+percent)
 	}
 	if err := w.Write(head); err != nil {
 		return nil, err
@@ -79,7 +86,10 @@ func predictionsCSV(targets []checkpoint.Target, ps []Prediction, level float64)
 		if p.Fold != Holdout {
 			fold = strconv.Itoa(p.Fold)
 		}
-		line := []string{strconv.Itoa(p.Row), fold, strconv.Itoa(int(p.Group)), p.Polymer}
+		line := []string{strconv.Itoa(p.Row), fold, strconv.Itoa(int(p.Group))}
+		if rows {
+			line = append(line, p.Polymer)
+		}
 		for t := range targets {
 			cells := [5]float64{p.Measured[t], p.Predicted[t], math.NaN(), math.NaN(), math.NaN()}
 			if p.Std != nil {
@@ -88,7 +98,10 @@ func predictionsCSV(targets []checkpoint.Target, ps []Prediction, level float64)
 			if p.Interval != nil && p.Interval[t] != nil {
 				cells[3], cells[4] = p.Interval[t].Low, p.Interval[t].High
 			}
-			for _, x := range cells {
+			for i, x := range cells {
+				if i == 0 && !rows {
+					continue
+				}
 				line = append(line, number(x))
 			}
 		}

@@ -50,7 +50,7 @@ func FoldDir(fold int) string { return fmt.Sprintf("model_fold_%d", fold) }
 // the rest.
 func Wanted(p string) bool {
 	switch p {
-	case ConfigPath, MetricsPath, CalibrationPath, DomainPath, StackPath, StackArrays:
+	case ConfigPath, MetricsPath, CalibrationPath, DomainPath, StackPath, StackArrays, PredictionsPath:
 		return true
 	}
 	dir, file := path.Split(p)
@@ -77,6 +77,7 @@ type Revision struct {
 	Domain      *featurize.Domain     // likewise
 	Stack       *stack.Stack          // nil if the network predicts alone
 	Metrics     Metrics
+	Known       []Known // training polymers; nil if the files do not hold them. Read by Open
 
 	// Written, and not read by Open.
 	Predictions []Prediction
@@ -162,7 +163,7 @@ func (r *Revision) writeTables(put Put) error {
 		}
 	}
 	if r.Predictions != nil {
-		body, err := predictionsCSV(r.Config.Targets, r.Predictions, r.Config.Intervals.WithDefaults().Level)
+		body, err := predictionsCSV(r.Config.Targets, r.Predictions, r.Config.Intervals.WithDefaults().Level, !r.Config.WithoutRows)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", PredictionsPath, err)
 		}
@@ -326,6 +327,9 @@ func (r *Revision) readOptional(dir fs.FS) error {
 		return err
 	default:
 		r.Domain = domain
+	}
+	if err := r.readKnown(dir); err != nil {
+		return err
 	}
 	return r.readStack(dir)
 }

@@ -154,7 +154,7 @@ func TestWanted(t *testing.T) {
 	for path, want := range map[string]bool{
 		"config.json": true, "model_fold_0/model.safetensors": true, "model_fold_12/model.safetensors": true,
 		"model.safetensors": false, "x/model_fold_0/model.safetensors": false, "model_fold_0/model.h5": false,
-		"parameters.pk": false, "predictions.csv": false, "README.md": false,
+		"parameters.pk": false, "predictions.csv": true, "README.md": false,
 	} {
 		if revision.Wanted(path) != want {
 			t.Errorf("Wanted(%s) = %v", path, !want)

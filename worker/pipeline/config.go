@@ -42,6 +42,7 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 	if i := spec.Intervals.WithDefaults(); i != (ensemble.Intervals{}).WithDefaults() {
 		intervals = i
 	}
+	withoutRows := spec.Publish != nil && !spec.Publish.HoldsRows()
 	graphs := prep.Graphs
 	training := spec.Config
 	return revision.Config{
@@ -52,8 +53,8 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
 			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
 		},
-		Columns: data.Columns{Roles: spec.Columns.Roles, Units: spec.Columns.Units, Conditions: spec.Columns.Conditions, Weights: spec.Columns.Weights, Censored: spec.Columns.Censored},
-		Run:     run,
+		Columns:     data.Columns{Roles: spec.Columns.Roles, Units: spec.Columns.Units, Conditions: spec.Columns.Conditions, Weights: spec.Columns.Weights, Censored: spec.Columns.Censored},
+		WithoutRows: withoutRows, Run: run,
 	}
 }
 

@@ -37,6 +37,7 @@ type Model struct {
 	domain      *featurize.Domain     // likewise
 	stack       *stack.Stack          // nil if the network predicts alone
 	maxAtoms    int
+	library     library // of training polymers
 
 	answers *lru.Cache[string, *answer] // by the chain, see Model.key
 	graphs  *lru.Cache[featurize.Key, *prediction]
@@ -71,6 +72,7 @@ func newModel(repo, commit string, r *revision.Revision, newEngine nn.NewEngine,
 	}
 	m := &Model{Repo: repo, Commit: commit, Config: r.Config, Metrics: r.Metrics,
 		ensemble: e, calibration: r.Calibration, domain: r.Domain, stack: r.Stack, maxAtoms: maxAtoms}
+	m.library.known = r.Known
 	m.answers, _ = lru.New[string, *answer](keptAnswers) // fails on sizes below 1 only
 	m.graphs, _ = lru.New[featurize.Key, *prediction](keptGraphs)
 	return m, nil

@@ -47,6 +47,7 @@ func (m *Model) predict(ps []polymer, enter func() (leave func())) []Result {
 		if chains != nil {
 			results[i] = m.result(ps[i], chains, answers[:len(chains)])
 			answers = answers[len(chains):]
+			m.explain(ps[i], &results[i], enter)
 		}
 	}
 	return results

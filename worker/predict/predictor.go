@@ -131,6 +131,7 @@ func named(ref jobs.Revision, m *Model, configured jobs.Revision) predictions.Mo
 func (q *Request) polymer(m *Model) func(int) polymer {
 	return func(i int) polymer {
 		in := q.Inputs[i].polymer(&m.Config)
+		in.explain = q.Explain
 		if q.Aggregate != nil {
 			in.keys = q.Aggregate.Keys(&in.structure)
 		}

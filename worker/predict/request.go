@@ -25,6 +25,8 @@ type Request struct {
 	Model     jobs.Revision     `json:"model"` // empty fields are the configured model's
 	Inputs    []Input           `json:"inputs"`
 	Aggregate *data.Aggregation `json:"aggregate,omitempty"` // nil averages nothing across inputs
+	// Explain asks what each prediction is made of: ExplainAtoms, ExplainNeighbours.
+	Explain []string `json:"explain,omitempty"`
 }
 
 // Input is one polymer, in the first of three notations that it fills.
@@ -98,6 +100,12 @@ func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
 		problems = append(problems, jobs.Problem{Pointer: "/inputs",
 			Detail: fmt.Sprintf("has %d entries, more than %d: send several requests, or a text/csv body", len(q.Inputs), maxInputs)})
 	}
+	for i, what := range q.Explain {
+		if what != ExplainAtoms && what != ExplainNeighbours {
+			problems = append(problems, jobs.Problem{Pointer: fmt.Sprintf("/explain/%d", i),
+				Detail: fmt.Sprintf("%.40q is neither %q nor %q", what, ExplainAtoms, ExplainNeighbours)})
+		}
+	}
 	if q.Aggregate != nil {
 		a := q.Aggregate.WithDefaults()
 		q.Aggregate = &a
@@ -122,7 +130,7 @@ func unreadable(err error) error {
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		name = strings.Trim(name, `"`)
-		e.Problems = []jobs.Problem{{Pointer: "/" + name, Detail: "is no field of a prediction request: those are model, inputs and aggregate"}}
+		e.Problems = []jobs.Problem{{Pointer: "/" + name, Detail: "is no field of a prediction request: those are model, inputs, aggregate and explain"}}
 		return e
 	}
 	e.Problems = []jobs.Problem{{Detail: "the body is no prediction request: " + err.Error()}}
@@ -152,6 +160,7 @@ type polymer struct {
 	structure data.Structure
 	grower    structure.Grower
 	keys      []string // of its aggregate
+	explain   []string // see Request
 
 	conditions []float32        // in the model's order, NaN is not given
 	ignored    []string         // conditions of a model that has none

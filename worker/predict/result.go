@@ -2,6 +2,7 @@ package predict
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/jobs"
@@ -33,6 +34,11 @@ type Result struct {
 	Warnings    []jobs.Warning      `json:"warnings,omitempty"`
 	Error       *InputError         `json:"error,omitempty"`
 
+	// Atoms, by target, and Neighbours are there if the request asks for them; null
+	// where they cannot be told, which is a warning.
+	Atoms      *map[string]Attribution `json:"atoms,omitempty"`
+	Neighbours *[]Neighbour            `json:"neighbours,omitempty"`
+
 	perChain [][][]float64 // [chains][targets][folds], for aggregates
 	keys     []string      // of the input's aggregate
 }
@@ -53,7 +59,15 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		Predictions map[string]Property `json:"predictions"`
 		Domain      *Domain             `json:"domain_of_validity"`
 		Warnings    []jobs.Warning      `json:"warnings"`
-	}{r.SMILES, r.Predictions, r.Domain, w})
+
+		Atoms      *map[string]Attribution `json:"atoms,omitempty"`
+		Neighbours *[]Neighbour            `json:"neighbours,omitempty"`
+	}{r.SMILES, r.Predictions, r.Domain, w, r.Atoms, r.Neighbours})
+}
+
+// warn adds a warning.
+func (r *Result) warn(code, format string, args ...any) {
+	r.Warnings = append(r.Warnings, jobs.Warning{Code: code, Detail: fmt.Sprintf(format, args...)})
 }
 
 // Property is the prediction of one target, in its units.
