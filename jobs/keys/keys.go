@@ -26,6 +26,7 @@
 //	index/searches/, index/searching/         empty objects that list searches
 //	datasets/<id>/library/…                   a table's rows in segments, for screenings
 //	uploads/<id>/…                            parts of tables that are being uploaded
+//	schedules/<id>.json                       jobs that are made again and again
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
 //	tokens/tokens.json                        the tokens that were issued, by their hashes
@@ -53,6 +54,7 @@ const (
 	Datasets     = "datasets/"
 	Contents     = "index/datasets/" // by a hash of a dataset's content and name
 	Idempotency  = "idempotency/"
+	Schedules    = "schedules/"
 	Searches     = "searches/"
 	SearchesByID = "index/searches/"
 	Searching    = "index/searching/" // searches that may have something to do, by id
