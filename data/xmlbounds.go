@@ -15,7 +15,8 @@ const (
 	// xmlShared bounds what the shared strings of one row may come to: each cell
 	// may name the longest.
 	xmlShared = 64 << 20
-	xmlCells  = 16_384 // cells of a row; a spreadsheet has no more columns
+	xmlCells  = 16_384  // cells of a row; a spreadsheet has no more columns
+	xmlTexts  = 1 << 20 // shared strings
 )
 
 // xmlBounds reads the parts of a workbook ahead of the library, which takes time
@@ -35,6 +36,7 @@ type xmlBounds struct {
 	inRow, inRun bool // in a row; in a shared string
 	run          int  // bytes of this shared string
 
+	texts      int // shared strings
 	mostShared int // of any row
 	longest    int // shared string
 }
@@ -210,6 +212,9 @@ func (x *xmlBounds) element(tag []byte) error {
 		}
 	case "si":
 		x.inRun, x.run = !closes && !empty, 0
+		if x.texts++; x.texts > 2*xmlTexts { // each begins and ends
+			return fmt.Errorf("%w: the workbook has more than %d texts", ErrTooLarge, xmlTexts)
+		}
 	}
 	return nil
 }

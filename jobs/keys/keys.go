@@ -134,8 +134,11 @@ func FoldModel(job string, fold, attempt int) string {
 	return fmt.Sprintf("%s%d/models/%04d.safetensors", FoldsPrefix(job), fold, attempt)
 }
 
+// WebhookPrefix precedes the bodies of a job's webhooks.
+func WebhookPrefix(job string) string { return JobPrefix(job) + "webhooks/" }
+
 // Webhook is the body of a webhook.
-func Webhook(job, webhook string) string { return JobPrefix(job) + "webhooks/" + webhook + ".json" }
+func Webhook(job, webhook string) string { return WebhookPrefix(job) + webhook + ".json" }
 
 // UsagePrefix precedes what each month used.
 const UsagePrefix = "usage/"
