@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"polyid-trainer/featurize/mol"
@@ -14,6 +15,9 @@ import (
 // set lacks. Adding and querying must not run at once; queries may.
 type Domain struct {
 	hashes map[uint32]struct{}
+	// lacks are, by property, the hashes that only polymers have of which it was not
+	// measured. A property that is not there lacks none.
+	lacks map[string]map[uint32]struct{}
 }
 
 // Unseen is a Morgan environment that no training molecule has.
@@ -30,6 +34,60 @@ func (d *Domain) Add(m *mol.Mol) {
 	for _, e := range Environments(m) {
 		d.hashes[e.Hash] = struct{}{}
 	}
+}
+
+// AddMeasured is Add of a polymer of which some of all properties were measured.
+func (d *Domain) AddMeasured(m *mol.Mol, measured func(property string) bool, properties []string) {
+	var fresh, known []uint32
+	for _, e := range Environments(m) {
+		if _, ok := d.hashes[e.Hash]; ok {
+			known = append(known, e.Hash)
+		} else {
+			fresh = append(fresh, e.Hash)
+		}
+	}
+	d.Add(m)
+	for _, p := range properties {
+		lacks := d.lacks[p]
+		if measured(p) {
+			for _, h := range known {
+				delete(lacks, h)
+			}
+			continue
+		}
+		for _, h := range fresh {
+			if lacks == nil {
+				if d.lacks == nil {
+					d.lacks = map[string]map[uint32]struct{}{}
+				}
+				lacks = map[uint32]struct{}{}
+				d.lacks[p] = lacks
+			}
+			lacks[h] = struct{}{}
+		}
+	}
+}
+
+// UnseenBy lists, for each of properties, the distinct hashes of m that no polymer
+// has of which it was measured, ascending. Cost: that of Environments, and a look-up
+// for each hash and property.
+func (d *Domain) UnseenBy(m *mol.Mol, properties []string) [][]uint32 {
+	var own []uint32
+	for _, e := range Environments(m) {
+		own = append(own, e.Hash)
+	}
+	slices.Sort(own)
+	own = slices.Compact(own)
+	out := make([][]uint32, len(properties))
+	for i, p := range properties {
+		for _, h := range own {
+			_, known := d.hashes[h]
+			if _, lacks := d.lacks[p][h]; lacks || !known {
+				out[i] = append(out[i], h)
+			}
+		}
+	}
+	return out
 }
 
 // Len is the number of distinct hashes.
@@ -87,6 +145,9 @@ type domainJSON struct {
 	Fingerprint string   `json:"fingerprint"`
 	Radius      int      `json:"radius"`
 	Hashes      []uint32 `json:"hashes"` // ascending
+	// Unmeasured are, by property, those of hashes that only polymers have of which it
+	// was not measured, ascending.
+	Unmeasured map[string][]uint32 `json:"unmeasured,omitempty"`
 }
 
 // domainFingerprint names what the hashes are, so that a file made with other
@@ -100,7 +161,16 @@ func (d *Domain) MarshalJSON() ([]byte, error) {
 		hashes = append(hashes, h)
 	}
 	slices.Sort(hashes)
-	return json.Marshal(domainJSON{domainFingerprint, MorganRadius, hashes})
+	f := domainJSON{Fingerprint: domainFingerprint, Radius: MorganRadius, Hashes: hashes}
+	for property, lacks := range d.lacks {
+		if len(lacks) > 0 {
+			if f.Unmeasured == nil {
+				f.Unmeasured = map[string][]uint32{}
+			}
+			f.Unmeasured[property] = slices.Sorted(maps.Keys(lacks))
+		}
+	}
+	return json.Marshal(f)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -120,6 +190,16 @@ func (d *Domain) UnmarshalJSON(b []byte) error {
 		}
 		hashes[h] = struct{}{}
 	}
-	d.hashes = hashes
+	d.hashes, d.lacks = hashes, nil
+	for property, list := range f.Unmeasured {
+		lacks := make(map[uint32]struct{}, len(list))
+		for _, h := range list {
+			lacks[h] = struct{}{}
+		}
+		if d.lacks == nil {
+			d.lacks = map[string]map[uint32]struct{}{}
+		}
+		d.lacks[property] = lacks
+	}
 	return nil
 }

@@ -100,3 +100,32 @@ func TestDomainJSON(t *testing.T) {
 		}
 	}
 }
+
+// What a property has not been measured of is unseen to it, though not to all.
+func TestDomainByProperty(t *testing.T) {
+	t.Parallel()
+	var d featurize.Domain
+	properties := []string{"Tg", "Density"}
+	only := func(name string) func(string) bool { return func(p string) bool { return p == name } }
+	d.AddMeasured(read(t, "CCCCCCCC"), only("Tg"), properties)
+	d.AddMeasured(read(t, "CCO"), only("Density"), properties)
+	d.AddMeasured(read(t, "CCCCCCCC"), only("Tg"), properties)
+	body, err := json.Marshal(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again featurize.Domain
+	if err := json.Unmarshal(body, &again); err != nil {
+		t.Fatal(err)
+	}
+	for name, domain := range map[string]*featurize.Domain{"made": &d, "read back": &again} {
+		octane := domain.UnseenBy(read(t, "CCCCCCCCC"), properties)
+		if len(domain.Unseen(read(t, "CCCCCCCCC"))) != 0 || len(octane[0]) != 0 || len(octane[1]) == 0 {
+			t.Errorf("%s: an alkane is unseen by %v", name, octane)
+		}
+		amine := domain.UnseenBy(read(t, "CCN"), append(properties, "Tm"))
+		if all := len(domain.Unseen(read(t, "CCN"))); all == 0 || len(amine[0]) < all || len(amine[2]) != all {
+			t.Errorf("%s: an amine is unseen by %v, %d in all", name, amine, all)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/smiles"
@@ -219,6 +220,25 @@ func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, err
 	for _, r := range rows {
 		wanted[r] = true
 	}
+	var properties []string
+	index := map[string]int{}
+	for t, target := range c.table.Targets {
+		properties = append(properties, target.Name)
+		index[target.Name] = t
+	}
+	measured := make([][]bool, len(c.row)) // by number of SMILES and target
+	for chain, r := range c.row {
+		if !wanted[r] {
+			continue
+		}
+		text := c.set.Texts()[chain]
+		if measured[text] == nil {
+			measured[text] = make([]bool, len(properties))
+		}
+		for t, y := range c.table.Values(int(r)) {
+			measured[text][t] = measured[text][t] || !math.IsNaN(y)
+		}
+	}
 	seen := make([]bool, len(c.row)) // by number of SMILES
 	row := 0
 	for grown, err := range c.grown.each() {
@@ -238,7 +258,7 @@ func (c *corpus) domain(ctx context.Context, rows []int) (*featurize.Domain, err
 			if err != nil {
 				return nil, fmt.Errorf("row %d: %w", row, err)
 			}
-			d.Add(m)
+			d.AddMeasured(m, func(p string) bool { return measured[text][index[p]] }, properties)
 		}
 		row++
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"polyid-trainer/data"
+	"polyid-trainer/featurize"
 	"polyid-trainer/featurize/mol"
 	"polyid-trainer/featurize/smiles"
 	"polyid-trainer/featurize/structure"
@@ -213,5 +214,25 @@ func TestAtomsOfEsters(t *testing.T) {
 	}
 	if on < 0.9*all {
 		t.Errorf("%.1f %% of what atoms carry lies on esters", 100*on/all)
+	}
+}
+
+// Each property says for itself whether it was ever measured of what is like the input.
+func TestDomainOfEachProperty(t *testing.T) {
+	b := newBench(t)
+	r := *tiny(t, 1)
+	r.Domain = &featurize.Domain{}
+	known := r.Predictions[0].Polymer
+	m, err := smiles.Read(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Domain.AddMeasured(m, func(p string) bool { return p == "Tg" }, []string{"Tg", "Tm"})
+	b.commit("main", revisiontest.Files(t, &r))
+	b.restart(predict.ModelsConfig{})
+	out := b.answer(&predict.Request{Inputs: []predict.Input{{Polymer: known}}}).Results[0]
+	tg, tm := out.Predictions["Tg"], out.Predictions["Tm"]
+	if !*tg.InDomain || *tg.Unseen != 0 || *tm.InDomain || *tm.Unseen == 0 || !out.Domain.InDomain {
+		t.Errorf("Tg %v %d, Tm %v %d, all %v", *tg.InDomain, *tg.Unseen, *tm.InDomain, *tm.Unseen, out.Domain.InDomain)
 	}
 }

@@ -38,6 +38,7 @@ type Model struct {
 	stack       *stack.Stack          // nil if the network predicts alone
 	maxAtoms    int
 	library     library // of training polymers
+	properties  []string
 
 	answers *lru.Cache[string, *answer] // by the chain, see Model.key
 	graphs  *lru.Cache[featurize.Key, *prediction]
@@ -61,6 +62,7 @@ type answer struct {
 	blended    []stack.Prediction // by target; nil without a stack
 	polymer    stack.Polymer      // what the stack sees of the chain
 	unseen     []featurize.Unseen // nil without a domain
+	unseenBy   [][]uint32         // by target: hashes that it was never measured with
 	heavyAtoms int
 	err        error // *structure.Error
 }
@@ -73,6 +75,9 @@ func newModel(repo, commit string, r *revision.Revision, newEngine nn.NewEngine,
 	m := &Model{Repo: repo, Commit: commit, Config: r.Config, Metrics: r.Metrics,
 		ensemble: e, calibration: r.Calibration, domain: r.Domain, stack: r.Stack, maxAtoms: maxAtoms}
 	m.library.known = r.Known
+	for _, t := range r.Config.Targets {
+		m.properties = append(m.properties, t.Name)
+	}
 	m.answers, _ = lru.New[string, *answer](keptAnswers) // fails on sizes below 1 only
 	m.graphs, _ = lru.New[featurize.Key, *prediction](keptGraphs)
 	return m, nil
@@ -210,6 +215,7 @@ func (m *Model) read(c chain) (*answer, *featurize.Graph) {
 	}
 	if m.domain != nil {
 		a.unseen = m.domain.Unseen(mol)
+		a.unseenBy = m.domain.UnseenBy(mol, m.properties)
 	}
 	if m.stack != nil {
 		a.polymer = stack.Describe(mol, c.DP, c.conditions)

@@ -72,6 +72,7 @@ func (m *Model) result(p polymer, chains []structure.Chain, answers []*answer) R
 		r.Predictions[target.Name] = m.property(t, target, r.perChain, answers)
 	}
 	r.Domain = m.judge(answers)
+	m.judgeEach(&r, answers)
 	return r
 }
 
@@ -202,6 +203,27 @@ func (m *Model) judge(answers []*answer) *Domain {
 	d.Unseen = len(d.Environments)
 	d.InDomain = d.Unseen == 0 && d.UnknownTokens == 0
 	return d
+}
+
+// judgeEach says of each property how far the chains lie outside the polymers of
+// which it was measured.
+func (m *Model) judgeEach(r *Result, answers []*answer) {
+	if r.Domain == nil {
+		return
+	}
+	for t, target := range m.Config.Targets {
+		unseen := map[uint32]bool{}
+		for _, a := range answers {
+			for _, h := range a.unseenBy[t] {
+				unseen[h] = true
+			}
+		}
+		n := len(unseen)
+		in := n == 0 && r.Domain.UnknownTokens == 0
+		p := r.Predictions[target.Name]
+		p.InDomain, p.Unseen = &in, &n
+		r.Predictions[target.Name] = p
+	}
 }
 
 // Codes of warnings.

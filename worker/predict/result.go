@@ -84,6 +84,11 @@ type Property struct {
 	Members map[stack.Member]train.Measure `json:"members,omitempty"`
 	Linear  *Linear                        `json:"linear,omitempty"` // of a log10_ property
 
+	// InDomain and Unseen are Domain's by the polymers of which this property was
+	// measured; null if the model does not know.
+	InDomain *bool `json:"in_domain"`
+	Unseen   *int  `json:"n_unseen"`
+
 	level string // that Interval is named by; "" is "90"
 }
 
