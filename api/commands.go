@@ -11,6 +11,7 @@ type commands struct {
 	Serve      ServeCmd      `cmd:"" default:"withargs" help:"Serve the API and its pages; without REDIS_URL with a worker, without HF_ENDPOINT with a Hub inside. What go run ./api does without a command. Each flag is also an environment variable, --data-dir DATA_DIR; secrets are variables alone: API_TOKENS, HF_TOKEN, WEBHOOK_SECRET."`
 	Quickstart QuickstartCmd `cmd:"" help:"Show everything once, in two minutes: train a short job, publish it to the embedded Hub, predict with it, then keep serving."`
 	Train      TrainCmd      `cmd:"" help:"Submit a training job; --watch follows it."`
+	Search     SearchCmd     `cmd:"" help:"Submit a search for the best settings of a training job; --watch follows it."`
 	Predict    PredictCmd    `cmd:"" help:"Predict the polymers of a CSV file: CSV on stdout, progress on stderr."`
 	Backup     BackupCmd     `cmd:"" help:"Write an archive of a service's data, to move it to another machine."`
 	Restore    RestoreCmd    `cmd:"" help:"Restore an archive that backup wrote into a place without data."`

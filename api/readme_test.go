@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/searches"
 )
 
 // block is a fenced block of the README.
@@ -80,6 +81,14 @@ func TestReadme(t *testing.T) {
 				t.Errorf("%s answers %+v, %v", b.text, v, err)
 			}
 			if status := s.move(v.ID, "cancel"); status != 200 {
+				t.Errorf("cancelling it: %d", status)
+			}
+		case strings.Contains(first, "/v1/searches"):
+			var v searches.View
+			if err := json.Unmarshal([]byte(output(b.text)), &v); err != nil || v.Status != jobs.Queued || v.MaxTrials != 27 {
+				t.Errorf("%s answers %+v, %v", b.text, v, err)
+			}
+			if status := s.call("POST", "/v1/searches/"+v.ID+"/cancel", "", nil); status != 200 {
 				t.Errorf("cancelling it: %d", status)
 			}
 		case strings.Contains(first, "/v1/datasets"):

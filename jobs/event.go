@@ -64,15 +64,20 @@ type Attempt struct {
 	Error  string    `json:"error,omitempty"`
 }
 
-// loseWorker takes the delivery away from a process that died over it. After too
+// LoseWorker takes the delivery away from a process that died over it. After too
 // many there is no other attempt.
-func (d *Delivery) loseWorker(seen *lease.Lease) error {
+func (d *Delivery) LoseWorker(seen *lease.Lease) error {
 	giveUp, err := d.Lease.Lose(seen, PolicyOf(Notify))
 	if err == nil && giveUp {
 		d.NextAttemptAt = nil
 		d.Attempts = append(d.Attempts, Attempt{Time: seen.Since, Error: fmt.Sprintf("given up: %d processes in a row stopped without a word while they delivered it", d.Lease.Losses)})
 	}
 	return err
+}
+
+// Task is the next try to deliver the webhook of a job, or whatever else owes it.
+func (d *Delivery) Task(job string) Task {
+	return Task{Kind: Notify, Job: job, Attempt: d.Event<<8 | len(d.Attempts)} // see NotifyTask
 }
 
 // record appends an event to the job's history, with the webhook it owes.

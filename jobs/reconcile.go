@@ -197,7 +197,7 @@ func (r *Reconciler) loseStage(ctx context.Context, j *Job, look func(string, *l
 			}
 		}
 		for _, i := range deliveries {
-			if err := j.Deliveries[i].loseWorker(&seen.Deliveries[i].Lease); err != nil {
+			if err := j.Deliveries[i].LoseWorker(&seen.Deliveries[i].Lease); err != nil {
 				return err
 			}
 		}
@@ -262,7 +262,7 @@ func needed(now time.Time, j *Job, folds []*Fold, look func(string, *lease.Lease
 	for i := range j.Deliveries {
 		d := &j.Deliveries[i]
 		if d.NextAttemptAt != nil && !now.Before(*d.NextAttemptAt) && look(deliveryLease(j.ID, d), &d.Lease) == lease.Free {
-			tasks = append(tasks, Task{Kind: Notify, Job: j.ID, Attempt: d.Event<<8 | len(d.Attempts)}) // see NotifyTask
+			tasks = append(tasks, d.Task(j.ID))
 		}
 	}
 	return tasks

@@ -18,7 +18,7 @@ import (
 	"polyid-trainer/api/webhook"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/redisjobs"
-	"polyid-trainer/jobs/schedules"
+	"polyid-trainer/jobs/searches"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/worker/runner"
 )
@@ -26,6 +26,7 @@ import (
 const (
 	predictTasks = 2  // predictions worked off at once
 	publishTasks = 2  // publications
+	searchTasks  = 2  // searches looked at
 	notifyTasks  = 16 // webhooks: they wait for others
 	grace        = 30 * time.Second
 	// spareThreads is how many threads run Go code beside those that train, so
@@ -47,13 +48,14 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	publisher := a.publisher()
 	publisher.Store, publisher.Queue = c.store, c.queue
 	publisher.Published = func(string) { published() }
+	stepper := a.stepper(c)
 	notifier, err := webhook.New(webhook.Config{
-		Store: c.store, Secret: a.secret, Worker: worker(), AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: c.metrics.Webhook,
+		Store: searches.Hooks{Jobs: c.store, Searches: stepper.Store}, Secret: a.secret, Worker: worker(), AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: c.metrics.Webhook,
 	})
 	if err != nil {
 		return nil, err
 	}
-	all := tasks{jobs.Publish: {publishTasks, publisher.Handle}, jobs.Notify: {notifyTasks, notifier.Handle}}
+	all := tasks{jobs.Publish: {publishTasks, publisher.Handle}, jobs.Notify: {notifyTasks, notifier.Handle}, jobs.StepSearch: {searchTasks, stepper.Handle}}
 	maps.Copy(all, more)
 	ask := &preflight{publisher, a.hub}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
@@ -64,21 +66,18 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 		HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
 		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(), Reason: workers.Reason,
 	}
-	planned := &schedules.Runner{Store: &schedules.Store{Bucket: a.patient}, Make: service.MakeScheduled, Now: time.Now, Log: a.log}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{Service: service},
 		&httpapi.Usage{Store: c.store},
 		&httpapi.Workers{Service: workers},
-		&httpapi.Schedules{Store: planned.Store, Service: service},
 		&pages.Training{Service: service, Charges: c.store},
 		&pages.Workers{Service: workers},
 		&pages.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 	}}
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })
 	r.serve("tasks", a.taskServer(c, all).Serve)
-	r.serve("schedules", a.every(schedules.Every, "schedules", a.leads, planned.Run))
-	r.join(a.housekeeping(c))
+	r.join(a.housekeeping(c), a.newSearches(c, service, stepper))
 	if a.config.embeddedRedis() {
 		r.join(a.newWorker())
 	}

@@ -25,12 +25,23 @@ const (
 // when it breaks it goes on after the last event seen, for as long as the server
 // is not away for minutes. broken hears of that; it may be nil.
 func (c *Client) Follow(ctx context.Context, id string, seen func(*jobs.View) bool, broken func(error)) error {
+	return c.follow(ctx, jobsPath+"/"+url.PathEscape(id), broken, func(ctx context.Context) (bool, error) {
+		v, err := c.Job(ctx, id)
+		return err != nil || seen(v), err
+	})
+}
+
+const jobsPath = "/v1/training-jobs"
+
+// follow reads what a path names, whose event stream is below it, until read says
+// that it does not go on.
+func (c *Client) follow(ctx context.Context, path string, broken func(error), read func(context.Context) (goesOn bool, err error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	happened := make(chan struct{}, 1)
 	happened <- struct{}{} // read once before any event
 	streamed := make(chan error, 1)
-	go func() { streamed <- c.stream(ctx, id, happened, broken) }()
+	go func() { streamed <- c.stream(ctx, path, happened, broken) }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,13 +50,13 @@ func (c *Client) Follow(ctx context.Context, id string, seen func(*jobs.View) bo
 			return err
 		case <-happened:
 		}
-		v, err := c.Job(ctx, id)
+		goesOn, err := read(ctx)
 		if _, again := retryable(err); err != nil && !again {
 			return err
 		}
 		if err != nil { // how long the server may be away is up to the stream
 			signal(happened)
-		} else if !seen(v) {
+		} else if !goesOn {
 			return nil
 		}
 		select { // events that come in meanwhile are one
@@ -64,12 +75,12 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// stream listens to a job's events, on one connection after the other, until
+// stream listens to the events below a path, on one connection after the other, until
 // ctx ends or the server is gone.
-func (c *Client) stream(ctx context.Context, id string, happened chan<- struct{}, broken func(error)) error {
+func (c *Client) stream(ctx context.Context, path string, happened chan<- struct{}, broken func(error)) error {
 	last := "" // id of the last event seen
 	for failures, wait := 0, firstWait; ; {
-		err := c.listen(ctx, id, last, func(e sse.Event) {
+		err := c.listen(ctx, path, last, func(e sse.Event) {
 			failures, wait = 0, firstWait
 			if e.LastEventID != "" {
 				last = e.LastEventID
@@ -83,7 +94,7 @@ func (c *Client) stream(ctx context.Context, id string, happened chan<- struct{}
 			return err
 		}
 		if failures++; failures > goneAfter {
-			return fmt.Errorf("follow %s: %w", id, err)
+			return fmt.Errorf("follow %s: %w", path, err)
 		}
 		if broken != nil && failures > 1 { // a proxy that ends long streams is nothing to hear of
 			broken(err)
@@ -101,8 +112,8 @@ func (c *Client) stream(ctx context.Context, id string, happened chan<- struct{}
 var errBroken = errors.New("the event stream broke off")
 
 // listen reads one connection's events until it ends, which is an error.
-func (c *Client) listen(ctx context.Context, id, last string, event func(sse.Event)) error {
-	r := request{method: http.MethodGet, path: "/v1/training-jobs/" + url.PathEscape(id) + "/events", accept: "text/event-stream"}
+func (c *Client) listen(ctx context.Context, path, last string, event func(sse.Event)) error {
+	r := request{method: http.MethodGet, path: path + "/events", accept: "text/event-stream"}
 	if last != "" {
 		r.header = http.Header{"Last-Event-Id": {last}}
 	}

@@ -118,7 +118,7 @@ func (v *validated) operations() []operation {
 // Every route of the router is in the document, but for pages.
 func TestDocumented(t *testing.T) {
 	b := newBench(t, nil)
-	s := New(Config{}, b.area, &Datasets{Library: b.area.Library}, &Predictions{}, &Models{}, &Usage{}, &Metrics{Handler: http.NotFoundHandler()})
+	s := New(Config{}, b.area, &Datasets{Library: b.area.Library}, &Searches{}, &Predictions{}, &Models{}, &Usage{}, &Metrics{Handler: http.NotFoundHandler()})
 	v := validate(t, s)
 	documented := map[string]bool{}
 	for _, op := range v.operations() {

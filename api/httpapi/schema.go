@@ -11,6 +11,8 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/search"
+	"polyid-trainer/jobs/searches"
 	"polyid-trainer/worker/predict"
 )
 
@@ -38,6 +40,12 @@ func schemaName(t reflect.Type, hint string) string {
 		return "TrainingJob"
 	case t == reflect.TypeFor[jobs.Spec]():
 		return "TrainingJobSpec"
+	case t == reflect.TypeFor[searches.View]():
+		return "Search"
+	case t == reflect.TypeFor[List[searches.View]]():
+		return "ListSearch"
+	case t == reflect.TypeFor[searches.TrialView]():
+		return "Trial"
 	case t == reflect.TypeFor[predict.Response]():
 		return "Prediction"
 	case t == reflect.TypeFor[predict.Request]():
@@ -95,6 +103,8 @@ func aliases(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[jobs.Schedule](), reflect.TypeFor[scheduleSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Names](), reflect.TypeFor[namesSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Folds](), reflect.TypeFor[foldsSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[search.Space](), reflect.TypeFor[spaceSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[search.Values](), reflect.TypeFor[valuesSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[objectSchema]())
 }
 

@@ -21,9 +21,6 @@ type Request struct {
 	// Unread lists what of the request could not be read into Spec. The rest is
 	// checked all the same, so that every problem is reported at once.
 	Unread []jobs.Problem
-	// ID is the job's, drawn by who asks; "" draws one. Submitting a job that is
-	// there changes nothing.
-	ID string
 	// Key makes the request repeatable, for the body with the hash Body; "" does
 	// not.
 	Key, Body string
@@ -75,9 +72,6 @@ func (s *Service) accept(ctx context.Context, r Request) (jobs.Job, *copies, err
 	if err != nil {
 		return jobs.Job{}, nil, err
 	}
-	if r.ID != "" {
-		j.ID = r.ID
-	}
 	j.Warnings, j.Memory = p.warnings, p.memory.Job()
 	return *j, &copies{dataset: p.table, holdout: p.holdout, weights: p.weights}, nil
 }
@@ -93,7 +87,7 @@ func (s *Service) begin(ctx context.Context, j *jobs.Job, from *copies) error {
 		before = append(before, func(ctx context.Context) error { return s.putTable(ctx, keys.Holdout(id), from.holdout) })
 	}
 	if from.weights != nil {
-		before = append(before, func(ctx context.Context) error { return s.putWeights(ctx, id, from.weights) })
+		before = append(before, func(ctx context.Context) error { return s.putWeights(ctx, keys.InitPrefix(id), from.weights) })
 	}
 	if err := s.Store.Create(ctx, j, before...); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
@@ -117,9 +111,9 @@ func (s *Service) putTable(ctx context.Context, key string, t *datasets.Table) e
 	return nil
 }
 
-// putWeights copies the models that a job starts from, since workers have no
-// access to the Hub.
-func (s *Service) putWeights(ctx context.Context, id string, weights fs.FS) error {
+// putWeights copies the models that a job starts from to below a prefix, since
+// workers have no access to the Hub.
+func (s *Service) putWeights(ctx context.Context, prefix string, weights fs.FS) error {
 	paths, err := fs.Glob(weights, "model_fold_*/model.safetensors")
 	if err != nil {
 		return err
@@ -129,7 +123,7 @@ func (s *Service) putWeights(ctx context.Context, id string, weights fs.FS) erro
 		if err != nil {
 			return fmt.Errorf("copy %s: %w", path, err)
 		}
-		if _, err := s.Bucket.Put(ctx, keys.InitPrefix(id)+path, bytes.NewReader(body), int64(len(body)), storage.Condition{}); err != nil {
+		if _, err := s.Bucket.Put(ctx, prefix+path, bytes.NewReader(body), int64(len(body)), storage.Condition{}); err != nil {
 			return fmt.Errorf("copy %s: %w", path, err)
 		}
 	}

@@ -23,10 +23,10 @@
 //	datasets/<id>/…, index/datasets/          uploaded tables
 //	searches/<id>/search.json                 the record of a search
 //	searches/<id>/job/…                       what each of its trials gets a copy of
+//	searches/<id>/webhooks/<event>.json       webhook bodies
 //	index/searches/, index/searching/         empty objects that list searches
 //	datasets/<id>/library/…                   a table's rows in segments, for screenings
 //	uploads/<id>/…                            parts of tables that are being uploaded
-//	schedules/<id>.json                       jobs that are made again and again
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
 //	tokens/tokens.json                        the tokens that were issued, by their hashes
@@ -54,7 +54,6 @@ const (
 	Datasets     = "datasets/"
 	Contents     = "index/datasets/" // by a hash of a dataset's content and name
 	Idempotency  = "idempotency/"
-	Schedules    = "schedules/"
 	Searches     = "searches/"
 	SearchesByID = "index/searches/"
 	Searching    = "index/searching/" // searches that may have something to do, by id
@@ -71,6 +70,11 @@ func Search(id string) string { return Searches + id + "/search.json" }
 // SearchJobPrefix is the prefix of what every trial of a search gets a copy of,
 // under the names that follow a job's own prefix.
 func SearchJobPrefix(id string) string { return Searches + id + "/job/" }
+
+// SearchWebhook is the body of a webhook that a search owes.
+func SearchWebhook(search, webhook string) string {
+	return Searches + search + "/webhooks/" + webhook + ".json"
+}
 
 // JobPrefix is the prefix of everything that belongs to a job.
 func JobPrefix(job string) string { return Jobs + job + "/" }
@@ -134,11 +138,8 @@ func FoldModel(job string, fold, attempt int) string {
 	return fmt.Sprintf("%s%d/models/%04d.safetensors", FoldsPrefix(job), fold, attempt)
 }
 
-// WebhookPrefix precedes the bodies of a job's webhooks.
-func WebhookPrefix(job string) string { return JobPrefix(job) + "webhooks/" }
-
 // Webhook is the body of a webhook.
-func Webhook(job, webhook string) string { return WebhookPrefix(job) + webhook + ".json" }
+func Webhook(job, webhook string) string { return JobPrefix(job) + "webhooks/" + webhook + ".json" }
 
 // UsagePrefix precedes what each month used.
 const UsagePrefix = "usage/"

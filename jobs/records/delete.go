@@ -96,10 +96,9 @@ func (s *Store) removeObjects(ctx context.Context, id, keep string) error {
 }
 
 // Sweep finishes the deletions that were cut short, and takes away what workers
-// wrote for a job that was deleted under them, and what creations left that
-// failed two days ago or earlier. It is to run now and then.
+// wrote for a job that was deleted under them. It is to run now and then.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
-	errs := []error{s.sweepOrphans(ctx, now)}
+	var errs []error
 	for e, err := range s.bucket.List(ctx, keys.DeletedJobs) {
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("sweep deleted jobs: %w", err))...)

@@ -206,5 +206,13 @@ func (p *Parameter) value(x float64) json.RawMessage {
 	return b
 }
 
+// Extremes are the ends of the parameter's range, or all of its choices.
+func (p *Parameter) Extremes() []json.RawMessage {
+	if p.Kind == Choice {
+		return p.Choices
+	}
+	return []json.RawMessage{p.value(p.Low), p.value(p.High)}
+}
+
 // escape writes a name as a token of a JSON pointer.
 func escape(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }

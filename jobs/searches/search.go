@@ -162,7 +162,7 @@ func (s *Search) Spent() (seconds, usd float64) {
 
 // inLine reports whether nothing is left to do for a search that has ended.
 func (s *Search) inLine() bool {
-	return s.State.Ended() && !slices.ContainsFunc(s.own(), func(t *Trial) bool { return !t.Closed }) && (s.Final == "" || s.FinalClosed) && len(s.sweepable()) == 0
+	return s.State.Ended() && !s.owes() && !slices.ContainsFunc(s.own(), func(t *Trial) bool { return !t.Closed }) && (s.Final == "" || s.FinalClosed) && len(s.sweepable()) == 0
 }
 
 // The moves. Made again, each changes nothing.

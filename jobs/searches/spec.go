@@ -153,7 +153,12 @@ func (s *Spec) problems() (problems []jobs.Problem) {
 // JobProblems lists what keeps the job from being searched over, given its own
 // settings: the space, the objective and the rungs.
 func (s *Spec) JobProblems(base *jobs.Spec) []jobs.Problem {
-	problems := search.Check(s.Space, s.Job, "/space")
+	// Of the job what could be read of it: what could not is listed already.
+	body, err := json.Marshal(base)
+	if err != nil {
+		return []jobs.Problem{{Pointer: "/job", Detail: err.Error()}}
+	}
+	problems := search.Check(s.Space, body, "/space")
 	add := func(pointer, format string, args ...any) {
 		problems = append(problems, jobs.Problem{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 	}
@@ -201,9 +206,9 @@ func Base(job jobs.Spec) jobs.Spec {
 	return job
 }
 
-// settings are those of the job with the values of a trial. What was found out
+// Settings are those of the job with the values of a trial. What was found out
 // when the search began, and no trial may vary, is that of base.
-func (s *Spec) settings(base *jobs.Spec, values search.Values) (jobs.Spec, error) {
+func (s *Spec) Settings(base *jobs.Spec, values search.Values) (jobs.Spec, error) {
 	body, err := search.With(s.Job, values)
 	if err != nil {
 		return jobs.Spec{}, err
@@ -218,7 +223,7 @@ func (s *Spec) settings(base *jobs.Spec, values search.Values) (jobs.Spec, error
 
 // trialSpec is what a trial trains.
 func (s *Spec) trialSpec(base *jobs.Spec, values search.Values) (jobs.Spec, error) {
-	spec, err := s.settings(base, values)
+	spec, err := s.Settings(base, values)
 	spec.Holdout = base.Holdout
 	spec.Publish, spec.Webhook, spec.MaxUSD, spec.Metadata, spec.Name = nil, nil, 0, nil, ""
 	return spec, err
@@ -226,7 +231,7 @@ func (s *Spec) trialSpec(base *jobs.Spec, values search.Values) (jobs.Spec, erro
 
 // bestSpec is what is trained and published at the end.
 func (s *Spec) bestSpec(base *jobs.Spec, values search.Values) (jobs.Spec, error) {
-	spec, err := s.settings(base, values)
+	spec, err := s.Settings(base, values)
 	spec.Publish = base.Publish
 	return spec, err
 }

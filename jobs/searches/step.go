@@ -13,6 +13,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/keys"
+	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/record"
 )
@@ -27,6 +28,8 @@ type Stepper struct {
 	// Tell tells a job's running folds what to do; nil leaves them to their next
 	// look at the record.
 	Tell func(ctx context.Context, job string, c jobs.Control) error
+	// Leases watches over the webhooks that are being delivered; nil delivers none.
+	Leases *lease.Observer
 	// Changed wakes up whoever watches a search; nil wakes nobody.
 	Changed func(ctx context.Context, search string)
 	Now     func() time.Time // nil is time.Now
@@ -68,6 +71,9 @@ func (st *Stepper) Reconcile(ctx context.Context) error {
 		if err := st.Handle(ctx, jobs.Task{Job: id}); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if st.Leases != nil {
+		st.Leases.EndRound()
 	}
 	return errors.Join(errs...)
 }
@@ -118,6 +124,9 @@ func (st *Stepper) Step(ctx context.Context, id string) error {
 		}
 	}
 	if err := st.align(ctx, s, found, final); err != nil {
+		return fmt.Errorf("search %s: %w", id, err)
+	}
+	if err := st.notify(ctx, s); err != nil {
 		return fmt.Errorf("search %s: %w", id, err)
 	}
 	if s.inLine() {

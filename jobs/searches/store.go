@@ -30,6 +30,9 @@ func (st *Store) Create(ctx context.Context, s *Search) error {
 			return fmt.Errorf("create search %s: %w", s.ID, err)
 		}
 	}
+	if err := st.freeze(ctx, s, 0); err != nil {
+		return err
+	}
 	err := record.Create(ctx, st.bucket, keys.Search(s.ID), s)
 	if err != nil && !errors.Is(err, storage.ErrConflict) { // by an earlier try of the same request
 		return fmt.Errorf("create search %s: %w", s.ID, err)
@@ -77,8 +80,11 @@ func (st *Store) Update(ctx context.Context, id string, change func(*Search) err
 		if !s.DeletedAt.IsZero() {
 			return missing(storage.ErrNotExist, id)
 		}
-		ended := s.State.Ended()
+		ended, owed := s.State.Ended(), len(s.Deliveries)
 		if err := change(s); err != nil {
+			return err
+		}
+		if err := st.freeze(ctx, s, owed); err != nil {
 			return err
 		}
 		if ended && !s.State.Ended() || !s.DeletedAt.IsZero() { // there is something to do: in the index before the record says so
