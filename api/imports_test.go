@@ -87,7 +87,7 @@ var allowed = map[string][]string{
 	"data/library": {"data", "storage"},
 
 	"jobs/expression": {},
-	"jobs/screenings": {"data", "data/library", "jobs", "jobs/access", "jobs/expression", "jobs/keys", "storage", "storage/record"},
+	"jobs/screenings": {"jobs/fairshare", "data", "data/library", "jobs", "jobs/access", "jobs/expression", "jobs/keys", "storage", "storage/record"},
 	"jobs/results":    {"jobs/expression", "jobs/screenings", "storage"},
 	"worker/screen":   {"data", "data/library", "featurize", "featurize/smiles", "jobs", "jobs/keys", "jobs/results", "jobs/screenings", "nn", "storage", "worker/predict"},
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
+
+	"polyid-trainer/jobs"
 )
 
 // Allowance is what a token may have of the workers.
@@ -22,20 +24,22 @@ const Others = "*"
 // Allow states what tokens may have, by name, in place of what was stated before.
 // It is to be repeated, since Redis may be emptied: until it is, nobody is limited.
 func (q *Queue) Allow(ctx context.Context, of map[string]Allowance) error {
-	at := dealerPrefix()
 	limited := slices.ContainsFunc(slices.Collect(maps.Values(of)), func(a Allowance) bool { return a.Folds > 0 })
-	_, err := q.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, at+"limits", at+"weights")
-		for token, a := range of {
-			if limited { // or else the scripts need not look at each token
-				p.HSet(ctx, at+"limits", token, a.Folds)
+	for _, kind := range []jobs.Kind{jobs.TrainFold, jobs.Screen} {
+		at := dealerPrefix(queueOf(kind))
+		_, err := q.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Del(ctx, at+"limits", at+"weights")
+			for token, a := range of {
+				if limited && kind == jobs.TrainFold { // or else the scripts need not look at each token
+					p.HSet(ctx, at+"limits", token, a.Folds)
+				}
+				p.HSet(ctx, at+"weights", token, strconv.FormatFloat(a.Weight, 'g', -1, 64))
 			}
-			p.HSet(ctx, at+"weights", token, strconv.FormatFloat(a.Weight, 'g', -1, 64))
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("state what tokens may use: %w", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("state what tokens may use: %w", err)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func TestChoiceCost(t *testing.T) {
 		m := miniredis.RunT(t)
 		client := redis.NewClient(&redis.Options{Addr: m.Addr()})
 		t.Cleanup(func() { client.Close() })
-		d := &dealer{redis: client, worker: "host:1"}
+		d := dealerOf(client, jobs.TrainFold, "host:1")
 		add := func(i int) {
 			task := jobs.Task{Kind: jobs.TrainFold, Job: fmt.Sprintf("tj_%d", i), Owner: fmt.Sprintf("token%02d", i%tokens), Place: float64(i)}
 			if _, err := d.add(t.Context(), task); err != nil {

@@ -13,8 +13,8 @@ import (
 	"polyid-trainer/jobs/fairshare"
 )
 
-// dealer keeps which folds wait for a slot and which run, by token, so that whoever
-// has a slot free can ask which fold is next. Everything it keeps is in Redis and
+// dealer keeps which tasks of one queue wait for a slot and which run, by token, so
+// that whoever has a slot free can ask which is next. Everything it keeps is in Redis and
 // may be lost: the reconciler says again what waits, heartbeats what runs, and
 // without a past all tokens are level.
 //
@@ -31,6 +31,7 @@ import (
 // scripts compare with what waits.
 type dealer struct {
 	redis  redis.UniversalClient
+	queue  string // of the tasks that wake up workers
 	worker string // who takes
 }
 
@@ -39,14 +40,19 @@ const (
 	// counts; heardEvery is how often it is heard of.
 	silent     = 15 * time.Second
 	heardEvery = 2 * time.Second
-	// waitingQueue is the queue of the tasks that wake up workers.
-	waitingQueue = string(jobs.TrainFold)
 )
 
-func dealerPrefix() string { return prefix + "{" + waitingQueue + "}:" }
+func dealerPrefix(queue string) string { return prefix + "{" + queue + "}:" }
 
-// dealt reports whether tasks of a kind wait with the dealer.
-func dealt(k jobs.Kind) bool { return k == jobs.TrainFold }
+// dealt reports whether tasks of a kind wait with a dealer: folds, and the blocks of
+// screenings. Each kind has slots of its own on a worker, which tokens share by
+// themselves.
+func dealt(k jobs.Kind) bool { return k == jobs.TrainFold || k == jobs.Screen }
+
+// dealerOf is the dealer of the tasks of a kind.
+func dealerOf(r redis.UniversalClient, k jobs.Kind, worker string) *dealer {
+	return &dealer{redis: r, queue: queueOf(k), worker: worker}
+}
 
 // item is a piece of work that waits.
 type item struct {
@@ -209,7 +215,7 @@ return redis.call('HGET', p .. 'items', first)`)
 
 func (d *dealer) call(ctx context.Context, script *redis.Script, args ...any) *redis.Cmd {
 	all := append([]any{silent.Milliseconds()}, args...)
-	return script.Run(ctx, d.redis, []string{dealerPrefix(), "asynq:{" + waitingQueue + "}:"}, all...)
+	return script.Run(ctx, d.redis, []string{dealerPrefix(d.queue), "asynq:{" + d.queue + "}:"}, all...)
 }
 
 // add lets a task wait and returns how many tasks the queue lacks to wake up a

@@ -177,3 +177,32 @@ func TestFlushAll(t *testing.T) {
 		}
 	})
 }
+
+// The blocks of screenings are shared among tokens too.
+func TestScreeningsShare(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, r redis.UniversalClient) {
+		for i := range 5 {
+			enqueue(t, r, jobs.Task{Kind: jobs.Screen, Job: "sc_many", Attempt: i, Owner: "many", Place: float64(i)})
+		}
+		enqueue(t, r, jobs.Task{Kind: jobs.Screen, Job: "sc_one", Owner: "one", Place: 100})
+		began, next := make(chan string, 10), make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &redisjobs.Server{Redis: r, Grace: patience, Log: quiet, Pools: []redisjobs.Pool{{Kinds: []jobs.Kind{jobs.Screen}, Concurrency: 1}},
+			Handler: func(_ context.Context, task jobs.Task) error { began <- task.Job; <-next; return nil }}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ctx) }()
+		var order []string
+		for range 2 {
+			order = append(order, receive(t, began, "a block"))
+			next <- struct{}{}
+		}
+		if !slices.Contains(order, "sc_one") {
+			t.Errorf("in the order %v", order)
+		}
+		close(next)
+		cancel()
+		if err := receive(t, served, "the server"); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -18,14 +18,13 @@ import (
 type Queue struct {
 	redis     redis.UniversalClient
 	inspector *asynq.Inspector
-	dealer    *dealer
 }
 
 var _ jobs.Queue = (*Queue)(nil)
 
 // NewQueue makes a queue on r, which stays the caller's to close.
 func NewQueue(r redis.UniversalClient) *Queue {
-	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r), dealer: &dealer{redis: r}}
+	return &Queue{redis: r, inspector: asynq.NewInspectorFromRedisClient(r)}
 }
 
 // patience is how long Ready waits for Redis.
@@ -52,7 +51,7 @@ func (q *Queue) Ready(ctx context.Context) error {
 // the package's documentation.
 func (q *Queue) Enqueue(ctx context.Context, t jobs.Task) error {
 	if dealt(t.Kind) {
-		missing, err := q.dealer.add(ctx, t)
+		missing, err := dealerOf(q.redis, t.Kind, "").add(ctx, t)
 		if err != nil || missing <= 0 {
 			return unavailable(t, err)
 		}

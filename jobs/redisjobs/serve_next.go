@@ -12,13 +12,13 @@ import (
 // endWithin bounds telling the dealer that a run has ended.
 const endWithin = 5 * time.Second
 
-// serveNext works on the task that is next, if any may run, and returns the
+// serveNext works on the task of a kind that is next, if any may run, and returns the
 // outcome of the task at whose call it was taken.
-func (s *Server) serveNext(ctx context.Context) error {
-	d := &dealer{redis: s.Redis, worker: s.Worker}
+func (s *Server) serveNext(ctx context.Context, k jobs.Kind) error {
+	d := dealerOf(s.Redis, k, s.Worker)
 	r, err := d.take(ctx)
 	if err != nil {
-		return s.outcome(ctx, jobs.Task{Kind: jobs.TrainFold}, fmt.Errorf("ask which task is next: %w", err))
+		return s.outcome(ctx, jobs.Task{Kind: k}, fmt.Errorf("ask which task is next: %w", err))
 	}
 	if r == nil {
 		return nil

@@ -154,7 +154,7 @@ func (s *Server) handler(process context.Context) asynq.Handler {
 		case ctx.Err() != nil || process.Err() != nil:
 			return s.outcome(ctx, t, errReleased)
 		case dealt(t.Kind):
-			return s.serveNext(ctx)
+			return s.serveNext(ctx, t.Kind)
 		}
 		return s.outcome(ctx, t, s.Handler(ctx, t))
 	})

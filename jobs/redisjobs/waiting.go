@@ -16,7 +16,7 @@ const shownItems = 1000
 
 // Waiting reads what waits and runs. It costs two round trips.
 func (q *Queue) Waiting(ctx context.Context) (jobs.Waiting, error) {
-	seen, err := q.dealer.see(ctx)
+	seen, err := dealerOf(q.redis, jobs.TrainFold, "").see(ctx)
 	if err != nil {
 		return jobs.Waiting{}, fmt.Errorf("read what waits: %w", err)
 	}
@@ -27,7 +27,7 @@ func (q *Queue) Waiting(ctx context.Context) (jobs.Waiting, error) {
 	texts := make([]*redis.Cmd, len(seen.shares))
 	_, err = q.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, s := range seen.shares {
-			texts[i] = itemsScript.Eval(ctx, p, []string{dealerPrefix()}, s.Token, shownItems-1)
+			texts[i] = itemsScript.Eval(ctx, p, []string{dealerPrefix(queueOf(jobs.TrainFold))}, s.Token, shownItems-1)
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/fairshare"
 	"polyid-trainer/jobs/keys"
 	"polyid-trainer/jobs/lease"
 	"polyid-trainer/storage"
@@ -243,7 +244,7 @@ func (s *Store) repairDeliveries(ctx context.Context, look look, x *Screening) e
 // claim makes the next one another task, so that there is one in the queue for each
 // screening, whatever the number of workers.
 func Task(x *Screening, claims int) jobs.Task {
-	return jobs.Task{Kind: jobs.Screen, Job: x.ID, Attempt: claims}
+	return jobs.Task{Kind: jobs.Screen, Job: x.ID, Attempt: claims, Owner: x.Owner, Place: fairshare.Place(fairshare.Normal, x.CreatedAt, 0, 0)}
 }
 
 // AssembleTask is the task to put the results together.
