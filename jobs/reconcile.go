@@ -257,7 +257,7 @@ func needed(now time.Time, j *Job, folds []*Fold, look func(string, *lease.Lease
 		active = ended
 	}
 	if active && look(stageLease(j.ID), &j.Stage) == lease.Free {
-		tasks = append(tasks, Task{Kind: kind, Job: j.ID, Attempt: j.Stage.Attempt})
+		tasks = append(tasks, Task{Kind: kind, Job: j.ID, Attempt: j.Stage.Attempt, Owner: j.Owner, Place: j.place(0)})
 	}
 	for i := range j.Deliveries {
 		d := &j.Deliveries[i]

@@ -262,7 +262,10 @@ func small() jobs.Spec {
 }
 
 // ask makes a job on 60 rows of PolyID's table, as api does, and enqueues it.
-func (c *cluster) ask(s jobs.Spec) *jobs.Job {
+func (c *cluster) ask(s jobs.Spec) *jobs.Job { c.Helper(); return c.askAs("tester", s) }
+
+// askAs asks under a token.
+func (c *cluster) askAs(token string, s jobs.Spec) *jobs.Job {
 	c.Helper()
 	d, _ := data.Shipped("stereopolymer_input_nopush")
 	sheet := *d.Sheet()
@@ -271,7 +274,7 @@ func (c *cluster) ask(s jobs.Spec) *jobs.Job {
 	if err != nil {
 		c.Fatal(err)
 	}
-	j, err := jobs.New(time.Now(), "tester", s)
+	j, err := jobs.New(time.Now(), token, s)
 	if err != nil {
 		c.Fatal(err)
 	}

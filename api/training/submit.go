@@ -92,7 +92,8 @@ func (s *Service) begin(ctx context.Context, j *jobs.Job, from *copies) error {
 	if err := s.Store.Create(ctx, j, before...); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
-	if err := s.Queue.Enqueue(ctx, jobs.Task{Kind: jobs.Prepare, Job: id}); err != nil {
+	// A new job needs its preparation first.
+	if err := s.Queue.Enqueue(ctx, jobs.Needed(j.CreatedAt, j, nil)[0]); err != nil {
 		// Redis has gone away since it was asked. The record is the truth, so the
 		// reconciler enqueues the task once Redis is back.
 		s.log().Warn("a task could not be enqueued; the reconciler will enqueue it", "job", id, "error", err)

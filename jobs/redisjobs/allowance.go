@@ -25,7 +25,7 @@ const Others = "*"
 // It is to be repeated, since Redis may be emptied: until it is, nobody is limited.
 func (q *Queue) Allow(ctx context.Context, of map[string]Allowance) error {
 	limited := slices.ContainsFunc(slices.Collect(maps.Values(of)), func(a Allowance) bool { return a.Folds > 0 })
-	for _, kind := range []jobs.Kind{jobs.TrainFold, jobs.Screen} {
+	for _, kind := range []jobs.Kind{jobs.Prepare, jobs.TrainFold, jobs.Screen} {
 		at := dealerPrefix(queueOf(kind))
 		_, err := q.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			p.Del(ctx, at+"limits", at+"weights")

@@ -44,10 +44,12 @@ const (
 
 func dealerPrefix(queue string) string { return prefix + "{" + queue + "}:" }
 
-// dealt reports whether tasks of a kind wait with a dealer: folds, and the blocks of
-// screenings. Each kind has slots of its own on a worker, which tokens share by
-// themselves.
-func dealt(k jobs.Kind) bool { return k == jobs.TrainFold || k == jobs.Screen }
+// dealt reports whether tasks of a kind wait with a dealer: preparations, folds, and
+// the blocks of screenings. Each kind has slots of its own on a worker, which tokens
+// share by themselves.
+func dealt(k jobs.Kind) bool {
+	return k == jobs.Prepare || k == jobs.TrainFold || k == jobs.Screen
+}
 
 // dealerOf is the dealer of the tasks of a kind.
 func dealerOf(r redis.UniversalClient, k jobs.Kind, worker string) *dealer {

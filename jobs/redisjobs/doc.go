@@ -7,8 +7,7 @@
 //
 // # Which fold is next
 //
-// A task of most kinds is what it names. A task to train a fold, or to screen a block of
-// a library, only wakes up a
+// A task of most kinds is what it names. A task to train a fold only wakes up a
 // worker that has a slot free: that one asks which of all the folds that wait is
 // next, and package fairshare decides, by what each token was served and by the
 // places of its folds. So a choice is made when a slot is free and not when a fold
@@ -17,9 +16,9 @@
 //
 // The queue holds at least as many tasks as folds wait that may run. Enqueue adds
 // both, and whoever finds tasks missing adds them: Enqueue, which the reconciler
-// calls for every fold that waits, and the end of each fold. Blocks of screenings
-// are shared in the same way, by slots and an account of their own: a worker screens
-// beside the folds that it trains. A task too many finds
+// calls for every fold that waits, and the end of each fold. Preparations of
+// jobs and blocks of screenings are shared in the same way, each by slots and an
+// account of its own: a worker does them beside the folds that it trains. A task too many finds
 // nothing to do and costs three commands.
 //
 // The choice is atomic in Redis: no two workers are handed one fold, and no token
