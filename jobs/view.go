@@ -55,6 +55,7 @@ type FoldView struct {
 	BestValLoss train.Measure `json:"best_val_loss"`
 	BestEpoch   *int          `json:"best_epoch"`
 	ETASeconds  *float64      `json:"eta_seconds"`
+	Pace        float64       `json:"steps_per_second,omitempty"` // while it trains
 	Attempt     int           `json:"attempt"`
 	Worker      *string       `json:"worker"`           // who has it, or had it last
 	Device      string        `json:"device,omitempty"` // what it trains on, or was trained on: "cuda:0, NVIDIA A10G", "avx512"
@@ -166,6 +167,9 @@ func (t *tally) add(now time.Time, j *Job, f *Fold, live json.RawMessage, rate f
 		v.Epoch, v.Loss, v.ValLoss, v.BestValLoss = b.Epoch, b.Loss, b.ValLoss, b.BestValLoss
 		if b.BestEpoch > 0 {
 			v.BestEpoch = &b.BestEpoch
+		}
+		if b.MSPerStep > 0 {
+			v.Pace = round(1000/b.MSPerStep, 100)
 		}
 		v.ETASeconds, v.Device = &b.ETASeconds, cmp.Or(b.Device, b.Path)
 		left := float64(total - b.Epoch)

@@ -156,6 +156,7 @@ func (a *App) openCluster(ctx context.Context) (*cluster, error) {
 	}
 	c := &cluster{store: records.New(a.patient), queue: redisjobs.NewQueue(a.redis), live: redisjobs.Live{Redis: a.redis}}
 	c.shared = *a.openShared(&metrics.Sources{Queue: c.queue, Jobs: c.store, Live: c.live, Now: time.Now, Log: a.log})
+	c.metrics.Fleet(metrics.Fleet{Workers: redisjobs.Fleet{Redis: a.redis}, Queue: c.queue, Live: c.live, Now: time.Now, Log: a.log})
 	a.takeOverJobs(ctx, c)
 	return c, a.takeOver(ctx, &c.shared)
 }
