@@ -29,6 +29,7 @@ func (a *Models) Routes(s *Server) {
 		found, err := a.Registry.List(ctx)
 		return &listed{newList(found, false, func(m registry.ModelRevision) string { return m.Repo + "@" + m.Revision })}, err
 	})
+	a.versions(s, tags)
 	type request struct {
 		Body struct {
 			Repo     string `json:"repo,omitempty" maxLength:"200" doc:"The configured one if left out."`

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -10,55 +11,79 @@ import (
 	"polyid-trainer/api/registry"
 )
 
-// modelsPage is what /models shows: the revisions that can predict, side by
-// side, and two of them compared.
+// modelsPage is what /models shows: every published model, what the default
+// branch has served, and any of them side by side.
 type modelsPage struct {
-	Repo    string
-	Models  []modelLine
-	Targets []string // of any of them, by name
-	Branch  []string // that a revision can be moved to
-	Compare []modelLine
+	Repo     string
+	Branch   string // that predicts unless a request says otherwise
+	Models   []modelLine
+	Served   []modelLine // of Branch's history, newest first: the first is served now
+	Undo     *modelLine  // what Branch held before; nil where there is none
+	Targets  []string    // of any of them, by name
+	Branches []string    // that a revision can be moved to
+	Compare  []modelLine
 }
 
+// modelLine is a model as a line of the table.
 type modelLine struct {
-	registry.ModelRevision
+	registry.Version
 	Card   string // its page of the Hub
 	Picked bool
 }
 
-// Models shows the revisions that can predict.
+// Models shows the models that were published.
 type Models struct{ Registry *registry.Registry }
 
 // Routes implements httpapi.Area.
 func (a *Models) Routes(s *httpapi.Server) { s.ShowPage("/models", "Models", a.list) }
 
-// list shows the revisions.
+// list shows the models.
 func (a *Models) list(c echo.Context) (*httpapi.Page, error) {
-	ctx := c.Request().Context()
-	models, err := a.Registry.List(ctx)
+	versions, err := a.Registry.Versions(c.Request().Context())
 	if err != nil {
 		return nil, err
 	}
-	p := modelsPage{Repo: a.Registry.Default.Repo}
-	targets, branches := map[string]bool{}, map[string]bool{"main": true}
+	p := modelsPage{Repo: a.Registry.Default.Repo, Branch: a.Registry.Default.Revision}
+	targets, branches := map[string]bool{}, map[string]bool{p.Branch: true}
 	picked := c.QueryParams()["compare"]
-	for _, m := range models {
-		l := modelLine{ModelRevision: m, Card: a.Registry.Card(m), Picked: slices.Contains(picked, m.Repo+"@"+m.Revision)}
+	for _, v := range versions {
+		l := modelLine{Version: v, Card: a.Registry.Card(v.ModelRevision), Picked: isPicked(v, picked)}
 		p.Models = append(p.Models, l)
-		for _, t := range m.Targets {
+		for _, t := range v.Targets {
 			targets[t.Name] = true
 		}
-		if m.Type == "branch" && m.Repo == a.Registry.Default.Repo {
-			branches[m.Revision] = true
+		for _, b := range v.History {
+			branches[b] = true
 		}
-		if l.Picked && len(p.Compare) < 2 {
+		if v.Repo == p.Repo && slices.Contains(v.History, p.Branch) {
+			p.Served = append(p.Served, l)
+		}
+		if l.Picked {
 			p.Compare = append(p.Compare, l)
 		}
 	}
 	if len(p.Compare) < 2 {
 		p.Compare = nil
 	}
-	p.Targets = slices.Sorted(maps.Keys(targets))
-	p.Branch = slices.Sorted(maps.Keys(branches))
+	if len(p.Served) > 1 {
+		p.Undo = &p.Served[1]
+	}
+	p.Targets, p.Branches = slices.Sorted(maps.Keys(targets)), slices.Sorted(maps.Keys(branches))
 	return &httpapi.Page{Title: "Models", Template: "models.html", Script: "models.js", Data: p}, nil
+}
+
+// isPicked reports whether one of several revisions, as repository@name, is a
+// version: by its commit, or by a branch or tag that names it.
+func isPicked(v registry.Version, revisions []string) bool {
+	names := slices.Concat([]string{v.Commit, v.Revision}, v.Branches, v.Tags)
+	return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(revisions, v.Repo+"@"+n) })
+}
+
+// Metrics are those of the compared models.
+func (p modelsPage) Metrics() []json.RawMessage {
+	all := make([]json.RawMessage, len(p.Compare))
+	for i, l := range p.Compare {
+		all[i] = l.Version.Metrics
+	}
+	return all
 }

@@ -19,7 +19,7 @@ func TestModelsPage(t *testing.T) {
 	}
 	in.Publish(2)
 	page := apitest.HTML(t, h.URL, "/models", http.StatusOK)
-	apitest.Has(t, page, "v1.0.0", "main", "default", "loaded", "Tg <span", "Promote …", `/predict?repo=`, "!compared")
+	apitest.Has(t, page, "v1.0.0", "main", "default", "loaded", "R² ", "Make default…", `/predict?repo=`, "What main has served", `id="undo"`, "!id=\"compared\"")
 	page = apitest.HTML(t, h.URL, "/models?compare="+apitest.HubRepo+"@main&compare="+apitest.HubRepo+"@v1.0.0", http.StatusOK)
-	apitest.Has(t, page, `id="compared"`, "main and v1.0.0", "RMSE")
+	apitest.Has(t, page, `id="compared"`, "main and v1.0.0", "Baseline MAE", "RMSE")
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/nn/revision"
@@ -38,8 +37,7 @@ func (a *attempt) branch(ctx context.Context, f *files, d jobs.Destination, refs
 	if there == nil || there.config.Job == a.job.ID {
 		return d.Branch, "", nil
 	}
-	mine := &published{f.config, f.metrics}
-	moves, reason := mine.notWorse(there)
+	moves, reason := revision.NotWorse(f.config, f.metrics, there.config, there.metrics)
 	if d.Promote == jobs.PromoteIfBetter {
 		moves, _, reason = f.metrics.Better(there.metrics)
 	}
@@ -54,45 +52,6 @@ func (a *attempt) branch(ctx context.Context, f *files, d jobs.Destination, refs
 type published struct {
 	config  revision.Config
 	metrics revision.Metrics
-}
-
-// notWorse reports whether p may take the place of another revision: it predicts
-// every property that the other does, and is not worse on what both were scored
-// on. That is the same hold-out set, or else the out-of-fold scores of the same
-// data, divided alike. Where nothing can be compared it may not.
-func (p *published) notWorse(there *published) (ok bool, reason string) {
-	if lost := p.lacks(there); lost != "" {
-		return false, "the new revision does not predict " + lost
-	}
-	mine, theirs, of := p.metrics.OutOfFold, there.metrics.OutOfFold, "out-of-fold"
-	switch {
-	case p.metrics.HoldoutID != "" && p.metrics.HoldoutID == there.metrics.HoldoutID:
-		mine, theirs, of = p.metrics.Holdout, there.metrics.Holdout, "hold-out"
-	case p.config.Data.Hash == "" || p.config.Data.Hash != there.config.Data.Hash:
-		return false, "the two were trained on different data and have no hold-out set in common, so they cannot be compared"
-	case p.config.Data.GroupBy != there.config.Data.GroupBy:
-		return false, fmt.Sprintf("the two group their rows differently (%s and %s), so their out-of-fold errors cannot be compared", p.config.Data.GroupBy, there.config.Data.GroupBy)
-	}
-	ratio, comparable := revision.Relative(mine, theirs)
-	if !comparable {
-		return false, "the two have no measured property in common"
-	}
-	return ratio <= 1, fmt.Sprintf("the %s error of the new revision is %.3g times that of the published one", of, ratio)
-}
-
-// lacks lists the properties that another revision predicts and p does not.
-func (p *published) lacks(there *published) string {
-	have := map[string]bool{}
-	for _, t := range p.config.Targets {
-		have[t.Name] = true
-	}
-	var lost []string
-	for _, t := range there.config.Targets {
-		if !have[t.Name] {
-			lost = append(lost, t.Name)
-		}
-	}
-	return strings.Join(lost, ", ")
 }
 
 // published reads what a commit holds; nil if that is no revision. A branch's

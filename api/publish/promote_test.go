@@ -52,7 +52,7 @@ func TestNotWorse(t *testing.T) {
 		"wider":                {scored("a", "", both), scored("a", "", tg(1)), true, ""},
 		"imported, no scores":  {scored("", "", tg(1)), scored("", "", tg(1)), false, "cannot be compared"},
 	} {
-		ok, reason := c.mine.notWorse(c.there)
+		ok, reason := revision.NotWorse(c.mine.config, c.mine.metrics, c.there.config, c.there.metrics)
 		if ok != c.ok || !strings.Contains(reason, c.says) {
 			t.Errorf("%s: %v, %q; want %v, %q", name, ok, reason, c.ok, c.says)
 		}

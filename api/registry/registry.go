@@ -41,6 +41,7 @@ type Serving interface {
 // Hub is what the registry asks of the Hub; *hub.Client implements it.
 type Hub interface {
 	Refs(ctx context.Context, repo string) (*hub.Refs, error)
+	Log(ctx context.Context, repo, revision string) ([]hub.LogEntry, error)
 	Download(ctx context.Context, repo, revision, path string, progress hub.Progress) (string, error)
 	CreateTag(ctx context.Context, repo, revision, tag, message string) error
 	Model(ctx context.Context, repo, revision string) (*hub.Model, error)

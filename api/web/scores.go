@@ -1,10 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -80,30 +81,79 @@ func score(metrics json.RawMessage, target string) *Score {
 	return &s
 }
 
-// Comparison is one measure of one property of two revisions.
+// Comparison is one measure of one property, of several revisions.
 type Comparison struct {
-	Target, Measure, A, B string
-	Better                int  // 1 or 2; 0 where neither is
-	First                 bool // of its property
-	Span                  int  // how many there are of it
+	Target, Units, Measure string
+	Cells                  []Cell // of each revision
+	First                  bool   // of its property
+	Span                   int    // how many there are of it
 }
 
-// compare sets two revisions' errors of a property side by side.
-func compare(a, b json.RawMessage, target string) []Comparison {
-	x, y := outOfFold(a)[target], outOfFold(b)[target]
-	line := func(measure string, a, b *float64, sign float64) Comparison {
-		c := Comparison{Target: target, Measure: measure, A: show(a), B: show(b), Span: 4}
-		if a != nil && b != nil && *a != *b {
-			c.Better = 1
-			if sign*(*b-*a) > 0 {
-				c.Better = 2
-			}
+// Cell is one revision's value.
+type Cell struct {
+	Text string
+	Best bool // of the revisions, where they differ
+}
+
+// compare sets the errors of a property of several revisions side by side; nil
+// where none has it.
+func compare(revisions []json.RawMessage, target string) []Comparison {
+	var all []errors
+	units, some := "", false
+	members := map[string]bool{}
+	for _, m := range revisions {
+		e, ok := outOfFold(m)[target]
+		some = some || ok
+		units = cmp.Or(units, e.Units)
+		all = append(all, e)
+		for name := range e.Members {
+			members[name] = true
 		}
-		return c
 	}
-	rows := line("rows", nil, nil, 1)
-	rows.A, rows.B = strconv.Itoa(x.Rows), strconv.Itoa(y.Rows)
-	out := []Comparison{line("MAE", x.MAE, y.MAE, -1), line("RMSE", x.RMSE, y.RMSE, -1), line("R²", x.R2, y.R2, 1), rows}
+	if !some {
+		return nil
+	}
+	line := func(measure string, sign float64, get func(errors) *float64) Comparison {
+		return Comparison{Target: target, Units: units, Measure: measure, Cells: cells(all, sign, get)}
+	}
+	out := []Comparison{
+		line("MAE", -1, func(e errors) *float64 { return e.MAE }),
+		line("Baseline MAE", 0, func(e errors) *float64 { return e.Baseline }),
+		line("RMSE", -1, func(e errors) *float64 { return e.RMSE }),
+		line("R²", 1, func(e errors) *float64 { return e.R2 }),
+		line("Rows", 0, func(e errors) *float64 {
+			if e.Rows == 0 {
+				return nil
+			}
+			n := float64(e.Rows)
+			return &n
+		}),
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		out = append(out, line("MAE of "+name+" alone", 0, func(e errors) *float64 { return e.Members[name].MAE }))
+	}
 	out[0].First = true
+	for i := range out {
+		out[i].Span = len(out)
+	}
+	return out
+}
+
+// cells are what get reads of each; the largest times sign is marked, for a sign
+// of 0 none.
+func cells(all []errors, sign float64, get func(errors) *float64) []Cell {
+	out := make([]Cell, len(all))
+	best, worst := math.Inf(-1), math.Inf(1)
+	for i, e := range all {
+		v := get(e)
+		out[i].Text = show(v)
+		if v != nil && sign != 0 {
+			best, worst = max(best, sign**v), min(worst, sign**v)
+		}
+	}
+	for i, e := range all {
+		v := get(e)
+		out[i].Best = v != nil && sign != 0 && best > worst && sign**v == best
+	}
 	return out
 }

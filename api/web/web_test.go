@@ -42,17 +42,27 @@ func TestScores(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	a := json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 9, "rmse": 12, "r2": 0.8, "n_rows": 3}}}`)
-	b := json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 10, "rmse": 12, "r2": 0.9, "n_rows": 4}}}`)
-	want := []Comparison{
-		{"Tg", "MAE", "9", "10", 1, true, 4}, {"Tg", "RMSE", "12", "12", 0, false, 4},
-		{"Tg", "R²", "0.8", "0.9", 2, false, 4}, {"Tg", "rows", "3", "4", 0, false, 4},
+	revisions := []json.RawMessage{
+		json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 9, "rmse": 12, "r2": 0.8, "n_rows": 3, "units": "K", "members": {"trees": {"mae": 11}}}}}`),
+		json.RawMessage(`{"out_of_fold": {"Tg": {"mae": 10, "rmse": 12, "r2": 0.9, "n_rows": 4}}}`),
+		nil,
 	}
-	if got := compare(a, b, "Tg"); !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, want %+v", got, want)
+	want := map[string][]Cell{
+		"MAE": {{"9", true}, {"10", false}, {"–", false}}, "RMSE": {{"12", false}, {"12", false}, {"–", false}},
+		"R²": {{"0.8", false}, {"0.9", true}, {"–", false}}, "Rows": {{"3", false}, {"4", false}, {"–", false}},
+		"Baseline MAE": {{"–", false}, {"–", false}, {"–", false}}, "MAE of trees alone": {{"11", false}, {"–", false}, {"–", false}},
 	}
-	if got := compare(a, nil, "Tg"); got[0].B != "–" || got[0].Better != 0 {
-		t.Errorf("beside nothing: %+v", got)
+	got := compare(revisions, "Tg")
+	if len(got) != len(want) || !got[0].First || got[1].First || got[0].Span != len(want) || got[0].Units != "K" {
+		t.Errorf("%+v", got)
+	}
+	for _, line := range got {
+		if !reflect.DeepEqual(line.Cells, want[line.Measure]) {
+			t.Errorf("%s: %v, want %v", line.Measure, line.Cells, want[line.Measure])
+		}
+	}
+	if got := compare(revisions, "Tm"); got != nil {
+		t.Errorf("of a property that none has: %v", got)
 	}
 }
 
