@@ -257,14 +257,21 @@ func TestHostile(t *testing.T) {
 // TestLongHostile plays what is large.
 func TestLongHostile(t *testing.T) {
 	long(t)
-	b := besiege(t)
-	n := 0
-	for _, attacks := range [][]attack{largeTableAttacks(), largeSpecAttacks(t, b), largeHubAttacks(), modelAttacks(t, b), slowAttacks()} {
-		for _, a := range attacks {
-			b.play(a)
-			n++
-		}
+	for name, attacks := range map[string]func(t *testing.T, b *besieged) []attack{
+		"tables": func(*testing.T, *besieged) []attack { return largeTableAttacks() },
+		"specs":  largeSpecAttacks,
+		"hub":    func(*testing.T, *besieged) []attack { return largeHubAttacks() },
+		"models": modelAttacks,
+		"slow":   func(*testing.T, *besieged) []attack { return slowAttacks() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := besiege(t)
+			all := attacks(t, b)
+			for _, a := range all {
+				b.play(a)
+			}
+			t.Logf("%d attacks", len(all))
+			b.recovered()
+		})
 	}
-	t.Logf("%d attacks", n)
-	b.recovered()
 }

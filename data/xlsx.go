@@ -2,6 +2,7 @@ package data
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 // how far a small archive may grow. Sheets and shared strings over xlsxInMemory
 // go to a temporary file, and all other parts together may have xlsxOthers.
 const (
-	xlsxInflation = 10
+	xlsxInflation = 5
 	xlsxInMemory  = 1 << 20  // bytes
 	xlsxOthers    = 16 << 20 // bytes
 	xlsxParts     = 1000
@@ -117,7 +118,33 @@ func checkArchive(packed []byte, o Options) error {
 	case others > xlsxOthers || all > uint64(xlsxInflation*o.MaxBytes):
 		return fmt.Errorf("%w: the workbook unpacks to %d bytes", ErrTooLarge, all)
 	}
+	return checkParts(z, o)
+}
+
+// checkParts refuses a workbook whose XML would take the library long, or much
+// memory, to read.
+func checkParts(z *zip.Reader, o Options) error {
+	bounds := newXMLBounds(o)
+	for _, part := range z.File {
+		r, err := part.Open()
+		if err != nil {
+			return fmt.Errorf("%w: broken zip archive: %v", ErrFormat, err)
+		}
+		b := bufio.NewReader(r)
+		if head, _ := b.Peek(sniffBytes); looksLikeXML(head) { // an error comes again
+			err = bounds.part(b)
+		}
+		r.Close()
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// looksLikeXML tells a part that can be read as XML from pictures and the like.
+func looksLikeXML(head []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n"), []byte("<"))
 }
 
 // visibleSheet is the first sheet that is not hidden, or the first of all, and

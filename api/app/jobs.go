@@ -18,6 +18,7 @@ import (
 	"polyid-trainer/api/webhook"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/jobs/schedules"
 	"polyid-trainer/jobs/searches"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/worker/runner"
@@ -66,17 +67,20 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 		HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
 		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(), Reason: workers.Reason,
 	}
+	planned := &schedules.Runner{Store: &schedules.Store{Bucket: a.patient}, Make: service.MakeScheduled, Now: time.Now, Log: a.log}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{Service: service},
 		&httpapi.Usage{Store: c.store},
 		&httpapi.Workers{Service: workers},
+		&httpapi.Schedules{Store: planned.Store, Service: service},
 		&pages.Training{Service: service, Charges: c.store},
 		&pages.Workers{Service: workers},
 		&pages.Queues{Redis: a.redis, Writable: a.config.QueuesWritable},
 	}}
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })
 	r.serve("tasks", a.taskServer(c, all).Serve)
+	r.serve("schedules", a.every(schedules.Every, "schedules", a.leads, planned.Run))
 	r.join(a.housekeeping(c), a.newSearches(c, service, stepper))
 	if a.config.embeddedRedis() {
 		r.join(a.newWorker())

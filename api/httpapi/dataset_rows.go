@@ -73,8 +73,8 @@ func (in *rowsOf) after() (int, error) {
 	}
 	n, err := strconv.Atoi(in.After)
 	if err != nil || n < 0 {
-		return 0, &jobs.Error{Code: jobs.Invalid, Detail: "the place to go on is none",
-			Problems: []jobs.Problem{{Pointer: "query.after", Detail: fmt.Sprintf("%.20q is no number of a row", in.After)}}}
+		return 0, &jobs.Error{Code: jobs.Invalid, Detail: "`after` is not a cursor of this list",
+			Problems: []jobs.Problem{{Pointer: "query.after", Detail: fmt.Sprintf("%.20q is not the number of a row; take next_after of the page before", in.After)}}}
 	}
 	return n, nil
 }

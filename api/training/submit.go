@@ -21,6 +21,9 @@ type Request struct {
 	// Unread lists what of the request could not be read into Spec. The rest is
 	// checked all the same, so that every problem is reported at once.
 	Unread []jobs.Problem
+	// ID is the job's, drawn by who asks; "" draws one. Submitting a job that is
+	// there changes nothing.
+	ID string
 	// Key makes the request repeatable, for the body with the hash Body; "" does
 	// not.
 	Key, Body string
@@ -71,6 +74,9 @@ func (s *Service) accept(ctx context.Context, r Request) (jobs.Job, *copies, err
 	j, err := jobs.New(s.now(), r.Owner, p.spec)
 	if err != nil {
 		return jobs.Job{}, nil, err
+	}
+	if r.ID != "" {
+		j.ID = r.ID
 	}
 	j.Warnings, j.Memory = p.warnings, p.memory.Job()
 	return *j, &copies{dataset: p.table, holdout: p.holdout, weights: p.weights}, nil

@@ -27,6 +27,7 @@
 //	index/searches/, index/searching/         empty objects that list searches
 //	datasets/<id>/library/…                   a table's rows in segments, for screenings
 //	uploads/<id>/…                            parts of tables that are being uploaded
+//	schedules/<id>.json                       jobs that are made again and again
 //	idempotency/<hash>                        idempotency records
 //	sessions/ended/<hash>                     browser sessions that have logged out
 //	tokens/tokens.json                        the tokens that were issued, by their hashes
@@ -54,6 +55,7 @@ const (
 	Datasets     = "datasets/"
 	Contents     = "index/datasets/" // by a hash of a dataset's content and name
 	Idempotency  = "idempotency/"
+	Schedules    = "schedules/"
 	Searches     = "searches/"
 	SearchesByID = "index/searches/"
 	Searching    = "index/searching/" // searches that may have something to do, by id
@@ -138,8 +140,11 @@ func FoldModel(job string, fold, attempt int) string {
 	return fmt.Sprintf("%s%d/models/%04d.safetensors", FoldsPrefix(job), fold, attempt)
 }
 
+// WebhookPrefix precedes the bodies of a job's webhooks.
+func WebhookPrefix(job string) string { return JobPrefix(job) + "webhooks/" }
+
 // Webhook is the body of a webhook.
-func Webhook(job, webhook string) string { return JobPrefix(job) + "webhooks/" + webhook + ".json" }
+func Webhook(job, webhook string) string { return WebhookPrefix(job) + webhook + ".json" }
 
 // UsagePrefix precedes what each month used.
 const UsagePrefix = "usage/"

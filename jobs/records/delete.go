@@ -96,9 +96,10 @@ func (s *Store) removeObjects(ctx context.Context, id, keep string) error {
 }
 
 // Sweep finishes the deletions that were cut short, and takes away what workers
-// wrote for a job that was deleted under them. It is to run now and then.
+// wrote for a job that was deleted under them, and what creations left that
+// failed two days ago or earlier. It is to run now and then.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
-	var errs []error
+	errs := []error{s.sweepOrphans(ctx, now)}
 	for e, err := range s.bucket.List(ctx, keys.DeletedJobs) {
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("sweep deleted jobs: %w", err))...)

@@ -1,0 +1,4 @@
+package keys
+
+// Schedule is the record of a schedule.
+func Schedule(id string) string { return Schedules + id + ".json" }
