@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -26,15 +27,26 @@ type healthAnswer struct {
 	Body   Health
 }
 
+// Life is the answer of /livez.
+type Life struct {
+	Health
+	Version  string `json:"version" doc:"The release, or the commit that the program was built from."`
+	Go       string `json:"go"`
+	Platform string `json:"platform" doc:"Operating system and architecture."`
+}
+
+type lifeAnswer struct{ Body Life }
+
 // health says whether the process lives, and whether what it depends on does.
 func (s *Server) health() {
 	s.Open("/livez", "/readyz")
 	free := []map[string][]string{}
 	route(s, huma.Operation{
 		OperationID: "live", Method: http.MethodGet, Path: "/livez", Tags: []string{"health"}, Security: free,
-		Summary: "Whether the process serves",
-	}, func(context.Context, *struct{}) (*healthAnswer, error) {
-		return &healthAnswer{http.StatusOK, Health{Status: "ok", Checks: map[string]string{}}}, nil
+		Summary: "Whether the process serves, and what was built",
+	}, func(context.Context, *struct{}) (*lifeAnswer, error) {
+		a := &lifeAnswer{Body: Life{Health: Health{Status: "ok", Checks: map[string]string{}}, Version: s.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}}
+		return a, nil
 	})
 	route(s, huma.Operation{
 		OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Tags: []string{"health"}, Security: free,

@@ -624,6 +624,39 @@ func TestHubAway(t *testing.T) {
 	}
 }
 
+// A publication that always fails plainly ends after the stated number of times,
+// with a reason; resumed once that is mended, it succeeds.
+func TestGivesUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, files := tiny(t, 1)
+	j := b.job(files, jobs.Destination{})
+	p := b.publisher("a:1")
+	p.Bucket = &storagetest.Faulty{Bucket: b.bucket, Fail: func(_ int, op, key string) storagetest.Fault {
+		if op == "get" && strings.HasSuffix(key, "/model/config.json") {
+			return storagetest.Refused
+		}
+		return storagetest.None
+	}}
+	most := jobs.PolicyOf(jobs.Publish).Failures
+	for n := 1; n <= most; n++ {
+		if err := b.handle(p, j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if now := b.record(j.ID); now.Stage.Failures != n || (now.State == jobs.Failed) != (n == most) || len(jobs.Needed(b.clock(), now, nil)) != 0 {
+			t.Fatalf("after failure %d the job is %s: %+v", n, now.State, now.Stage)
+		}
+	}
+	now := b.record(j.ID)
+	for _, want := range []string{"publishing", fmt.Sprintf("failed %d times", most), storagetest.ErrFault.Error()} {
+		if now.Failure.Code != "publish_failed" || !strings.Contains(now.Failure.Detail, want) || now.Left != jobs.Publishing {
+			t.Errorf("the reason is %+v, which lacks %q", now.Failure, want)
+		}
+	}
+	b.change(j.ID, (*jobs.Job).Resume)
+	b.published(j)
+}
+
 // What no retry mends fails the job at once, with a reason.
 func TestRefused(t *testing.T) {
 	t.Parallel()

@@ -70,6 +70,20 @@ func (c *chains) record(rows iter.Seq2[[]structure.Chain, error]) iter.Seq2[[]st
 	}
 }
 
+// packed are the chains of rows.
+func packed(rows [][]structure.Chain) (c chains, err error) {
+	for _, wrong := range c.record(func(yield func([]structure.Chain, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}) {
+		err = errors.Join(err, wrong)
+	}
+	return c, err
+}
+
 // growTogether is how many rows are grown on all cores before they are yielded.
 const growTogether = 1024
 

@@ -239,10 +239,7 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 	if hash := table.Hash(); hash != prep.Data.Hash {
 		return nil, nil, failure("dataset_changed", "%s is not the table that was prepared", keys.Dataset(j.ID))
 	}
-	grown, err := read(ctx, p.Bucket, keys.Chains(j.ID), maxChains)
-	if errors.Is(err, storage.ErrNotExist) {
-		return nil, nil, failure("prepared_missing", "%s is gone", keys.Chains(j.ID))
-	}
+	grown, err := p.readChains(ctx, j.ID, prep)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -252,4 +249,16 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 	}
 	c.grown = grown
 	return c, prep, nil
+}
+
+// readChains reads the chains that were grown when a job was prepared.
+func (p *Pipeline) readChains(ctx context.Context, job string, prep *Preparation) (chains, error) {
+	if prep.SchemaVersion == 1 {
+		return packed(prep.Chains)
+	}
+	grown, err := read(ctx, p.Bucket, keys.Chains(job), maxChains)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil, failure("prepared_missing", "%s is gone", keys.Chains(job))
+	}
+	return grown, err
 }

@@ -30,9 +30,12 @@ type Preparation struct {
 	Grower        structure.Grower `json:"defaults"`
 	// Learned names what is learned from: tables, split and chains.
 	Learned string `json:"learned"`
+	// Chains are those of the rows in schema 1; later they are an object of their
+	// own, see keys.Chains.
+	Chains [][]structure.Chain `json:"chains,omitempty"`
 }
 
-const preparationSchema = 2
+const preparationSchema = 2 // 1 is read too: a job may have been prepared by an older worker
 
 // What prepared.json and the chains may have in bytes: 200,000 rows in 20 folds
 // take 30 MB, and their chains of 1,200 atoms about 40 MB.
@@ -83,8 +86,8 @@ func readPreparation(ctx context.Context, b storage.Bucket, job string) (*Prepar
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", keys.Prepared(job), err)
 	}
-	if p.SchemaVersion != preparationSchema {
-		return nil, failure("schema", "%s has schema %d, this worker knows %d: let workers of one version finish the job, or submit it again", keys.Prepared(job), p.SchemaVersion, preparationSchema)
+	if p.SchemaVersion < 1 || p.SchemaVersion > preparationSchema {
+		return nil, failure("schema", "%s has schema %d, this worker knows up to %d: let newer workers finish the job, or submit it again", keys.Prepared(job), p.SchemaVersion, preparationSchema)
 	}
 	return &p, nil
 }
