@@ -52,6 +52,9 @@ func (f *follower) stream(ctx context.Context) error {
 		return err
 	}
 	f.control = http.NewResponseController(w)
+	// The session flushes past echo's writer, which would write the header once more.
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
 	f.told = map[int]json.RawMessage{}
 
 	// First listen, then read: nothing that happens in between is missed.
