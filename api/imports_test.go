@@ -132,7 +132,7 @@ var allowed = map[string][]string{
 
 	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
-	"api/app": {"jobs/schedules", "api/tuning", "jobs/searches", "api/fleet", "api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner"},
+	"api/app": {"jobs/schedules", "api/tuning", "jobs/searches", "api/fleet", "api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner", "jobs/access", "jobs/tokens", "jobs/audit", "jobs/quota"},
 
 	"api/fleet": {"jobs", "jobs/access", "jobs/fairshare"},
 
@@ -158,7 +158,7 @@ var allowed = map[string][]string{
 
 	"api/registry": {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
 
-	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict"},
+	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict", "jobs/tokens", "jobs/audit"},
 
 	"nn/revision/internal/plot": {},
 

@@ -17,6 +17,7 @@ import (
 	"polyid-trainer/api/app"
 	"polyid-trainer/api/client"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 )
 
 // QuickstartCmd shows everything once: training, publishing, predicting.
@@ -100,8 +101,10 @@ func (c *QuickstartCmd) Run(ctx context.Context, std *streams) (err error) {
 // could.
 func (c *QuickstartCmd) tour(ctx context.Context, address string, std *streams) error {
 	token := ""
-	if len(c.config.APITokens) > 0 {
-		token = c.config.APITokens[0].Secret
+	for _, t := range c.config.APITokens {
+		if token == "" && t.Role == access.Admin {
+			token = t.Secret
+		}
 	}
 	api, err := client.New(address, token)
 	if err != nil {

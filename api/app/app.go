@@ -17,7 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/audit"
 	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/jobs/tokens"
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/backend"
 	"polyid-trainer/storage/file"
@@ -41,6 +43,9 @@ type App struct {
 	hub      *hub.Client
 	secret   string // signs webhooks
 	sessions *httpapi.Sessions
+	tokens   *tokens.Keyring
+	audit    *audit.Log
+	repos    *repositories
 	memory   int64 // bytes that the process may use
 
 	around   []echo.MiddlewareFunc
@@ -86,6 +91,8 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	if err := a.makeScratch(); err != nil {
 		return nil, err
 	}
+	a.tokens = tokens.New(a.patient, c.APITokens, time.Now, log)
+	a.audit = audit.New(a.patient, time.Now, log)
 	embedded, err := a.openHub()
 	if err != nil {
 		return nil, err
@@ -93,6 +100,13 @@ func New(ctx context.Context, c Config, log *slog.Logger) (_ *App, err error) {
 	r, err := a.newRole(ctx)
 	if err != nil {
 		return nil, err
+	}
+	r.serve("audit", a.audit.Run)
+	if !a.tokens.None() {
+		if err := a.tokens.Refresh(ctx); err != nil {
+			log.Warn("the issued tokens cannot be read yet", "error", err)
+		}
+		r.serve("tokens", a.tokens.Run)
 	}
 	r.join(embedded).depend("storage", a.storageReady())
 	r.inspect("records", a.patient.Check)
@@ -160,11 +174,7 @@ func (a *App) mayUse(repo string) bool { return repo == a.config.HubRepo || a.ma
 
 // newHandler serves a role over HTTP.
 func (a *App) newHandler(r *role) http.Handler {
-	tokens := make([]httpapi.Token, len(a.config.APITokens))
-	for i, t := range a.config.APITokens {
-		tokens[i] = httpapi.Token(t)
-	}
-	return httpapi.New(httpapi.Config{Tokens: tokens, Limits: a.config.Limits.http(), Ready: r.ready, Damage: r.damage, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, r.areas...)
+	return httpapi.New(httpapi.Config{Tokens: a.tokens, Audit: a.audit, Limits: a.config.Limits.http(), Ready: r.ready, Damage: r.damage, Sessions: a.sessions, Around: a.around, Version: Version(), Log: a.log}, r.areas...)
 }
 
 // URL is the address that this machine reaches the server at.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/tokens"
 	"polyid-trainer/storage/hub"
 )
 
@@ -135,7 +137,7 @@ func TestEmbedded(t *testing.T) {
 // With tokens, the embedded Hub takes them, and the process' own work needs none
 // of theirs.
 func TestTokens(t *testing.T) {
-	a, _ := start(t, Config{Secrets: Secrets{APITokens: []Token{{"anna", "anna-secret"}}}})
+	a, _ := start(t, Config{Secrets: Secrets{APITokens: []tokens.Stated{{Name: "anna", Secret: "anna-secret"}}}})
 	if status, _ := get(t, a.URL()+"/v1/usage"); status != 401 {
 		t.Errorf("without a token: %d, want 401", status)
 	}
@@ -230,6 +232,17 @@ func TestHosts(t *testing.T) {
 	} {
 		if got := hosts(in); got != want {
 			t.Errorf("hosts(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Every route of every role has a rule in httpapi that says who may use it; what a
+// rule says is tested by TestIsolation.
+func TestRoutesHaveRules(t *testing.T) {
+	for _, role := range []Role{RoleAll, RoleInference} {
+		a, _ := start(t, Config{Role: role, Secrets: Secrets{APITokens: []tokens.Stated{{Name: "anna", Secret: "anna-secret"}}}})
+		if routes := a.handler.(*httpapi.Server).Unruled(); len(routes) > 0 {
+			t.Errorf("routes without a rule, to be written into api/httpapi/rules.go: %q", routes)
 		}
 	}
 }

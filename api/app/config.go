@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"polyid-trainer/jobs/quota"
+	"polyid-trainer/jobs/tokens"
 	"polyid-trainer/storage/hub"
 	"polyid-trainer/worker/memory"
 )
@@ -41,6 +43,8 @@ type Config struct {
 
 	MemoryLimit string `setting:"MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that this process may use, such as 8GB; what cannot fit is refused (0.8 of the least of the machine's memory and the limits set on the process)."`
 
+	Quotas string `setting:"QUOTAS" placeholder:"LIST" help:"What each token may use: alice:folds=4,usd=50,storage=20GB,weight=3;*:folds=2,weight=1 for folds at once, USD a month, stored bytes and its share when folds compete (no limits)."`
+
 	QueuesWritable bool `setting:"QUEUES_WRITABLE" help:"Let the dashboard under /queues run, archive and delete tasks."`
 
 	Limits `embed:"" group:"limits"`
@@ -51,12 +55,9 @@ type Config struct {
 // Secrets come from the environment alone: flags show in process lists.
 type Secrets struct {
 	HFToken       string
-	APITokens     []Token // none: whoever reaches the server may use it
-	WebhookSecret string  // "whsec_…"; made and stored on first start if empty
+	APITokens     []tokens.Stated // none: whoever reaches the server may use it
+	WebhookSecret string          // "whsec_…"; made and stored on first start if empty
 }
-
-// Token is who may use the API.
-type Token struct{ Name, Secret string }
 
 // Role says what part of the service a process is.
 type Role string
@@ -69,32 +70,14 @@ const (
 )
 
 // ReadSecrets reads the secrets from environment variables.
-func ReadSecrets(getenv func(string) string) (Secrets, error) {
-	s := Secrets{HFToken: getenv("HF_TOKEN"), WebhookSecret: getenv("WEBHOOK_SECRET")}
-	seen := map[string]bool{}
-	for i, entry := range strings.Split(getenv("API_TOKENS"), ",") {
-		entry = strings.TrimSpace(entry)
-		if entry == "" {
-			continue
-		}
-		name, secret, _ := strings.Cut(entry, ":")
-		switch {
-		case name == "" || secret == "":
-			return Secrets{}, fmt.Errorf("API_TOKENS: entry %d is not of the form name:token", i+1)
-		case len(secret) < minToken:
-			return Secrets{}, fmt.Errorf("API_TOKENS: the token of %q has fewer than %d characters: make one with `openssl rand -hex 32`", name, minToken)
-		case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-			return Secrets{}, fmt.Errorf("API_TOKENS: the token of %q holds a character that no HTTP header can carry", name)
-		case seen[name]:
-			return Secrets{}, fmt.Errorf("API_TOKENS: %q stands there twice", name)
-		}
-		seen[name] = true
-		s.APITokens = append(s.APITokens, Token{name, secret})
+func ReadSecrets(getenv func(string) string) (s Secrets, err error) {
+	s = Secrets{HFToken: getenv("HF_TOKEN"), WebhookSecret: getenv("WEBHOOK_SECRET")}
+	s.APITokens, err = tokens.Parse(getenv("API_TOKENS"))
+	if err != nil {
+		return Secrets{}, err
 	}
 	return s, nil
 }
-
-const minToken = 8 // characters; shorter ones can be guessed in an afternoon
 
 // WithDefaults fills what is empty.
 func (c Config) WithDefaults() Config {
@@ -190,6 +173,9 @@ func (c Config) Check() error {
 	c.Limits.problems(wrong)
 	if _, err := memory.Parse(c.MemoryLimit); err != nil {
 		wrong("MEMORY_LIMIT: %w", err)
+	}
+	if _, err := quota.Parse(c.Quotas); err != nil {
+		wrong("QUOTAS: %w", err)
 	}
 	return errors.Join(errs...)
 }

@@ -3,6 +3,8 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/tokens"
 	"strings"
 	"testing"
 )
@@ -31,14 +33,14 @@ func TestDefaults(t *testing.T) {
 // Each refusal names the setting and says what to do, and never shows a secret.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	tokens := []Token{{"me", "secret-token"}}
+	stated := []tokens.Stated{{Name: "me", Secret: "secret-token"}}
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   []string // none: it is fine
 	}{
 		"open to all":            {func(c *Config) { c.Host = "0.0.0.0" }, []string{"HOST", "API_TOKENS", "openssl rand"}},
 		"open to all, by name":   {func(c *Config) { c.Host = "example.org" }, []string{"HOST", "API_TOKENS"}},
-		"open, with tokens":      {func(c *Config) { c.Host, c.APITokens = "0.0.0.0", tokens }, nil},
+		"open, with tokens":      {func(c *Config) { c.Host, c.APITokens = "0.0.0.0", stated }, nil},
 		"another loopback":       {func(c *Config) { c.Host = "127.1.2.3" }, nil},
 		"localhost":              {func(c *Config) { c.Host = "localhost" }, nil},
 		"IPv6 loopback":          {func(c *Config) { c.Host = "::1" }, nil},
@@ -93,7 +95,7 @@ func TestReadSecrets(t *testing.T) {
 	}
 	s, err := read("anna:0123456789abcdef, ben:with:colons-in-it,")
 	if err != nil || s.HFToken != "hf_x" || len(s.APITokens) != 2 ||
-		s.APITokens[0] != (Token{"anna", "0123456789abcdef"}) || s.APITokens[1] != (Token{"ben", "with:colons-in-it"}) {
+		s.APITokens[0] != (tokens.Stated{Name: "anna", Secret: "0123456789abcdef", Role: access.Admin}) || s.APITokens[1] != (tokens.Stated{Name: "ben", Secret: "with:colons-in-it", Role: access.Admin}) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for _, bad := range []string{"hushhush", "a:", ":hushhush", "a:hush", "a:hushhush,a:hushhush2", "a:hush hush"} {

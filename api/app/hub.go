@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/storage/hub"
 	"polyid-trainer/storage/hub/hubserver"
 )
@@ -26,6 +27,7 @@ const (
 // Hub itself where that is embedded.
 func (a *App) openHub() (*role, error) {
 	c := hub.Config{Endpoint: a.config.HFEndpoint, Token: a.config.HFToken, CacheDir: filepath.Join(a.config.DataDir, "hub-cache")}
+	a.repos = &repositories{tokens: a.tokens, repo: a.config.HubRepo}
 	if !a.config.embeddedHub() {
 		return &role{}, a.newHubClient(c)
 	}
@@ -33,22 +35,24 @@ func (a *App) openHub() (*role, error) {
 	// else ever sees.
 	c.Endpoint, c.Token = a.URL()+"/hub", rand.Text()
 	config := hubserver.Config{User: hubUser, Dir: filepath.Join(a.config.DataDir, "hub"), Prefix: "/hub", MaxFile: int64(a.config.MaxHubFileMB) * mb, Log: a.log}
-	if len(a.config.APITokens) > 0 {
+	if !a.tokens.None() {
 		config.Tokens = []hubserver.Token{{Name: hubUser, Secret: c.Token}}
-		for _, t := range a.config.APITokens {
-			config.Tokens = append(config.Tokens, hubserver.Token(t))
-		}
+		config.Find, config.Named, config.Shared = a.repos.find, a.repos.named, a.config.HubRepo
 		if a.config.HFToken != "" {
 			config.Tokens = append(config.Tokens, hubserver.Token{Name: hubUser, Secret: a.config.HFToken})
 		}
 	}
 	area := &httpapi.EmbeddedHub{}
-	config.Session, config.Frame, config.Login = area.LoggedIn, area.Frame, httpapi.LoginPath
+	config.Frame, config.Login = area.Frame, httpapi.LoginPath
+	config.Session = func(r *http.Request) (hubserver.Caller, bool) {
+		id, _ := access.From(r.Context())
+		return callerOf(id), id.Name != ""
+	}
 	server, err := hubserver.New(config)
 	if err != nil {
 		return nil, err
 	}
-	area.Handler = server
+	area.Handler, a.repos.server = server, server
 	r := &role{areas: []httpapi.Area{area}}
 	r.inspect("hub", func(ctx context.Context) error { return hubDamage(server.Damaged(), httpapi.Principal(ctx) != "") })
 	r.serve("hub", a.every(collectEvery, "collecting the Hub", a.alone, func(ctx context.Context) error {

@@ -37,7 +37,7 @@ type inference struct {
 func (a *App) newInference(s *shared, trains bool) *inference {
 	i := &inference{app: a, shared: s, served: jobs.Revision{Repo: a.config.HubRepo, Revision: "main"}, scratch: filepath.Join(a.config.DataDir, scratchDir)}
 	i.models = predict.NewModels(predict.ModelsConfig{
-		Hub: a.hub, NewEngine: cpu.New, Default: i.served, Allow: a.mayUse, MaxAtoms: a.config.MaxHeavyAtoms, Log: a.log,
+		Hub: a.hub, NewEngine: cpu.New, Default: i.served, Allow: a.mayUse, May: a.repos.Read, MaxAtoms: a.config.MaxHeavyAtoms, Log: a.log,
 	})
 	cores, queued := runtime.GOMAXPROCS(0), 0
 	if !trains {
@@ -58,7 +58,7 @@ func (a *App) newInference(s *shared, trains bool) *inference {
 func (i *inference) role(queue httpapi.Queue, publish importer) *role {
 	a := i.app
 	revisions := &registry.Registry{
-		Serving: i.models, Hub: a.hub, HubURL: a.hubPages(), Default: i.served, Allow: a.mayPublish, Log: a.log,
+		Serving: i.models, Hub: a.hub, HubURL: a.hubPages(), Default: i.served, Allow: a.mayPublish, MayRead: a.repos.Read, MayWrite: a.repos.Write, Log: a.log,
 	}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Predictions{
@@ -96,6 +96,12 @@ func (a *App) importer() importer {
 	return func(ctx context.Context, from jobs.Revision, to jobs.Destination) (*jobs.Publication, error) {
 		if !a.mayUse(from.Repo) {
 			return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("nothing of %s may be used here: HUB_ALLOW does not name it", from.Repo)}
+		}
+		if err := a.repos.Read(ctx, from.Repo); err != nil {
+			return nil, err
+		}
+		if to.Repo == "" {
+			to.Repo = a.repos.home(ctx)
 		}
 		return publisher.Import(ctx, from, to, filepath.Join(a.config.DataDir, scratchDir))
 	}

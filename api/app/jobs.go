@@ -58,13 +58,13 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	}
 	all := tasks{jobs.Publish: {publishTasks, publisher.Handle}, jobs.Notify: {notifyTasks, notifier.Handle}, jobs.StepSearch: {searchTasks, stepper.Handle}}
 	maps.Copy(all, more)
-	ask := &preflight{publisher, a.hub}
+	ask := &preflight{publisher, a.hub, a.repos}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
 	workers := &fleet.Service{Fleet: redisjobs.Fleet{Redis: a.redis}, Queue: c.queue, Live: c.live, Log: a.log}
 	service := &training.Service{
 		Store: c.store, Queue: c.queue, Live: c.live, Bucket: a.patient, Library: library, Keys: c.keys,
 		Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
-		HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
+		Home: a.repos.home, HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
 		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(), Reason: workers.Reason,
 	}
 	planned := &schedules.Runner{Store: &schedules.Store{Bucket: a.patient}, Make: service.MakeScheduled, Now: time.Now, Log: a.log}
@@ -109,7 +109,7 @@ func (a *App) taskServer(c *cluster, all tasks) *redisjobs.Server {
 // their records.
 func (a *App) publisher() *publish.Publisher {
 	return &publish.Publisher{
-		Bucket: a.patient, Hub: a.hub, Repo: a.config.HubRepo, Allow: a.mayPublish, Server: a.URL(), Worker: worker(), Log: a.log,
+		Bucket: a.patient, Hub: a.hub, Repo: a.config.HubRepo, Allow: a.mayPublish, May: a.repos.Write, Claim: a.repos.Claim, Server: a.URL(), Worker: worker(), Log: a.log,
 	}
 }
 

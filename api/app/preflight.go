@@ -18,13 +18,19 @@ import (
 type preflight struct {
 	publisher *publish.Publisher
 	hub       *hub.Client
+	repos     *repositories
 }
 
 // Preflight implements httpapi.Hub.
 func (p *preflight) Preflight(ctx context.Context, d *jobs.Destination, from *jobs.Revision) (ps []jobs.Problem, err error) {
 	if from != nil {
-		_, err := p.hub.Model(ctx, from.Repo, from.Revision)
+		err := p.repos.Read(ctx, from.Repo)
+		if err == nil {
+			_, err = p.hub.Model(ctx, from.Repo, from.Revision)
+		}
 		switch {
+		case jobs.ErrorCode(err) == jobs.NotFound: // another's: as what is not there
+			ps = append(ps, jobs.Problem{Pointer: "/init_from", Detail: fmt.Sprintf("there is no revision %q of %s", from.Revision, from.Repo)})
 		case err == nil:
 		case errors.Is(err, hub.ErrUnavailable), ctx.Err() != nil:
 			return nil, unavailable(err)

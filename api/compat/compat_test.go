@@ -15,6 +15,7 @@ import (
 
 	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/tokens"
 	"polyid-trainer/nn/train"
 	"polyid-trainer/worker/predict"
 )
@@ -130,7 +131,7 @@ func TestCompatRefuses(t *testing.T) {
 
 // The routes are behind the same tokens; the health is for everybody.
 func TestCompatAuth(t *testing.T) {
-	in := newInference(t, httpapi.Config{Tokens: []httpapi.Token{{Name: "ann", Secret: "s3cret"}}})
+	in := newInference(t, httpapi.Config{Tokens: tokens.New(nil, []tokens.Stated{{Name: "ann", Secret: "s3cret"}}, nil, nil)})
 	in.Publish(1)
 	old("/run/predict", `{"smiles": "CC"}`).Problem(t, in.url, http.StatusUnauthorized, "unauthorized")
 	old("/batch_predict", `{"smiles_list": ["CC"]}`).Problem(t, in.url, http.StatusUnauthorized, "unauthorized")

@@ -2,29 +2,19 @@ package httpapi
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
+	"polyid-trainer/jobs/tokens"
 )
-
-// Token lets its holder in under a name, which records keep.
-type Token struct{ Name, Secret string }
-
-// Anyone is the name of who works with a server that has no tokens.
-const Anyone = "local"
 
 const (
 	sessionCookie = "polyid_session"
@@ -33,126 +23,93 @@ const (
 	principalKey = "principal" // in echo.Context
 )
 
-type principalContext struct{}
-
 // Principal is the name of the token that a request came with.
-func Principal(ctx context.Context) string {
-	name, _ := ctx.Value(principalContext{}).(string)
-	return name
-}
+func Principal(ctx context.Context) string { return access.Name(ctx) }
 
-// identify finds out who asks.
+// identify finds out who asks, and puts that into the context, where stores look for
+// it: also of who is nobody. What reads ends when its token is revoked.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if name := s.who(c.Request()); name != "" {
-			c.Set(principalKey, name)
-			r := c.Request()
-			c.SetRequest(r.WithContext(context.WithValue(r.Context(), principalContext{}, name)))
+		r := c.Request()
+		holder, known := s.who(r)
+		if known {
+			c.Set(principalKey, holder.Name)
 		}
+		ctx := access.With(r.Context(), holder.Identity)
+		if holder.Good != nil && holder.Good.Done() != nil && r.Method == http.MethodGet {
+			reading, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(holder.Good, cancel)()
+			ctx = reading
+		}
+		c.SetRequest(r.WithContext(ctx))
 		return next(c)
 	}
 }
 
-// who is the name of who made a request, "" if it shows nothing that is good.
-// A token that is not good is not mended by a session.
-func (s *Server) who(r *http.Request) string {
-	if len(s.Tokens) == 0 {
-		return Anyone
+// who made a request; known is false if it shows nothing that is good. A token that
+// is not good is not mended by a session.
+func (s *Server) who(r *http.Request) (h tokens.Holder, known bool) {
+	if s.Tokens.None() {
+		return tokens.Holder{Identity: access.Identity{Name: access.Local, Role: access.Admin}}, true
 	}
-	if h := r.Header.Get("Authorization"); h != "" {
-		scheme, secret, _ := strings.Cut(h, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return ""
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if _, password, ok := r.BasicAuth(); ok && outside(r.URL.Path) { // git, at the embedded Hub
+			return s.Tokens.Find(password)
 		}
-		return s.holder(strings.TrimSpace(secret))
+		if !strings.EqualFold(scheme, "Bearer") {
+			return tokens.Holder{}, false
+		}
+		return s.Tokens.Find(strings.TrimSpace(secret))
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
 		return s.browser(r.Context(), cookie.Value)
 	}
-	return ""
+	return tokens.Holder{}, false
 }
 
-// browser is the name of the token that a cookie stands for, unless its session
+// browser is the holder of the token that a cookie stands for, unless its session
 // has logged out.
-func (s *Server) browser(ctx context.Context, cookie string) string {
-	name := s.session(cookie)
-	if name == "" {
-		return ""
+func (s *Server) browser(ctx context.Context, cookie string) (h tokens.Holder, known bool) {
+	if h, known = s.Tokens.Session(cookie); !known {
+		return tokens.Holder{}, false
 	}
 	ended, err := s.Sessions.Ended(ctx, cookie)
 	if err != nil {
 		logOf(ctx).Warn("whether a session has logged out is not known; it goes on", "error", err)
 	}
 	if ended {
-		return ""
+		return tokens.Holder{}, false
 	}
-	return name
+	return h, true
 }
 
-// holder is the name of a token. How long it takes says nothing about how much
-// of a guess was right, nor about which token it was near.
-func (s *Server) holder(secret string) (name string) {
-	guess := sha256.Sum256([]byte(secret))
-	for _, t := range s.Tokens {
-		want := sha256.Sum256([]byte(t.Secret))
-		if subtle.ConstantTimeCompare(guess[:], want[:]) == 1 {
-			name = t.Name
-		}
-	}
-	return name
-}
-
-// newSession is a cookie's value that lets t's holder in until a time; no two are
-// equal, so that each can be ended by itself. It is
-// signed with the token and does not hold it, so it is good on every replica,
-// for as long as the token is, and for nothing but browsing.
-func newSession(t Token, until time.Time) string {
-	text := base64.RawURLEncoding.EncodeToString([]byte(t.Name)) + "." + strconv.FormatInt(until.Unix(), 10) + "." + rand.Text()
-	return text + "." + sign(t, text)
-}
-
-// session is the name of the token that signed a cookie, "" if none did or its
-// time is over.
-func (s *Server) session(value string) string {
-	i := strings.LastIndexByte(value, '.')
-	if i < 0 {
-		return ""
-	}
-	text, mac := value[:i], value[i+1:]
-	encoded, rest, _ := strings.Cut(text, ".")
-	expiry, _, _ := strings.Cut(rest, ".")
-	name, err := base64.RawURLEncoding.DecodeString(encoded)
-	until, err2 := strconv.ParseInt(expiry, 10, 64)
-	if err != nil || err2 != nil || s.Now().Unix() >= until {
-		return ""
-	}
-	for _, t := range s.Tokens {
-		if t.Name == string(name) && hmac.Equal([]byte(mac), []byte(sign(t, text))) {
-			return t.Name
-		}
-	}
-	return ""
-}
-
-func sign(t Token, text string) string {
-	h := hmac.New(sha256.New, []byte("polyid session\x00"+t.Secret))
-	h.Write([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
-}
-
-// authorize refuses who has not been identified: pages send to the login, the
-// rest says what is wanted.
+// authorize refuses who has not been identified, where pages send to the login, and
+// what the role of who has been does not allow.
 func (s *Server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Get(principalKey) != nil || s.public[c.Path()] {
+		r := c.Request()
+		action := s.actionOf(r.Method, c.Path())
+		if action == access.Open {
 			return next(c)
 		}
-		r := c.Request()
-		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-			return c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
+		page := r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
+		if c.Get(principalKey) == nil {
+			if page {
+				return c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
+			}
+			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="polyid-trainer"`)
+			return newProblem(http.StatusUnauthorized, Unauthorized, "a token is needed: Authorization: Bearer …, or log in at /login")
 		}
-		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="polyid-trainer"`)
-		return newProblem(http.StatusUnauthorized, Unauthorized, "a token is needed: Authorization: Bearer …, or log in at /login")
+		id, _ := access.From(r.Context())
+		if err := id.Check(action); err != nil {
+			if links := s.linksFor(id); page && r.URL.Path == "/" && len(links) > 0 {
+				return c.Redirect(http.StatusSeeOther, links[0].Path) // the first page there is for them
+			}
+			return err
+		}
+		return next(c)
 	}
 }
 
@@ -164,7 +121,7 @@ func (s *Server) sameSite(next echo.HandlerFunc) echo.HandlerFunc {
 	refused := func(why string) error { return newProblem(http.StatusForbidden, jobs.Forbidden, why) }
 	return func(c echo.Context) error {
 		r := c.Request()
-		if len(s.Tokens) == 0 {
+		if s.Tokens.None() {
 			if !loopback(r.Host) {
 				return refused(fmt.Sprintf("the host %q is not this machine: without API_TOKENS only loopback names are served", r.Host))
 			}

@@ -11,7 +11,8 @@ import (
 
 // EmbeddedHub serves the embedded Hub, which knows its users by itself: clients send it
 // a Hub token, and what is public needs none. What it cannot know are a browser's
-// session and the frame of the pages: the Handler asks LoggedIn and Frame for them.
+// session, whose identity is in the context of the request, and the frame of the
+// pages, which is Frame.
 type EmbeddedHub struct {
 	Handler http.Handler
 	server  *Server
@@ -40,9 +41,6 @@ func (a *EmbeddedHub) Routes(s *Server) {
 	s.echo.Any(hubPath, handle)
 	s.echo.Any(hubPath+"/*", handle)
 }
-
-// LoggedIn reports whether a request comes from somebody whom this server knows.
-func (a *EmbeddedHub) LoggedIn(r *http.Request) bool { return Principal(r.Context()) != "" }
 
 // Frame answers a request to the Hub with a page around body, which is HTML that
 // brings its style with it.

@@ -13,14 +13,14 @@ func (s *Server) login() {
 	s.Open("/login", "/logout")
 	often := limiter(s.Limits.Logins, 10, echo.Context.RealIP)
 	s.echo.GET("/login", func(c echo.Context) error {
-		if len(s.Tokens) == 0 || c.Get(principalKey) != nil {
+		if s.Tokens.None() || c.Get(principalKey) != nil {
 			return c.Redirect(http.StatusSeeOther, local(c.QueryParam("next")))
 		}
 		return s.showLogin(c, http.StatusOK, c.QueryParam("next"), "")
 	})
 	s.echo.POST("/login", s.enter, often)
 	s.echo.POST("/logout", func(c echo.Context) error {
-		if cookie, err := c.Cookie(sessionCookie); err == nil && s.session(cookie.Value) != "" {
+		if cookie, err := c.Cookie(sessionCookie); err == nil && s.signed(cookie.Value) {
 			if err := s.Sessions.End(c.Request().Context(), cookie.Value); err != nil {
 				return err
 			}
@@ -41,19 +41,27 @@ func (s *Server) enter(c echo.Context) error {
 	if err := (&echo.DefaultBinder{}).BindBody(c, &in); err != nil {
 		return newProblem(http.StatusBadRequest, Malformed, "the body is neither a form nor JSON with a token")
 	}
-	name := s.holder(in.Token)
-	for _, t := range s.Tokens {
-		if t.Name != name {
-			continue
+	if !s.Tokens.None() {
+		if cookie, ok := s.Tokens.NewSession(in.Token, s.Now().Add(SessionLasts)); ok {
+			h, _ := s.Tokens.Find(in.Token)
+			c.Set(principalKey, h.Name) // for the logs
+			c.SetCookie(s.cookie(c, cookie, int(SessionLasts.Seconds())))
+			return c.Redirect(http.StatusSeeOther, local(in.Next))
 		}
-		until := s.Now().Add(SessionLasts)
-		c.SetCookie(s.cookie(c, newSession(t, until), int(SessionLasts.Seconds())))
-		return c.Redirect(http.StatusSeeOther, local(in.Next))
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		return s.showLogin(c, http.StatusUnauthorized, in.Next, "That is not a token of this server.")
 	}
 	return newProblem(http.StatusUnauthorized, Unauthorized, "that is not a token of this server")
+}
+
+// signed reports whether a cookie is one of a session.
+func (s *Server) signed(cookie string) bool {
+	if s.Tokens.None() {
+		return false
+	}
+	_, ok := s.Tokens.Session(cookie)
+	return ok
 }
 
 func (s *Server) showLogin(c echo.Context, status int, next, wrong string) error {

@@ -14,7 +14,7 @@ import (
 // Metrics are for who may ask, and count whom they refused.
 func TestMetrics(t *testing.T) {
 	m := metrics.New("v1", nil)
-	h := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}, Around: []echo.MiddlewareFunc{m.HTTP}}, pings, &Metrics{m.Handler()})
+	h := serve(t, Config{Tokens: keyring("ann", "s3cret"), Around: []echo.MiddlewareFunc{m.HTTP}}, pings, &Metrics{m.Handler()})
 	auth := map[string]string{"Authorization": "Bearer s3cret"}
 	apitest.Request{Path: "/metrics"}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")
 	apitest.Request{Path: "/v1/ping", Header: auth}.Send(t, h.URL)

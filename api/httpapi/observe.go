@@ -45,6 +45,7 @@ func (s *Server) observe() []echo.MiddlewareFunc {
 			}
 			name, _ := c.Get(principalKey).(string)
 			ctx := c.Request().Context()
+			s.note(c, v)
 			logOf(ctx).Log(ctx, level, "request", "method", v.Method, "path", v.URIPath, "status", v.Status,
 				"ms", float64(v.Latency.Microseconds())/1000, "bytes", v.ResponseSize, "token", name, "ip", v.RemoteIP)
 			return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"polyid-trainer/api/web"
+	"polyid-trainer/jobs/access"
 )
 
 // Page is what a page's handler returns: the frame and the headers are the
@@ -59,13 +60,12 @@ func (s *Server) home() {
 // Draw answers with a page.
 func (s *Server) Draw(c echo.Context, status int, p *Page) error {
 	user := ""
-	if len(s.Tokens) > 0 {
+	if !s.Tokens.None() {
 		user, _ = c.Get(principalKey).(string)
 	}
 	frame := web.Frame{Active: active(s.nav, c.Request().URL.Path), User: user, Version: s.Version}
-	if user != "" || len(s.Tokens) == 0 { // what a stranger may not open is not shown
-		frame.Nav = s.nav
-	}
+	id, _ := access.From(c.Request().Context())
+	frame.Nav = s.linksFor(id) // what may not be opened is not shown
 	body, err := s.pages.Draw(web.Page{Title: p.Title, Template: p.Template, Script: p.Script, Data: p.Data, Frame: frame})
 	if err != nil {
 		return err
@@ -73,6 +73,14 @@ func (s *Server) Draw(c echo.Context, status int, p *Page) error {
 	def(&p.Policy, web.Policy)
 	c.Response().Header().Set("Content-Security-Policy", p.Policy)
 	return c.HTMLBlob(status, body)
+}
+
+// linksFor are the entries of the navigation that somebody may open; a stranger sees
+// none.
+func (s *Server) linksFor(id access.Identity) []web.Link {
+	return slices.DeleteFunc(slices.Clone(s.nav), func(l web.Link) bool {
+		return !id.May(access.View) || !id.May(s.actionOf(http.MethodGet, l.Path))
+	})
 }
 
 // active is the entry that a path belongs to: the longest that leads to it.

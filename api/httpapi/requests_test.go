@@ -125,12 +125,13 @@ func TestStreamAfter(t *testing.T) {
 func TestLogout(t *testing.T) {
 	bucket := newBucket(t)
 	now := func() time.Time { return noon }
-	tokens := []Token{{"ann", "annann"}}
+	ring := keyring("ann", "annann")
 	var urls []string
 	for range 2 {
-		urls = append(urls, serve(t, Config{Now: now, Tokens: tokens, Sessions: NewSessions(bucket, now)}, &Usage{}).URL)
+		urls = append(urls, serve(t, Config{Now: now, Tokens: ring, Sessions: NewSessions(bucket, now)}, &Usage{}).URL)
 	}
-	first, second := newSession(tokens[0], noon.Add(time.Hour)), newSession(tokens[0], noon.Add(time.Hour))
+	first, _ := ring.NewSession("annann", noon.Add(time.Hour))
+	second, _ := ring.NewSession("annann", noon.Add(time.Hour))
 	status := func(url, cookie string) int {
 		resp, _ := apitest.Request{Path: "/openapi.json", Header: map[string]string{"Cookie": sessionCookie + "=" + cookie}}.Send(t, url)
 		return resp.StatusCode

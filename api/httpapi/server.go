@@ -13,13 +13,18 @@ import (
 
 	"polyid-trainer/api/web"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/audit"
+	"polyid-trainer/jobs/tokens"
 )
 
 // Config is what every process' server needs, whatever it serves.
 type Config struct {
-	// Tokens are who may do anything. With none everybody may, and then only
-	// under a loopback name and from pages of this very server.
-	Tokens []Token
+	// Tokens are who is let in. With nil, or none of the configuration, everybody may
+	// do everything, and then only under a loopback name and from pages of this very
+	// server.
+	Tokens *tokens.Keyring
+	// Audit notes who did what; nil notes nothing.
+	Audit  *audit.Log
 	Limits Limits
 	// Sessions knows who has logged out; nil lets a cookie be good until it
 	// expires.
@@ -42,6 +47,7 @@ type Server struct {
 	echo    *echo.Echo
 	api     huma.API
 	public  map[string]bool // routes that need no token
+	known   map[string]bool // routes there are, "GET /path"
 	streams streams
 	pages   *web.Pages
 	nav     []web.Link
@@ -67,7 +73,7 @@ func New(c Config, areas ...Area) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}, pages: web.New()}
+	s := &Server{Config: c, echo: echo.New(), public: map[string]bool{}, known: map[string]bool{}, pages: web.New()}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.Use(s.Around...)
@@ -79,6 +85,8 @@ func New(c Config, areas ...Area) *Server {
 	s.docs()
 	s.login()
 	s.health()
+	s.tokens()
+	s.audit()
 	for _, a := range areas {
 		a.Routes(s)
 	}
@@ -86,6 +94,9 @@ func New(c Config, areas ...Area) *Server {
 		return slices.Index(navigation, a.Path) - slices.Index(navigation, b.Path)
 	})
 	s.home()
+	for _, r := range s.echo.Routes() {
+		s.known[r.Method+" "+r.Path] = true
+	}
 	completeSchemas(s.api.OpenAPI().Components.Schemas)
 	return s
 }

@@ -11,11 +11,13 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"polyid-trainer/api/apitest"
+	"polyid-trainer/jobs/tokens"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -33,6 +35,15 @@ func serve(t *testing.T, c Config, areas ...Area) *httptest.Server {
 	h := httptest.NewServer(New(c, areas...))
 	t.Cleanup(h.Close)
 	return h
+}
+
+// keyring holds tokens of admins, by name and secret, at noon.
+func keyring(namesAndSecrets ...string) *tokens.Keyring {
+	var stated []tokens.Stated
+	for pair := range slices.Chunk(namesAndSecrets, 2) {
+		stated = append(stated, tokens.Stated{Name: pair[0], Secret: pair[1]})
+	}
+	return tokens.New(nil, stated, func() time.Time { return noon }, nil)
 }
 
 type pong struct{ Body struct{ Name string } }
@@ -60,9 +71,13 @@ var pings = area(func(s *Server) {
 })
 
 func TestAuth(t *testing.T) {
-	tokens := []Token{{"ann", "s3cret"}, {"bob", "hunter2"}}
-	h := serve(t, Config{Tokens: tokens, Now: func() time.Time { return noon }}, pings)
-	good := newSession(tokens[1], noon.Add(time.Hour))
+	ring := keyring("ann", "s3cret", "bob", "hunter2")
+	h := serve(t, Config{Tokens: ring, Now: func() time.Time { return noon }}, pings)
+	session := func(k *tokens.Keyring, secret string, until time.Time) string {
+		c, _ := k.NewSession(secret, until)
+		return c
+	}
+	good := session(ring, "hunter2", noon.Add(time.Hour))
 	for name, c := range map[string]struct {
 		header map[string]string
 		want   string // name, "" is 401
@@ -76,8 +91,8 @@ func TestAuth(t *testing.T) {
 		"basic":              {map[string]string{"Authorization": "Basic s3cret"}, ""},
 		"session":            {map[string]string{"Cookie": sessionCookie + "=" + good}, "bob"},
 		"session, bad token": {map[string]string{"Cookie": sessionCookie + "=" + good, "Authorization": "Bearer x"}, ""},
-		"forged session":     {map[string]string{"Cookie": sessionCookie + "=" + newSession(Token{"bob", "x"}, noon.Add(time.Hour))}, ""},
-		"old session":        {map[string]string{"Cookie": sessionCookie + "=" + newSession(tokens[1], noon)}, ""},
+		"forged session":     {map[string]string{"Cookie": sessionCookie + "=" + session(keyring("bob", "x"), "x", noon.Add(time.Hour))}, ""},
+		"old session":        {map[string]string{"Cookie": sessionCookie + "=" + session(ring, "hunter2", noon)}, ""},
 		"longer session":     {map[string]string{"Cookie": sessionCookie + "=" + strings.Replace(good, ".1", ".2", 1)}, ""},
 		"token as session":   {map[string]string{"Cookie": sessionCookie + "=s3cret"}, ""},
 		"no session":         {map[string]string{"Cookie": sessionCookie + "=..."}, ""},
@@ -107,7 +122,7 @@ func TestAuth(t *testing.T) {
 }
 
 func TestLogin(t *testing.T) {
-	h := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}}, pings)
+	h := serve(t, Config{Tokens: keyring("ann", "s3cret")}, pings)
 	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	enter := func(token, next string) apitest.Request {
 		return apitest.Request{Method: http.MethodPost, Path: "/login", Header: form, Body: url.Values{"token": {token}, "next": {next}}.Encode()}
@@ -148,7 +163,7 @@ func TestLogin(t *testing.T) {
 // Who may send what from where: pages of other sites may not.
 func TestSameSite(t *testing.T) {
 	open := serve(t, Config{}, pings)
-	closed := serve(t, Config{Tokens: []Token{{"ann", "s3cret"}}}, pings)
+	closed := serve(t, Config{Tokens: keyring("ann", "s3cret")}, pings)
 	port := open.URL[strings.LastIndex(open.URL, ":"):]
 	token := func(h map[string]string) map[string]string {
 		h["Authorization"] = "Bearer s3cret"

@@ -24,6 +24,7 @@ import (
 	"polyid-trainer/api/training"
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/jobs/idempotency"
 	"polyid-trainer/jobs/records"
 	"polyid-trainer/storage"
@@ -175,7 +176,7 @@ func TestCreateJob(t *testing.T) {
 		t.Errorf("the stored table: %v", err)
 	}
 	j, err := b.store.Job(t.Context(), id)
-	if err != nil || j.Owner != Anyone || !slices.Equal(j.Spec.Targets, []string{"Tg", "Tm"}) || j.Spec.Publish.Repo != "polyid/polyid-models" {
+	if err != nil || j.Owner != access.Local || !slices.Equal(j.Spec.Targets, []string{"Tg", "Tm"}) || j.Spec.Publish.Repo != "polyid/polyid-models" {
 		t.Errorf("the record is %+v, %v", j, err)
 	}
 	apitest.Request{Path: "/v1/training-jobs/tj_nope"}.Problem(t, b.url, http.StatusNotFound, "not_found")
@@ -336,7 +337,9 @@ func TestHostileJobs(t *testing.T) {
 }
 
 func TestIdempotency(t *testing.T) {
-	b := newBench(t, func(_ *TrainingJobs, c *Config) { c.Tokens = []Token{{"ann", "annann"}, {"bob", "bobbob"}} })
+	b := newBench(t, func(_ *TrainingJobs, c *Config) {
+		c.Tokens = keyring("ann", "annann", "bob", "bobbob")
+	})
 	const body = `{"dataset": "stereopolymer_input_nopush", ` + small + `}`
 	send := func(token, key, body string) (int, []byte) {
 		resp, answer := b.post("/v1/training-jobs", body, "Authorization", "Bearer "+token, "Idempotency-Key", key).Send(t, b.url)

@@ -48,7 +48,7 @@ type Predict struct {
 func (a *Predict) Routes(s *httpapi.Server) {
 	data := predictPage{
 		Default: a.Default, Mechanisms: a.Mechanisms, Examples: examples,
-		MaxInputs: s.Limits.Inputs, MaxFile: s.Limits.Prediction, Token: len(s.Tokens) > 0,
+		MaxInputs: s.Limits.Inputs, MaxFile: s.Limits.Prediction, Token: !s.Tokens.None(),
 	}
 	s.ShowPage("/predict", "Predict", func(echo.Context) (*httpapi.Page, error) {
 		shown := data

@@ -11,6 +11,7 @@ import (
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/featurize/structure"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/tokens"
 )
 
 // The page is there without a model and without training, and then / leads to
@@ -28,7 +29,7 @@ func TestPredictPage(t *testing.T) {
 	}
 
 	train := &Training{Service: apitest.NewTraining(t, noon).Service}
-	tokens := []httpapi.Token{{Name: "alice", Secret: "correct-horse"}}
+	tokens := tokens.New(nil, []tokens.Stated{{Name: "alice", Secret: "correct-horse"}}, nil, nil)
 	both := serve(t, httpapi.Config{Tokens: tokens}, train, page).URL
 	with := map[string]string{"Authorization": "Bearer correct-horse"}
 	if resp, _ := (apitest.Request{Path: "/", Header: with}).Send(t, both); resp.StatusCode != http.StatusOK {

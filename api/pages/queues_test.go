@@ -16,6 +16,7 @@ import (
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/redisjobs"
+	"polyid-trainer/jobs/tokens"
 )
 
 // enqueued is a Redis with a task on its queue.
@@ -39,7 +40,7 @@ func serve(t *testing.T, c httpapi.Config, areas ...httpapi.Area) *httptest.Serv
 
 func TestQueues(t *testing.T) {
 	client, q := enqueued(t)
-	h := serve(t, httpapi.Config{Tokens: []httpapi.Token{{Name: "ann", Secret: "s3cret"}}}, &Queues{Redis: client})
+	h := serve(t, httpapi.Config{Tokens: tokens.New(nil, []tokens.Stated{{Name: "ann", Secret: "s3cret"}}, nil, nil)}, &Queues{Redis: client})
 	auth := map[string]string{"Authorization": "Bearer s3cret"}
 
 	apitest.Request{Path: "/queues"}.Problem(t, h.URL, http.StatusUnauthorized, "unauthorized")

@@ -30,6 +30,11 @@ func (p *Publisher) Import(ctx context.Context, from jobs.Revision, to jobs.Dest
 	if !p.allowed(to.Repo) {
 		return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("nothing may be published to %s: HUB_ALLOW does not name it", to.Repo)}
 	}
+	if p.May != nil {
+		if err := p.May(ctx, to.Repo); err != nil {
+			return nil, err
+		}
+	}
 	r, source, err := p.theirs(ctx, from)
 	if err != nil {
 		return nil, p.importError(from, err)

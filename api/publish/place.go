@@ -79,6 +79,19 @@ func (a *attempt) deliver(ctx context.Context, f *files, d jobs.Destination) (do
 // ensure creates the repository if there is none. It looks first, because a
 // token may be allowed to commit and not to create.
 func (a *attempt) ensure(ctx context.Context, repo string, private bool) error {
+	if a.Claim != nil {
+		owner := ""
+		if a.job != nil {
+			owner = a.job.Owner
+		}
+		err := a.Claim(ctx, owner, repo, private)
+		if jobs.ErrorCode(err) == jobs.Forbidden {
+			return refuse("repo_forbidden", "%s", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	_, err := a.Hub.Refs(ctx, repo)
 	if errors.Is(err, hub.ErrRepoNotFound) {
 		return a.Hub.EnsureRepo(ctx, repo, private)
@@ -217,6 +230,11 @@ func (p *Publisher) Check(ctx context.Context, d *jobs.Destination, at string) (
 	}
 	if !p.allowed(to.Repo) {
 		return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("jobs may not publish to %s: HUB_ALLOW does not name it", to.Repo)}
+	}
+	if p.May != nil {
+		if err := p.May(ctx, to.Repo); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := p.Hub.User(ctx); err != nil {
 		return nil, p.inaccessible(err)

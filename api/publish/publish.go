@@ -35,9 +35,14 @@ type Publisher struct {
 	Hub    *hub.Client
 	Repo   string                 // where jobs publish that do not say
 	Allow  func(repo string) bool // where jobs may publish; nil is Repo alone
-	Public bool                   // new repositories are public unless a job says otherwise
-	Server string                 // address of this service, for the card; "" is a local one
-	Worker string                 // "host:pid", as records show it
+	// May reports why who asks in ctx may not publish to a repository, and Claim makes
+	// it in the name of a job's owner, or reports why the owner may not publish there.
+	// Errors are jobs.Forbidden. nil lets everyone.
+	May    func(ctx context.Context, repo string) error
+	Claim  func(ctx context.Context, owner, repo string, private bool) error
+	Public bool   // new repositories are public unless a job says otherwise
+	Server string // address of this service, for the card; "" is a local one
+	Worker string // "host:pid", as records show it
 	Log    *slog.Logger
 	// Published hears of every publication, so that models are loaded at once;
 	// nil for nobody.

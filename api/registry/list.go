@@ -40,7 +40,7 @@ func (r *Registry) List(ctx context.Context) ([]ModelRevision, error) {
 		models = append(models, m)
 	}
 	for _, st := range r.Serving.Status() {
-		if st.Commit != "" {
+		if st.Commit != "" && (r.MayRead == nil || r.MayRead(ctx, st.Repo) == nil) {
 			add(served(st))
 		}
 	}

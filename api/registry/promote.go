@@ -38,6 +38,13 @@ func (r *Registry) promote(ctx context.Context, repo, rev, to string) (*Promotio
 	if repo != r.Default.Repo && (r.Allow == nil || !r.Allow(repo)) {
 		return nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("%s may not be changed from here: HUB_ALLOW does not name it", repo)}
 	}
+	for _, may := range []func(context.Context, string) error{r.MayRead, r.MayWrite} {
+		if may != nil {
+			if err := may(ctx, repo); err != nil {
+				return nil, err
+			}
+		}
+	}
 	refs, err := r.Hub.Refs(ctx, repo)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,10 @@ type Registry struct {
 	HubURL  string                 // where the Hub's pages are; "" is the public one
 	Default jobs.Revision          // predicts unless a request says otherwise
 	Allow   func(repo string) bool // which repositories may be changed; nil allows the default's alone
-	Log     *slog.Logger           // nil discards
+	// MayRead and MayWrite report why who asks in ctx may not see or change a
+	// repository; nil lets everyone.
+	MayRead, MayWrite func(ctx context.Context, repo string) error
+	Log               *slog.Logger // nil discards
 
 	about sync.Map // what revisions say of themselves, by repository and commit
 }

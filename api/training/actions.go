@@ -58,7 +58,7 @@ func (s *Service) Destination(ctx context.Context, id string) (jobs.Destination,
 	if j.Spec.Publish != nil {
 		return *j.Spec.Publish, nil
 	}
-	return jobs.Destination{Repo: s.HubRepo}, nil
+	return jobs.Destination{Repo: s.home(ctx)}, nil
 }
 
 // Publish publishes a finished training again, or for the first time, after

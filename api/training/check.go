@@ -256,7 +256,7 @@ func (p *plan) addSplit(err error) {
 func (s *Service) askHub(ctx context.Context, p *plan) error {
 	if d := p.spec.Publish; d != nil && d.Repo == "" {
 		full := *d
-		full.Repo = s.HubRepo
+		full.Repo = s.home(ctx)
 		p.spec.Publish = &full
 	}
 	if s.Hub == nil || p.bad("/publish", "/init_from") || p.spec.Publish == nil && p.spec.InitFrom == nil {

@@ -44,7 +44,9 @@ type Service struct {
 	// known; nil says nothing.
 	Reason func(ctx context.Context, j *jobs.Job) string
 
-	HubRepo     string  // where jobs publish that name no repository
+	HubRepo string // where jobs publish that name no repository
+	// Home is HubRepo of who asks in ctx; nil is HubRepo for everyone.
+	Home        func(ctx context.Context) string
 	CostPerHour float64 // USD of a worker process
 
 	// MemoryLimit is what this process may use, in bytes; 0 is no limit. Steps of
@@ -97,6 +99,14 @@ type Estimator interface {
 }
 
 var _ Estimator = (*estimate.Estimator)(nil)
+
+// home is where a job publishes that names no repository.
+func (s *Service) home(ctx context.Context) string {
+	if s.Home == nil {
+		return s.HubRepo
+	}
+	return s.Home(ctx)
+}
 
 func (s *Service) now() time.Time {
 	if s.Now == nil {

@@ -227,11 +227,19 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
+// CheckDay is an error of code jobs.Invalid for what is not a day such as 2026-01-31.
+func CheckDay(day string) error {
+	if _, err := time.Parse(dayForm, day); err != nil {
+		return &jobs.Error{Code: jobs.Invalid, Detail: fmt.Sprintf("%.40q is not a day such as 2026-01-31", day), Problems: []jobs.Problem{{Pointer: "query.date", Detail: "is not a day such as 2026-01-31"}}}
+	}
+	return nil
+}
+
 // Read writes the lines of a day ("2026-01-31", UTC) to w: object after object, so in
 // order of time for each process. It begins with what this process has yet to write.
 func (l *Log) Read(ctx context.Context, day string, w io.Writer) error {
-	if _, err := time.Parse(dayForm, day); err != nil {
-		return &jobs.Error{Code: jobs.Invalid, Detail: fmt.Sprintf("%.40q is not a day such as 2026-01-31", day), Problems: []jobs.Problem{{Pointer: "query.date", Detail: "is not a day such as 2026-01-31"}}}
+	if err := CheckDay(day); err != nil {
+		return err
 	}
 	if err := l.Flush(ctx); err != nil {
 		return err

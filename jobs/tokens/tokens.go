@@ -130,12 +130,17 @@ func (k *Keyring) Find(secret string) (h Holder, ok bool) {
 	return h, ok
 }
 
-// Knows reports whether somebody holds a token of that name.
-func (k *Keyring) Knows(name string) bool {
+// Named is who holds a token of that name; ok is false if nobody does.
+func (k *Keyring) Named(name string) (id access.Identity, ok bool) {
 	now := k.now()
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return slices.ContainsFunc(k.tokens, func(t *held) bool { return t.Name == name && t.good(now) })
+	for _, t := range k.tokens {
+		if t.Name == name && t.good(now) {
+			return t.Identity, true
+		}
+	}
+	return access.Identity{}, false
 }
 
 // Request asks for a token.

@@ -33,9 +33,11 @@ type ModelsConfig struct {
 	NewEngine nn.NewEngine
 	Default   jobs.Revision          // what predicts unless a request says otherwise; loaded from the start
 	Allow     func(repo string) bool // which repositories may be asked for; nil allows the default's alone
-	Loaded    int                    // revisions loaded at once; 0 is DefaultLoaded
-	MaxAtoms  int                    // heavy atoms of a polymer; 0 is DefaultMaxAtoms
-	Log       *slog.Logger
+	// May reports why who asks in ctx may not use a repository; nil is everyone.
+	May      func(ctx context.Context, repo string) error
+	Loaded   int // revisions loaded at once; 0 is DefaultLoaded
+	MaxAtoms int // heavy atoms of a polymer; 0 is DefaultMaxAtoms
+	Log      *slog.Logger
 }
 
 // Models keeps revisions loaded. It is safe for concurrent use.
@@ -140,6 +142,11 @@ func (m *Models) Use(ctx context.Context, ref jobs.Revision) (model *Model, done
 	}
 	if ref.Repo != m.Default.Repo && (m.Allow == nil || !m.Allow(ref.Repo)) {
 		return nil, nil, &jobs.Error{Code: jobs.Forbidden, Detail: fmt.Sprintf("models of %s are not served here: HUB_ALLOW does not name it", ref.Repo)}
+	}
+	if m.May != nil {
+		if err := m.May(ctx, ref.Repo); err != nil {
+			return nil, nil, err
+		}
 	}
 	for {
 		if model := m.peek(ref); model != nil {

@@ -143,7 +143,7 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("create_pr") == "1" {
 		return badRequest("This Hub has no pull requests: commit to a branch instead")
 	}
-	who, err := s.writer(r)
+	c, err := s.writer(r)
 	if err != nil {
 		return err
 	}
@@ -151,12 +151,15 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !c.mayChange(p) {
+		return errNotYours(c, p.id)
+	}
 	header, changes, err := s.receive(p.git, r.Body)
 	if err != nil {
 		return err
 	}
 	for r.Context().Err() == nil {
-		commit, moved, err := s.commitOnto(r, p, who, header, changes)
+		commit, moved, err := s.commitOnto(r, p, c.Name, header, changes)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (s *Server) duplicate(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	who, err := s.writer(r)
+	c, err := s.writer(r)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,9 @@ func (s *Server) duplicate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := map[string]any{"url": s.repoURL(r, in.Repository)}
-	switch err := s.copyRepo(from, in.Repository, who, from.Private && in.Visibility != "public" || in.Visibility == "private"); {
+	switch err := s.copyRepo(from, in.Repository, c, from.Private && in.Visibility != "public" || in.Visibility == "private"); {
+	case errors.Is(err, ErrForbidden):
+		return errorf(http.StatusForbidden, "", "%v", err)
 	case errors.Is(err, fs.ErrExist):
 		out["error"] = "You already created this model repo"
 		w.Header().Set("X-Error-Message", "You already created this model repo")
@@ -77,12 +79,13 @@ func (s *Server) duplicate(w http.ResponseWriter, r *http.Request) error {
 
 // copyRepo copies the objects of a repository, which do not change, and then
 // where its references are.
-func (s *Server) copyRepo(from *repo, id, who string, private bool) error {
+func (s *Server) copyRepo(from *repo, id string, c Caller, private bool) error {
+	who := c.Name
 	refs, err := from.git.refs("refs/")
 	if err != nil {
 		return err
 	}
-	if err := s.create(id, who, true); err != nil {
+	if err := s.make(c, id, true); err != nil {
 		return err
 	}
 	l := s.lock(id)
@@ -144,6 +147,9 @@ func (s *Server) listLFS(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.open(r)
 	if err != nil {
 		return err
+	}
+	if _, c := s.caller(r); !c.mayChange(p) {
+		return errNotYours(c, p.id)
 	}
 	branches, err := p.git.refs("refs/heads/")
 	if err != nil {

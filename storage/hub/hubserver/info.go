@@ -59,7 +59,7 @@ func (s *Server) at(r *http.Request) (*repo, *object.Commit, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := p.git.resolveFor(cmp.Or(r.PathValue("rev"), "main"), s.access(r) == full)
+	c, err := p.git.resolveFor(cmp.Or(r.PathValue("rev"), "main"), s.changes(r, p))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,6 +169,9 @@ func (s *Server) listStorage(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := []map[string]any{}
 	err := s.each(r, func(p *repo, c *object.Commit) error {
+		if !s.changes(r, p) {
+			return nil
+		}
 		if namespace, _, _ := strings.Cut(p.id, "/"); r.PathValue("ns") != "" && r.PathValue("ns") != namespace {
 			return nil
 		}

@@ -53,7 +53,11 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	access, who := s.caller(r)
+	_, c := s.caller(r)
+	who, writer := c.Name, s.changes(r, p)
+	if in.Operation == "upload" && !writer {
+		return errNotYours(c, p.id)
+	}
 	// What is large goes in parts where the client can.
 	transfer, parts := "basic", slices.Contains(in.Transfers, "multipart")
 	objects := []map[string]any{}
@@ -63,7 +67,7 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 		case !oidPattern.MatchString(o.OID) || o.Size < 0:
 			out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
 		case in.Operation == "download":
-			err = s.offerDownload(r, p, o, out, access == full, who)
+			err = s.offerDownload(r, p, o, out, writer, who)
 		case parts && o.Size > s.config.PartSize:
 			transfer = "multipart"
 			s.offerUpload(r, p, o, out, true, who)
@@ -162,7 +166,8 @@ func (s *Server) granted(r *http.Request, operation string) (o lfsObject, err er
 	if err != nil {
 		return o, err
 	}
-	if known := who != "" && s.knows(who); !known && (operation != "download" || p.Private) {
+	c, known := s.named(who)
+	if good := known && who != "" && (operation == "download" && s.sees(full, c, p) || c.mayChange(p)); !good && (operation != "download" || p.Private) {
 		return o, errGrant
 	}
 	return o, nil

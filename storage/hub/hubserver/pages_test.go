@@ -227,7 +227,10 @@ func TestKind(t *testing.T) {
 
 // TestSession holds that a browser's session reads all and changes nothing.
 func TestSession(t *testing.T) {
-	s := newPages(t, Config{Session: func(r *http.Request) bool { _, err := r.Cookie("session"); return err == nil }})
+	s := newPages(t, Config{Session: func(r *http.Request) (Caller, bool) {
+		_, err := r.Cookie("session")
+		return Caller{All: true}, err == nil
+	}})
 	do := func(method, target, body string) int {
 		r := httptest.NewRequest(method, target, strings.NewReader(body))
 		r.AddCookie(&http.Cookie{Name: "session", Value: "x"})

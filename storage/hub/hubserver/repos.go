@@ -24,6 +24,9 @@ type settings struct {
 	Schema  int       `json:"schema"`
 	Private bool      `json:"private"`
 	Created time.Time `json:"created"`
+	// Owner is the name of the caller that made it; "" is of those who may see and
+	// change everything.
+	Owner string `json:"owner,omitempty"`
 }
 
 const settingsFile = "settings.json"
@@ -79,7 +82,7 @@ func (s *Server) open(r *http.Request) (*repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Private && s.access(r) != full {
+	if a, c := s.caller(r); !s.sees(a, c, p) {
 		return nil, s.noRepo(r)
 	}
 	return p, nil
@@ -89,7 +92,7 @@ func (s *Server) open(r *http.Request) (*repo, error) {
 // name of who. The repository is locked meanwhile: f neither reads a request nor
 // writes an answer, and does nothing that takes long.
 func (s *Server) change(r *http.Request, f func(p *repo, who string) error) error {
-	who, err := s.writer(r)
+	c, err := s.writer(r)
 	if err != nil {
 		return err
 	}
@@ -104,7 +107,10 @@ func (s *Server) change(r *http.Request, f func(p *repo, who string) error) erro
 	if err != nil {
 		return err
 	}
-	return f(p, who)
+	if !c.mayChange(p) {
+		return errNotYours(c, p.id)
+	}
+	return f(p, c.Name)
 }
 
 // noRepo answers for repositories that are not there and for those that may
@@ -167,7 +173,10 @@ func (s *Server) each(r *http.Request, visit func(p *repo, main *object.Commit) 
 	}
 	for _, id := range ids {
 		p, err := s.load(id)
-		if err != nil || p.Private && s.access(r) != full {
+		if err != nil {
+			continue
+		}
+		if a, c := s.caller(r); !s.sees(a, c, p) {
 			continue // deleted meanwhile, damaged or not to be seen
 		}
 		c, err := p.git.resolve("refs/heads/main")
@@ -188,7 +197,8 @@ type repoRequest struct {
 
 // readRepo returns the repository that a request names in its body.
 func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoRequest, id string, err error) {
-	if err := s.mayWrite(r); err != nil {
+	c, err := s.writer(r)
+	if err != nil {
 		return in, "", err
 	}
 	if err := read(w, r, &in); err != nil {
@@ -201,7 +211,7 @@ func (s *Server) readRepo(w http.ResponseWriter, r *http.Request) (in repoReques
 	if in.Organization != "" {
 		id = in.Organization + "/" + in.Name
 	} else if !strings.Contains(id, "/") {
-		id = s.config.User + "/" + id
+		id = s.home(c) + "/" + id
 	}
 	return in, id, checkName(id)
 }
@@ -223,9 +233,11 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, who := s.caller(r)
+	_, c := s.caller(r)
 	out := map[string]any{"id": id, "name": id, "url": s.repoURL(r, id)}
-	switch err := s.create(id, who, in.private()); {
+	switch err := s.make(c, id, in.private()); {
+	case errors.Is(err, ErrForbidden):
+		return errorf(http.StatusForbidden, "", "%v", err)
 	case errors.Is(err, fs.ErrExist):
 		out["error"] = "You already created this model repo"
 		w.Header().Set("X-Error-Message", "You already created this model repo")
@@ -236,8 +248,18 @@ func (s *Server) createRepo(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, out)
 }
 
-// create makes a repository; fs.ErrExist if there is one of that name.
-func (s *Server) create(id, who string, private bool) error {
+// make is create for whoever may; ErrForbidden for others.
+func (s *Server) make(c Caller, id string, private bool) error {
+	if err := s.mayMake(c, id); err != nil {
+		return err
+	}
+	return s.create(id, c, private)
+}
+
+// create makes a repository of the caller's; fs.ErrExist if there is one of that
+// name.
+func (s *Server) create(id string, c Caller, private bool) error {
+	who := c.Name
 	l := s.lock(id)
 	l.Lock()
 	defer l.Unlock()
@@ -270,7 +292,10 @@ func (s *Server) create(id, who string, private bool) error {
 	if err := p.git.setRef("refs/heads/main", commit, who, "initial commit"); err != nil {
 		return err
 	}
-	p.settings = settings{Schema: 1, Private: private, Created: time.Now().UTC()}
+	p.settings = settings{Schema: 1, Private: private, Created: time.Now().UTC(), Owner: who}
+	if c.unnamed {
+		p.Owner = ""
+	}
 	return p.saveSettings()
 }
 
@@ -279,12 +304,34 @@ func (s *Server) deleteRepo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkOwner(r, id); err != nil {
+		return err
+	}
 	if err := s.remove(id); errors.Is(err, fs.ErrNotExist) {
 		return s.noRepo(r)
 	} else if err != nil {
 		return fmt.Errorf("hubserver: %w", err)
 	}
 	return answer(w, map[string]any{})
+}
+
+// checkOwner refuses whoever may not change a repository: as one that is not there
+// where it may not be seen. Damaged settings tell no owner.
+func (s *Server) checkOwner(r *http.Request, id string) error {
+	a, c := s.caller(r)
+	if c.All {
+		return nil
+	}
+	p, err := s.load(id)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !s.sees(a, c, p):
+		return s.noRepo(r)
+	case err != nil:
+		return err
+	case !c.mayChange(p):
+		return errNotYours(c, id)
+	}
+	return nil
 }
 
 // remove removes a repository, a damaged one too; fs.ErrNotExist if there is none.
@@ -314,6 +361,16 @@ func (s *Server) moveRepo(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := errors.Join(checkName(in.FromRepo), checkName(in.ToRepo)); err != nil {
 		return err
+	}
+	if err := s.checkOwner(r, in.FromRepo); err != nil {
+		return err
+	}
+	if _, c := s.caller(r); in.FromRepo != in.ToRepo {
+		if err := s.mayMake(c, in.ToRepo); errors.Is(err, ErrForbidden) {
+			return errorf(http.StatusForbidden, "", "%v", err)
+		} else if err != nil {
+			return err
+		}
 	}
 	switch err := s.rename(in.FromRepo, in.ToRepo); {
 	case errors.Is(err, fs.ErrNotExist):

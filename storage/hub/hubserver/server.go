@@ -3,7 +3,6 @@ package hubserver
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,12 +22,17 @@ type Config struct {
 	Dir    string // created if need be
 	Prefix string // path under which the Hub is served, such as "/hub"; the handler expects it in requests
 	URL    string // the Hub's address as clients see it, prefix included; by default taken from each request
-	// Tokens may read private repositories and change all. With none, everyone
-	// who reaches the server may do everything.
+	// Tokens may see and change everything. With none, and without Find, everyone who
+	// reaches the server may do everything.
 	Tokens []Token
-	// Session says that a request which carries no token comes from a browser of
-	// someone who may read everything; nobody does if nil. It never allows changes.
-	Session func(*http.Request) bool
+	// Find is who holds another secret, and Named who has a name; nil is nobody.
+	Find  func(secret string) (Caller, bool)
+	Named func(name string) (Caller, bool)
+	// Session is who a request that carries no token comes from, if it is of a browser
+	// of somebody; nobody's if nil. It never allows changes.
+	Session func(*http.Request) (Caller, bool)
+	// Shared is a repository that every caller may read, also a private one.
+	Shared string
 	// Login is the path of a page where a browser gets such a session, with the
 	// path to come back to as the parameter next; there is none if it is empty.
 	Login string
@@ -317,81 +320,27 @@ func (s *Server) base(r *http.Request) string {
 	return scheme + "://" + r.Host + s.config.Prefix
 }
 
-// access is what a request may do.
-type access int
-
-const (
-	anonymous access = iota // read what is public
-	full
-	refused // a token that is not valid
-)
-
-func (s *Server) access(r *http.Request) access {
-	a, _ := s.caller(r)
-	return a
-}
-
-// caller is what r may do, and in whose name if that is all.
-func (s *Server) caller(r *http.Request) (access, string) {
-	if len(s.config.Tokens) == 0 {
-		return full, s.config.User
-	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		if _, token, ok = r.BasicAuth(); !ok { // git and git-lfs
-			return s.session(r), ""
-		}
-	}
-	// All are compared, by hashes of one length: how long it takes says nothing
-	// of the tokens there are.
-	given, found := sha256.Sum256([]byte(token)), -1
-	for i, secret := range s.secrets {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(secret[:], given[:]), i, found)
-	}
-	if found < 0 {
-		return refused, ""
-	}
-	return full, s.config.Tokens[found].Name
-}
-
-// knows reports whether name still has a token, or needs none.
-func (s *Server) knows(name string) bool {
-	return len(s.config.Tokens) == 0 || slices.ContainsFunc(s.config.Tokens, func(t Token) bool { return t.Name == name })
-}
-
-func (s *Server) session(r *http.Request) access {
-	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.config.Session != nil && s.config.Session(r) {
-		return full
-	}
-	return anonymous
-}
-
-// writer is in whose name r changes things; an error unless it carries a valid
-// token.
-func (s *Server) writer(r *http.Request) (name string, err error) {
-	a, name := s.caller(r)
-	switch a {
-	case full:
-		return name, nil
-	case refused: // the words by which clients tell it from a repository that is not there
-		return "", errorf(http.StatusUnauthorized, "", "Invalid credentials in Authorization header")
-	}
-	return "", errorf(http.StatusUnauthorized, "", "Invalid username or password.")
-}
-
-// mayWrite is writer where the name does not matter.
-func (s *Server) mayWrite(r *http.Request) error {
-	_, err := s.writer(r)
-	return err
-}
-
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) error {
-	name, err := s.writer(r)
-	if err != nil {
+	a, c := s.caller(r)
+	if a != full {
+		_, err := s.writer(r)
 		return err
 	}
+	role := "read"
+	if c.All || c.Write {
+		role = "write"
+	}
+	user := s.home(c)
 	return answer(w, map[string]any{
-		"type": "user", "id": "1", "name": s.config.User, "fullname": s.config.User, "isPro": false, "orgs": []any{},
-		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": name, "role": "write"}},
+		"type": "user", "id": "1", "name": user, "fullname": user, "isPro": false, "orgs": []any{},
+		"auth": map[string]any{"type": "access_token", "accessToken": map[string]any{"displayName": c.Name, "role": role}},
 	})
+}
+
+// home is the namespace of a caller's repositories that are named without one.
+func (s *Server) home(c Caller) string {
+	if c.All {
+		return s.config.User
+	}
+	return c.Name
 }

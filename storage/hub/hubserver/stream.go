@@ -113,8 +113,8 @@ func (c *crowds) leave(who string) {
 // crowd is whom the requests at one time are counted for: whoever has a token,
 // otherwise an address.
 func (s *Server) crowd(r *http.Request) string {
-	if a, name := s.caller(r); a == full && name != "" && len(s.config.Tokens) > 0 {
-		return "token " + name
+	if a, c := s.caller(r); a == full && c.Name != "" && s.closed() {
+		return "token " + c.Name
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

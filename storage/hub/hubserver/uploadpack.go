@@ -101,7 +101,7 @@ func (s *Server) uploadPack(w http.ResponseWriter, r *http.Request) error {
 	}
 	var objects []plumbing.Hash
 	var shallow shallows
-	want, err := p.git.readWants(body, s.access(r) == full)
+	want, err := p.git.readWants(body, s.changes(r, p))
 	if err == nil {
 		objects, shallow, err = p.git.missing(want)
 	}
