@@ -12,6 +12,7 @@ import (
 	"polyid-trainer/api/apitest"
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/access"
 	"polyid-trainer/jobs/schedules"
 )
 
@@ -56,7 +57,7 @@ func TestSchedules(t *testing.T) {
 	if err != nil || len(page.Jobs) != 1 {
 		t.Fatalf("%d jobs, %v", len(page.Jobs), err)
 	}
-	if j := page.Jobs[0]; j.ID != *shown.Last.Job || j.Spec.Dataset[0] != newest || j.Owner != Anyone || j.Spec.Epochs != 3 {
+	if j := page.Jobs[0]; j.ID != *shown.Last.Job || j.Spec.Dataset[0] != newest || j.Owner != access.Local || j.Spec.Epochs != 3 {
 		t.Errorf("%+v", j)
 	}
 
