@@ -18,6 +18,7 @@ type layout struct {
 
 	conditions []int // columns of Columns.Conditions; -1 is none
 	weights    int   // column of Columns.Weights; -1 is none
+	kept       []int // columns of Options.Keep; -1 is none
 
 	profiles []profile // per column
 }

@@ -33,6 +33,13 @@ func (p *parser) findMeasurement(l *layout) {
 	for _, name := range p.columns.Conditions {
 		l.conditions = append(l.conditions, l.column(name))
 	}
+	for _, name := range p.options.Keep {
+		column := l.column(keptColumn + name)
+		if column < 0 {
+			column = l.column(name)
+		}
+		l.kept = append(l.kept, column)
+	}
 	l.weights = -1
 	if p.columns.Weights != "" {
 		l.weights = l.column(p.columns.Weights)
@@ -50,6 +57,38 @@ func (l *layout) column(name string) int {
 // taken says that a column is no target: it holds something else.
 func (l *layout) taken(column int) bool {
 	return slices.Contains(l.role[:], column) || slices.Contains(l.conditions, column) || column == l.weights
+}
+
+// keptColumn precedes the header of a kept column in what [Table.WriteCSV] writes.
+const keptColumn = "kept: "
+
+// keepCells notes the cells of the columns to keep of a line.
+func (p *parser) keepCells(l *layout, row int) {
+	for k, name := range p.options.Keep {
+		column := l.kept[k]
+		if column < 0 || column >= len(p.cells) {
+			continue
+		}
+		if p.table.Kept == nil {
+			p.table.Kept = map[string][]string{}
+		}
+		cells := p.table.Kept[name]
+		for len(cells) <= row {
+			cells = append(cells, "")
+		}
+		if cell := trim(p.cells[column]); !isBlank(cell) {
+			cells[row] = cell
+		}
+		p.table.Kept[name] = cells
+	}
+}
+
+// kept is the cell of a row in a kept column.
+func (t *Table) kept(name string, row int) string {
+	if cells := t.Kept[name]; row < len(cells) {
+		return cells[row]
+	}
+	return ""
 }
 
 // checkMeasurement reports conditions and weights that no sheet has.

@@ -225,6 +225,7 @@ func (p *parser) readLine(l *layout, source int, line Line) {
 			return
 		}
 		r.row = p.mergedRow(s, m, source, line)
+		p.keepCells(l, r.row)
 		switch {
 		case property >= 0 && side != 0:
 			r.addBound(property, value, side, unit)
@@ -235,6 +236,7 @@ func (p *parser) readLine(l *layout, source int, line Line) {
 	}
 	s := r.structure()
 	p.addRow(s, measurement{weight: 1}, source, line)
+	p.keepCells(l, r.row)
 	if !r.broken() {
 		p.setMeasurement(r.row, r.conditions())
 		r.values()
@@ -317,6 +319,14 @@ func (p *parser) keep(stays func(row int) bool) {
 		if t.Weight != nil {
 			t.Weight[n] = t.Weight[row]
 		}
+		for _, cells := range t.Kept {
+			if n < len(cells) {
+				cells[n] = ""
+				if row < len(cells) {
+					cells[n] = cells[row]
+				}
+			}
+		}
 		if t.Side != nil {
 			copy(t.Bound[n*w:], t.Bound[row*w:(row+1)*w])
 			copy(t.Side[n*w:], t.Side[row*w:(row+1)*w])
@@ -328,6 +338,9 @@ func (p *parser) keep(stays func(row int) bool) {
 	t.Y, t.N, p.unit, t.C = t.Y[:n*w], t.N[:n*w], p.unit[:n*w], t.C[:n*c]
 	if t.Weight != nil {
 		t.Weight = t.Weight[:n]
+	}
+	for name, cells := range t.Kept {
+		t.Kept[name] = cells[:min(n, len(cells))]
 	}
 	if t.Side != nil {
 		t.Bound, t.Side = t.Bound[:n*w], t.Side[:n*w]

@@ -16,6 +16,8 @@ type PartitionRequest struct {
 	Split     Split    //
 	Holdout   *Holdout // nil is none, as is one that is another dataset
 	GraphKeys []string // one per row, equal for equal token graphs; needed by ByGraph only
+
+	ClusterKeys []string // one per row, equal for structures of one cluster; needed by ByCluster only
 }
 
 // Partition divides a table's rows.
@@ -53,6 +55,9 @@ func (t *Table) Partition(q PartitionRequest) (*Partition, error) {
 		}
 	}
 	place := p.dealFolds
+	if q.Split.OrderBy != "" {
+		place = p.orderFolds
+	}
 	if q.Split.Folds != nil {
 		place = p.placeFolds
 	}
@@ -84,6 +89,9 @@ func (p *partitioner) group() error {
 			return fmt.Errorf("%d graph keys for %d rows", len(p.q.GraphKeys), p.Rows())
 		}
 		p.out.Groups = p.out.Groups.Merge(GroupBy(p.q.GraphKeys))
+	}
+	if err := p.groupFurther(); err != nil {
+		return err
 	}
 	mechanisms := make([]string, p.Rows())
 	for i := range p.Structures {

@@ -104,6 +104,10 @@ type Options struct {
 	// Report.Dropped. Without it one defect refuses the file.
 	DropBadRows bool
 
+	// Keep are the headers of columns whose cells go into Table.Kept as they are. A
+	// table without one has none of it.
+	Keep []string
+
 	// ForPrediction reads inputs of a prediction: targets are optional, every
 	// row is kept where it is, and defects are reported row by row but refuse
 	// nothing. Bad target cells count as unmeasured, with a defect.

@@ -1,10 +1,12 @@
 package data
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Grouping says which rows are too alike to be on both sides of a split.
@@ -16,13 +18,70 @@ const (
 	// ByGraph also keeps polymers together that the network cannot tell apart:
 	// what a new chemistry should expect.
 	ByGraph Grouping = "graph"
+	// ByCluster keeps polymers together whose structures are alike.
+	ByCluster Grouping = "cluster"
 )
+
+// byColumn precedes the header of a Grouping by a column's cells.
+const byColumn = "column:"
+
+// Column is the header of the column whose equal cells stay together; "" if the
+// grouping is another.
+func (g Grouping) Column() string {
+	name, _ := strings.CutPrefix(string(g), byColumn)
+	if name == string(g) {
+		return ""
+	}
+	return name
+}
+
+// MarshalJSON writes a column as {"column": header}.
+func (g Grouping) MarshalJSON() ([]byte, error) {
+	if name := g.Column(); name != "" {
+		return json.Marshal(map[string]string{"column": name})
+	}
+	return json.Marshal(string(g))
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (g *Grouping) UnmarshalJSON(text []byte) error {
+	var name string
+	if json.Unmarshal(text, &name) == nil {
+		*g = Grouping(name)
+		return nil
+	}
+	var of struct {
+		Column string `json:"column"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&of); err != nil || trim(of.Column) == "" {
+		return errors.New(`is neither "polymer", "graph", "cluster" nor {"column": header}`)
+	}
+	*g = Grouping(byColumn + trim(of.Column))
+	return nil
+}
 
 // Split is a training job's "split".
 type Split struct {
 	Stratify *bool    `json:"stratify"` // by mechanism, where there are several; nil is true
 	GroupBy  Grouping `json:"group_by"` // "" is polymer
 	Folds    Folds    `json:"folds"`    // explicit, by position in the input; nil deals them
+	// OrderBy is a column of numbers or dates: each fold trains on earlier rows and
+	// validates the next ones, so that the earliest rows are never validated.
+	OrderBy string `json:"order_by,omitempty"`
+}
+
+// Columns are the headers of the columns that the split looks at.
+func (s Split) Columns() []string {
+	var out []string
+	if name := s.GroupBy.Column(); name != "" {
+		out = append(out, name)
+	}
+	if s.OrderBy != "" && !slices.Contains(out, s.OrderBy) {
+		out = append(out, s.OrderBy)
+	}
+	return out
 }
 
 // WithDefaults fills what is unset.
@@ -30,15 +89,18 @@ func (s Split) WithDefaults() Split {
 	if s.Stratify == nil {
 		s.Stratify = new(true)
 	}
-	s.GroupBy = orDefault(s.GroupBy, ByPolymer)
+	s.GroupBy, s.OrderBy = orDefault(s.GroupBy, ByPolymer), trim(s.OrderBy)
 	return s
 }
 
 // Validate reports, joined, every [SettingError].
 func (s Split) Validate() error {
 	var errs []error
-	if s.GroupBy != "" && s.GroupBy != ByPolymer && s.GroupBy != ByGraph {
-		errs = append(errs, &SettingError{"group_by", fmt.Sprintf("%.40q is neither polymer nor graph", s.GroupBy)})
+	if s.GroupBy != "" && s.GroupBy != ByPolymer && s.GroupBy != ByGraph && s.GroupBy != ByCluster && s.GroupBy.Column() == "" {
+		errs = append(errs, &SettingError{"group_by", fmt.Sprintf(`%.40q is neither polymer, graph, cluster nor {"column": header}`, string(s.GroupBy))})
+	}
+	if s.OrderBy != "" && s.Folds != nil {
+		errs = append(errs, &SettingError{"order_by", "explicit folds have an order of their own: leave one of the two out"})
 	}
 	if s.Folds != nil && len(s.Folds) < 2 {
 		errs = append(errs, &SettingError{"folds", "two folds are the fewest"})

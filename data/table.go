@@ -25,6 +25,9 @@ type Table struct {
 	// where bounds are not read.
 	Bound []float64
 	Side  []int8
+
+	// Kept are the cells of Options.Keep's columns, by header and row.
+	Kept map[string][]string
 }
 
 // Target is a property to learn.

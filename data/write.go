@@ -4,7 +4,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 )
 
 // WriteCSV writes the sheet as it came, as plain CSV.
@@ -51,6 +53,10 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	if t.Weight != nil {
 		header = append(header, WeightColumn)
 	}
+	kept := slices.Sorted(maps.Keys(t.Kept))
+	for _, name := range kept {
+		header = append(header, keptColumn+name)
+	}
 	c := csv.NewWriter(w)
 	c.Write(header)
 	cells := make([]string, 0, len(header))
@@ -71,6 +77,9 @@ func (t *Table) WriteCSV(w io.Writer) error {
 		}
 		if t.Weight != nil {
 			cells = append(cells, formatNumber(t.Weight[row]))
+		}
+		for _, name := range kept {
+			cells = append(cells, t.kept(name, row))
 		}
 		c.Write(cells)
 	}

@@ -218,6 +218,9 @@ func (s Spec) Problems() []Problem {
 	}
 	if s.Stack != nil {
 		ps.join("/stack", s.Stack.Validate())
+		if s.Split.OrderBy != "" {
+			ps.add("/stack", "A stack is fitted to all folds, later rows too. Leave split.order_by out, or the stack")
+		}
 		if s.Split.Folds != nil {
 			ps.add("/stack", "A stack needs folds that share no polymer. Leave split.folds out, or the stack")
 		}

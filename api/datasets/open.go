@@ -44,6 +44,8 @@ func (t *Table) CSV() ([]byte, error) {
 type Use struct {
 	MinValues int  // that a target needs; 0 is 10
 	Holdout   bool // to judge by alone: of the targets one will do
+
+	Keep []string `json:",omitempty"` // columns whose cells a split looks at
 }
 
 // Open reads the datasets of a job as one table, with the columns it asks for.
@@ -124,7 +126,7 @@ func (l *Library) parse(ctx context.Context, sources []source, c data.Columns, u
 	t := &Table{}
 	check := &checker{limit: l.limits.HeavyAtoms}
 	o := l.options(check)
-	o.MinValues, o.ForPrediction = u.MinValues, u.Holdout
+	o.MinValues, o.ForPrediction, o.Keep = u.MinValues, u.Holdout, u.Keep
 	var sheets []*data.Sheet
 	for _, s := range sources {
 		sheet, err := l.sheet(ctx, s.ID, o)

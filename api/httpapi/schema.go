@@ -102,6 +102,7 @@ func aliases(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[jobs.Measure](), reflect.TypeFor[measureSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[jobs.Schedule](), reflect.TypeFor[scheduleSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Names](), reflect.TypeFor[namesSchema]())
+	r.RegisterTypeAlias(reflect.TypeFor[data.Grouping](), reflect.TypeFor[groupingSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[data.Folds](), reflect.TypeFor[foldsSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[search.Space](), reflect.TypeFor[spaceSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[search.Values](), reflect.TypeFor[valuesSchema]())
@@ -112,6 +113,7 @@ type (
 	measureSchema  struct{}
 	scheduleSchema struct{}
 	namesSchema    struct{}
+	groupingSchema struct{}
 	foldsSchema    struct{}
 	objectSchema   struct{}
 )
@@ -133,6 +135,16 @@ func (scheduleSchema) Schema(huma.Registry) *huma.Schema {
 		"name": name, "warmup_epochs": number, "min_ratio": number, "gamma": number, "factor": number, "patience": {Type: huma.TypeInteger}, "rise": number,
 	}}
 	return &huma.Schema{OneOf: []*huma.Schema{name, settings}, Description: "A schedule's name, or an object with the name and its settings."}
+}
+
+// Schema implements huma.SchemaProvider.
+func (groupingSchema) Schema(huma.Registry) *huma.Schema {
+	column := &huma.Schema{Type: huma.TypeObject, Required: []string{"column"}, AdditionalProperties: false,
+		Properties: map[string]*huma.Schema{"column": {Type: huma.TypeString, Description: "A header of the table."}}}
+	return &huma.Schema{
+		OneOf:       []*huma.Schema{{Type: huma.TypeString, Enum: []any{string(data.ByPolymer), string(data.ByGraph), string(data.ByCluster)}}, column},
+		Description: "What a fold may not divide: rows of one polymer, of equal graphs, of alike structures (Butina on Morgan counts, Tanimoto 0.6), or with equal cells of a column.",
+	}
 }
 
 // Schema implements huma.SchemaProvider.

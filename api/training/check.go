@@ -166,7 +166,7 @@ func (s *Service) openTables(ctx context.Context, p *plan) error {
 		return nil
 	}
 	folds := min(max(p.spec.KFolds, jobs.MinFolds), jobs.MaxFolds)
-	t, err := s.Library.Open(ctx, p.spec.Dataset, p.spec.Columns, datasets.Use{MinValues: leastPerFold * folds})
+	t, err := s.Library.Open(ctx, p.spec.Dataset, p.spec.Columns, datasets.Use{MinValues: leastPerFold * folds, Keep: p.spec.Split.Columns()})
 	if err != nil {
 		return p.addAll(err, "")
 	}
@@ -209,10 +209,10 @@ func (p *plan) addAll(err error, at string) error {
 }
 
 // deal divides the rows as the job will, to see that it can be done. Grouping by
-// equal graphs needs the chemistry and is left to the job's preparation.
+// equal graphs or clusters needs the chemistry and is left to the job's preparation.
 func (p *plan) deal() {
 	if p.table == nil || p.bad("/split", "/holdout", "/kfolds") ||
-		p.spec.Split.GroupBy == data.ByGraph || p.table.Rows() > dealtAtOnce {
+		p.spec.Split.GroupBy == data.ByGraph || p.spec.Split.GroupBy == data.ByCluster || p.table.Rows() > dealtAtOnce {
 		return
 	}
 	part, err := p.table.Partition(data.PartitionRequest{

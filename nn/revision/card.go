@@ -204,6 +204,9 @@ func (w *card) training() {
 	}
 	w.fact("Chains", "stated as %s; %s; end groups: %s", notations(w.Chains.Notations), degree(w.Chains), cmp.Or(w.Chains.EndGroups, "not known"))
 	w.fact("Split", "%d folds; what may not be divided: %s", w.Config.Folds, cmp.Or(grouping(w.Data.GroupBy), "not known"))
+	if w.Data.OrderBy != "" {
+		w.fact("Order", "each fold learns from rows before those that it validates, by the column %s", words(w.Data.OrderBy))
+	}
 	w.measurement()
 	if t := w.Training; t != nil {
 		w.fact("Settings", "%d epochs at most, batches of %d, learning rate %g (%s), decay %g%s", t.Epochs, t.BatchSize, t.LearningRate, t.Schedule.WithDefaults().Name, t.Decay, options(t))

@@ -83,6 +83,11 @@ func grouping(g data.Grouping) string {
 		return "rows of one polymer"
 	case data.ByGraph:
 		return "rows of identical structures"
+	case data.ByCluster:
+		return "rows of alike structures (Butina clusters of Morgan counts, Tanimoto similarity of 0.6)"
+	}
+	if name := g.Column(); name != "" {
+		return "rows of one polymer, and rows with equal cells of the column " + name
 	}
 	return string(g)
 }

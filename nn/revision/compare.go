@@ -36,6 +36,8 @@ func Comparable(config Config, metrics Metrics, theirConfig Config, theirMetrics
 		return metrics.Holdout, theirMetrics.Holdout, "hold-out", ""
 	case config.Data.Hash == "" || config.Data.Hash != theirConfig.Data.Hash:
 		why = "the two were trained on different data and have no hold-out set in common, so they cannot be compared"
+	case config.Data.OrderBy != theirConfig.Data.OrderBy:
+		why = "the two divide their rows by time differently, so their out-of-fold errors cannot be compared"
 	case config.Data.GroupBy != theirConfig.Data.GroupBy:
 		why = fmt.Sprintf("the two group their rows differently (%s and %s), so their out-of-fold errors cannot be compared", config.Data.GroupBy, theirConfig.Data.GroupBy)
 	default:

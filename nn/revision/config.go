@@ -78,8 +78,9 @@ type Data struct {
 	Rows     int              `json:"rows"`
 	Polymers int              `json:"polymers"`
 	Holdout  int              `json:"holdout_rows"`
-	GroupBy  data.Grouping    `json:"group_by"`         // what a fold may not divide
-	Graphs   *data.GraphStats `json:"graphs,omitempty"` // how much of the table the network can tell apart
+	GroupBy  data.Grouping    `json:"group_by"`           // what a fold may not divide
+	OrderBy  string           `json:"order_by,omitempty"` // the column whose order the folds follow
+	Graphs   *data.GraphStats `json:"graphs,omitempty"`   // how much of the table the network can tell apart
 }
 
 // Run is what the training took.

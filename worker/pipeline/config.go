@@ -51,7 +51,7 @@ func (s *stage) config(c *corpus, prep *Preparation, folds []*jobs.Fold) revisio
 		KernelPaths: slices.Compact(paths), Chains: described(c, prep.Grower), Intervals: intervals,
 		Data: revision.Data{
 			Name: prep.Data.Name, Hash: prep.Data.Hash, Licence: prep.Data.Licence, Source: source(spec.Dataset), Rows: prep.Data.Rows,
-			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, Graphs: &graphs,
+			Polymers: prep.Graphs.Polymers, Holdout: len(prep.Holdout), GroupBy: spec.Split.GroupBy, OrderBy: spec.Split.OrderBy, Graphs: &graphs,
 		},
 		Columns:     data.Columns{Roles: spec.Columns.Roles, Units: spec.Columns.Units, Conditions: spec.Columns.Conditions, Weights: spec.Columns.Weights, Censored: spec.Columns.Censored},
 		WithoutRows: withoutRows, Run: run,

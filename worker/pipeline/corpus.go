@@ -37,7 +37,9 @@ var stored = data.Options{MaxBytes: 1 << 30, MaxRows: math.MaxInt32, MinValues: 
 // readTables reads the job's table and, if the job has one, its hold-out table.
 // Both have the same targets.
 func (p *Pipeline) readTables(ctx context.Context, job string, s *jobs.Spec) (table, holdout *data.Table, err error) {
-	table, err = p.readTable(ctx, keys.Dataset(job), s.Columns, stored)
+	own := stored
+	own.Keep = s.Split.Columns()
+	table, err = p.readTable(ctx, keys.Dataset(job), s.Columns, own)
 	if err != nil {
 		return nil, nil, err
 	}

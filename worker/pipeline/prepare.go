@@ -75,9 +75,13 @@ func (s *stage) divide(ctx context.Context) (*corpus, *Preparation, error) {
 	}
 	c.grown = grown
 	groups := c.groupKeys()
-	part, err := table.Partition(data.PartitionRequest{
-		Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: groups[:c.rows],
-	})
+	request := data.PartitionRequest{Folds: spec.KFolds, Seed: spec.Seed, Split: spec.Split, Holdout: spec.Holdout, GraphKeys: groups[:c.rows]}
+	if spec.Split.GroupBy == data.ByCluster {
+		if request.ClusterKeys, err = clusterKeys(table); err != nil {
+			return nil, nil, err
+		}
+	}
+	part, err := table.Partition(request)
 	if err != nil {
 		return nil, nil, failure("invalid_split", "%v", err)
 	}

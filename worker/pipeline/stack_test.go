@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"math"
 	"slices"
@@ -106,5 +107,30 @@ func TestMeasurement(t *testing.T) {
 	}
 	if c := r.Config.Columns; !c.Censored || c.Weights != "w" {
 		t.Errorf("the revision remembers the columns %+v", c)
+	}
+}
+
+// Folds by cluster and by time are dealt from what the job's own copy of the table
+// keeps, and the revision says how.
+func TestSplits(t *testing.T) {
+	t.Parallel()
+	for name, split := range map[string]data.Split{"cluster": {GroupBy: data.ByCluster}, "time": {OrderBy: "year"}} {
+		p := newPlant(t)
+		s := spec()
+		s.Split = split.WithDefaults()
+		tab := table(t, 120)
+		tab.Kept = map[string][]string{"year": nil}
+		for row := range tab.Rows() {
+			tab.Kept["year"] = append(tab.Kept["year"], fmt.Sprint(1990+row/10))
+		}
+		j := p.ask(s, keys.Dataset, tab)
+		p.run(j.ID, 1)
+		if j = p.job(j.ID); j.State != jobs.Publishing {
+			t.Fatalf("%s: the job is %s (%+v)", name, j.State, j.Failure)
+		}
+		r, _ := p.revision(j.ID)
+		if d := r.Config.Data; d.GroupBy != s.Split.GroupBy || d.OrderBy != s.Split.OrderBy {
+			t.Errorf("%s: the revision says %+v", name, d)
+		}
 	}
 }
