@@ -88,6 +88,7 @@ var allowed = map[string][]string{
 
 	"jobs/expression": {},
 	"jobs/screenings": {"jobs/fairshare", "data", "data/library", "jobs", "jobs/access", "jobs/expression", "jobs/keys", "storage", "storage/record"},
+	"api/screening":   {"api/datasets", "data/library", "jobs", "jobs/expression", "jobs/idempotency", "jobs/keys", "jobs/results", "jobs/screenings", "storage"},
 	"jobs/results":    {"jobs/expression", "jobs/screenings", "storage"},
 	"worker/screen":   {"data", "data/library", "featurize", "featurize/smiles", "jobs", "jobs/keys", "jobs/results", "jobs/screenings", "nn", "storage", "worker/predict"},
 
@@ -126,13 +127,13 @@ var allowed = map[string][]string{
 
 	"worker/memory": {},
 
-	"worker/runner": {"worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
+	"worker/runner": {"jobs/screenings", "worker/screen", "worker/memory", "jobs", "jobs/records", "jobs/redisjobs", "storage", "storage/record", "nn", "featurize/structure", "worker/pipeline"},
 
 	"worker/predict": {"nn/plan", "featurize/smiles", "nn/stack", "jobs", "jobs/predictions", "nn", "nn/train", "nn/checkpoint", "nn/ensemble", "nn/keras", "nn/revision", "featurize", "featurize/structure", "data", "storage/hub"},
 
 	"worker/pipeline": {"nn/stack", "worker/memory", "jobs", "storage", "nn", "nn/train", "nn/checkpoint", "nn/dataset", "nn/ensemble", "nn/keras", "nn/revision", "data", "featurize", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
-	"api/app": {"jobs/schedules", "api/tuning", "jobs/searches", "api/fleet", "api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner", "jobs/access", "jobs/tokens", "jobs/audit", "jobs/quota"},
+	"api/app": {"jobs/schedules", "api/tuning", "jobs/searches", "api/fleet", "api/pages", "api/compat", "storage/atomicfile", "api/registry", "featurize/structure", "worker/memory", "api/httpapi", "api/training", "jobs/idempotency", "api/metrics", "api/datasets", "api/estimate", "jobs", "jobs/localqueue", "jobs/predictions", "nn/revision", "jobs/records", "jobs/redisjobs", "jobs/retention", "nn/cpu", "storage", "storage/backend", "storage/file", "storage/hub", "storage/probe", "storage/record", "storage/hub/hubserver", "worker/predict", "api/publish", "api/webhook", "worker/runner", "jobs/access", "jobs/tokens", "jobs/audit", "jobs/quota", "api/screening", "jobs/screenings"},
 
 	"api/fleet": {"jobs", "jobs/access", "jobs/fairshare"},
 
@@ -148,7 +149,7 @@ var allowed = map[string][]string{
 
 	"api/webhook": {"jobs"},
 
-	"api/datasets": {"jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure", "jobs/keys"},
+	"api/datasets": {"data/library", "jobs", "jobs/access", "data", "storage", "storage/record", "featurize/mol", "featurize/smiles", "featurize/structure", "jobs/keys"},
 
 	"api/estimate": {"jobs", "data", "featurize", "featurize/structure", "nn", "nn/dataset", "nn/train"},
 
@@ -158,7 +159,7 @@ var allowed = map[string][]string{
 
 	"api/registry": {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
 
-	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict", "jobs/tokens", "jobs/audit"},
+	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict", "jobs/tokens", "jobs/audit", "api/screening", "jobs/screenings"},
 
 	"nn/revision/internal/plot": {},
 

@@ -19,6 +19,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/redisjobs"
 	"polyid-trainer/jobs/schedules"
+	"polyid-trainer/jobs/screenings"
 	"polyid-trainer/jobs/searches"
 	"polyid-trainer/nn/cpu"
 	"polyid-trainer/worker/runner"
@@ -51,7 +52,7 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	publisher.Published = func(string) { published() }
 	stepper := a.stepper(c)
 	notifier, err := webhook.New(webhook.Config{
-		Store: searches.Hooks{Jobs: c.store, Searches: stepper.Store}, Secret: a.secret, Worker: worker(), AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: c.metrics.Webhook,
+		Store: webhookStore{searches.Hooks{Jobs: c.store, Searches: stepper.Store}, screenings.NewStore(a.patient, time.Now)}, Secret: a.secret, Worker: worker(), AllowPrivate: a.config.WebhookAllowPrivate, Log: a.log, Observe: c.metrics.Webhook,
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })
 	r.serve("tasks", a.taskServer(c, all).Serve)
 	r.serve("schedules", a.every(schedules.Every, "schedules", a.leads, planned.Run))
-	r.join(a.housekeeping(c), a.newSearches(c, service, stepper))
+	r.join(a.housekeeping(c), a.newSearches(c, service, stepper), a.newScreenings(c, library))
 	if a.config.embeddedRedis() {
 		r.join(a.newWorker())
 	}
@@ -118,7 +119,7 @@ func (a *App) newWorker() *role {
 	worker := &runner.Runner{
 		Redis: a.redis, Bucket: a.patient, NewEngine: cpu.New, Log: a.log, Concurrency: a.config.Concurrency,
 		Every:       time.Duration(a.config.CheckpointSeconds * float64(time.Second)),
-		CostPerHour: a.config.CostPerHour, MemoryLimit: a.memory, Grace: grace,
+		CostPerHour: a.config.CostPerHour, MemoryLimit: a.memory, Grace: grace, MaxHeavyAtoms: a.config.MaxHeavyAtoms,
 		Alone: a.config.StorageURL == "", // the objects are in DATA_DIR, which this process has locked
 	}
 	r := &role{}

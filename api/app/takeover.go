@@ -6,6 +6,7 @@ import (
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/lease"
+	"polyid-trainer/jobs/screenings"
 )
 
 // takeOver takes the predictions away from the process that had this data directory
@@ -27,5 +28,8 @@ func (a *App) takeOverJobs(ctx context.Context, c *cluster) {
 	if err := r.TakeOver(ctx); err != nil {
 		// What is wrong with some records must not keep the others from being served.
 		a.log.Error("taking over the work of the process before", "error", err)
+	}
+	if err := screenings.NewStore(a.patient, time.Now).TakeOver(ctx, c.queue); err != nil {
+		a.log.Error("taking over the screenings of the process before", "error", err)
 	}
 }

@@ -38,8 +38,9 @@ type Dataset struct {
 
 	Warnings  []data.Warning `json:"warnings"` //
 	Shipped   bool           `json:"shipped"`
-	Origin    *Origin        `json:"origin"`     // of a shipped one
-	CreatedAt *time.Time     `json:"created_at"` // null for a shipped one
+	Library   bool           `json:"library,omitempty"` // rows to screen, uploaded in a stream and checked when they are screened
+	Origin    *Origin        `json:"origin"`            // of a shipped one
+	CreatedAt *time.Time     `json:"created_at"`        // null for a shipped one
 }
 
 // Origin is where a shipped dataset comes from.

@@ -27,6 +27,9 @@ type Limits struct {
 	Bytes      int64 // of a file; 100 MB
 	Rows       int   // 200,000
 	HeavyAtoms int   // of a polymer; 1,200
+
+	LibraryBytes int64 // of a file that is only screened; 20 GB
+	LibraryRows  int   // 100,000,000
 }
 
 // WithDefaults fills what is unset.
@@ -335,7 +338,7 @@ func (l *Library) remove(ctx context.Context, id string) error {
 			return fmt.Errorf("delete dataset %s: %w", id, err)
 		}
 	}
-	return nil
+	return l.removeRows(ctx, id)
 }
 
 func noDataset(id string) error {

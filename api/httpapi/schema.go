@@ -11,6 +11,7 @@ import (
 
 	"polyid-trainer/data"
 	"polyid-trainer/jobs"
+	"polyid-trainer/jobs/screenings"
 	"polyid-trainer/jobs/search"
 	"polyid-trainer/jobs/searches"
 	"polyid-trainer/worker/predict"
@@ -46,6 +47,10 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ListSearch"
 	case t == reflect.TypeFor[searches.TrialView]():
 		return "Trial"
+	case t == reflect.TypeFor[screenings.View]():
+		return "Screening"
+	case t == reflect.TypeFor[List[screenings.View]]():
+		return "ListScreening"
 	case t == reflect.TypeFor[predict.Response]():
 		return "Prediction"
 	case t == reflect.TypeFor[predict.Request]():

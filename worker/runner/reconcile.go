@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"polyid-trainer/jobs"
@@ -12,6 +13,7 @@ import (
 type reconciling struct {
 	*Runner
 	reconciler *jobs.Reconciler
+	screenings func(context.Context) error
 	who        string        // among those that may lead
 	every      time.Duration // 0 is jobs.Every
 }
@@ -28,7 +30,7 @@ func (r *reconciling) run(ctx context.Context) {
 	for last := time.Now().Add(-every); ; {
 		if now := time.Now(); r.leads(ctx, every) && now.Sub(last) >= every {
 			last = now
-			if err := r.reconciler.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(r.reconciler.Reconcile(ctx), r.screenings(ctx)); err != nil && ctx.Err() == nil {
 				r.Log.Error("reconciling failed, to be tried again", "error", err)
 			}
 		}

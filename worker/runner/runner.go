@@ -40,6 +40,9 @@ type Runner struct {
 	CostPerHour float64       // USD of this process
 	MemoryLimit int64         // bytes for the folds that train at once; 0 is no limit
 
+	ScreenCores   int // that a block of a screening is computed on; 0 is all
+	MaxHeavyAtoms int // of a polymer that is screened; 0 is the default of predictions
+
 	ExitWhenIdle time.Duration // Run returns after so long without a task; 0 is never
 	Grace        time.Duration // to save and release, once told to stop; 0 is 30 s
 
@@ -74,15 +77,19 @@ func (r *Runner) Run(ctx context.Context) error {
 	if folds == 0 {
 		folds = runtime.NumCPU()
 	}
-	server := &redisjobs.Server{Redis: r.Redis, Handler: idle.count(work.Handle), Grace: r.Grace, Worker: work.Worker, Log: r.Log, Pools: []redisjobs.Pool{
+	screening, err := r.newScreening(bucket, queue)
+	if err != nil {
+		return err
+	}
+	server := &redisjobs.Server{Redis: r.Redis, Handler: idle.count(screening.handle(work.Handle)), Grace: r.Grace, Worker: work.Worker, Log: r.Log, Pools: append([]redisjobs.Pool{
 		{Kinds: []jobs.Kind{jobs.TrainFold}, Concurrency: folds},
 		{Kinds: []jobs.Kind{jobs.Prepare}, Concurrency: 1},
 		{Kinds: []jobs.Kind{jobs.Finalize}, Concurrency: 1},
-	}}
+	}, screening.pools()...)}
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer cancel(nil)
-	observer := &reconciling{Runner: r, who: name() + ":" + rand.Text(), every: r.Reconcile, reconciler: &jobs.Reconciler{
+	observer := &reconciling{Runner: r, who: name() + ":" + rand.Text(), every: r.Reconcile, screenings: screening.reconcile, reconciler: &jobs.Reconciler{
 		Store: store, Queue: queue, Leases: &lease.Observer{Length: r.Lease.Length}, Now: time.Now, Log: r.Log,
 		Failed: func(ctx context.Context, job string) { _ = work.Live.Tell(ctx, job, jobs.Pause) }, // or at their next checkpoint
 	}}
