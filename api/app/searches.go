@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/pages"
 	"polyid-trainer/api/training"
 	"polyid-trainer/api/tuning"
 	"polyid-trainer/jobs"
@@ -29,7 +30,7 @@ func (a *App) stepper(c *cluster) *searches.Stepper {
 // newSearches serves searches, and looks at all of them now and then.
 func (a *App) newSearches(c *cluster, service *training.Service, stepper *searches.Stepper) *role {
 	tuner := &tuning.Service{Store: stepper.Store, Stepper: stepper, Jobs: service, Queue: c.queue, Live: c.live, Keys: c.keys, Now: time.Now, Log: a.log}
-	r := &role{areas: []httpapi.Area{&httpapi.Searches{Service: tuner}}}
+	r := &role{areas: []httpapi.Area{&httpapi.Searches{Service: tuner}, &pages.Searches{Service: tuner}}}
 	r.serve("searches", a.every(searches.Every, "searches", a.leads, stepper.Reconcile))
 	return r
 }
