@@ -159,7 +159,7 @@ var allowed = map[string][]string{
 
 	"api/registry": {"jobs", "nn/checkpoint", "nn/keras", "nn/revision", "storage/hub", "worker/predict"},
 
-	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict", "jobs/tokens", "jobs/audit", "api/screening", "jobs/screenings"},
+	"api/httpapi": {"jobs/schedules", "api/tuning", "jobs/search", "jobs/searches", "jobs/access", "api/fleet", "api/web", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/idempotency", "jobs/keys", "jobs/predictions", "jobs/records", "storage", "storage/record", "worker/predict", "jobs/tokens", "jobs/audit", "api/screening", "jobs/screenings", "jobs/quota"},
 
 	"nn/revision/internal/plot": {},
 

@@ -28,7 +28,7 @@ func (a *App) housekeeping(p *cluster) *role {
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
-		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}},
+		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}, {Name: "audit log", For: a.config.Limits.audit(), Store: a.audit}},
 	}
 	r.serve("retention", a.every(retention.Every, "retention", a.leads, sweeper.Sweep))
 	return r

@@ -61,18 +61,22 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	maps.Copy(all, more)
 	ask := &preflight{publisher, a.hub, a.repos}
 	library := datasets.New(a.patient, a.config.Limits.datasets(), time.Now)
+	limits, err := a.newQuotas(c.store, library)
+	if err != nil {
+		return nil, err
+	}
 	workers := &fleet.Service{Fleet: redisjobs.Fleet{Redis: a.redis}, Queue: c.queue, Live: c.live, Log: a.log}
 	service := &training.Service{
 		Store: c.store, Queue: c.queue, Live: c.live, Bucket: a.patient, Library: library, Keys: c.keys,
 		Hub: ask, Weights: ask.weights, Estimator: &estimate.Estimator{NewEngine: cpu.New, Parallel: a.config.Concurrency},
-		Home: a.repos.home, HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
+		Budget: limits.Budget, Home: a.repos.home, HubRepo: a.config.HubRepo, CostPerHour: a.config.CostPerHour, Log: a.log,
 		MemoryLimit: a.memory, TrainsHere: a.config.embeddedRedis(), Reason: workers.Reason,
 	}
 	planned := &schedules.Runner{Store: &schedules.Store{Bucket: a.patient}, Make: service.MakeScheduled, Now: time.Now, Log: a.log}
 	r := &role{areas: []httpapi.Area{
 		&httpapi.Datasets{Library: library},
 		&httpapi.TrainingJobs{Service: service},
-		&httpapi.Usage{Store: c.store},
+		&httpapi.Usage{Store: c.store, Quotas: limits.limits, Stored: library.Used},
 		&httpapi.Workers{Service: workers},
 		&httpapi.Schedules{Store: planned.Store, Service: service},
 		&pages.Training{Service: service, Charges: c.store},

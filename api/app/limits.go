@@ -5,6 +5,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/jobs/audit"
 	"polyid-trainer/jobs/retention"
 	"polyid-trainer/worker/predict"
 )
@@ -22,6 +23,7 @@ type Limits struct {
 	MaxRequestBurst      int `setting:"MAX_REQUEST_BURST" placeholder:"N" help:"Requests of one token at once (10,000)."`
 	KeepPredictionsDays  int `setting:"KEEP_PREDICTIONS_DAYS" placeholder:"N" help:"How long predictions are kept (7)."`
 	KeepCheckpointsDays  int `setting:"KEEP_CHECKPOINTS_DAYS" placeholder:"N" help:"How long checkpoints of jobs that succeeded are kept (7)."`
+	KeepAuditDays        int `setting:"KEEP_AUDIT_DAYS" placeholder:"N" help:"How long the audit log is kept (365)."`
 	KeepJobsDays         int `setting:"KEEP_JOBS_DAYS" placeholder:"N" help:"How long jobs that ended are kept, with all they left (365)."`
 }
 
@@ -33,7 +35,7 @@ func (l Limits) problems(wrong func(format string, args ...any)) {
 		"MAX_DATASET_MB": l.MaxDatasetMB, "MAX_DATASET_ROWS": l.MaxDatasetRows, "MAX_HEAVY_ATOMS": l.MaxHeavyAtoms,
 		"MAX_PREDICTION_INPUTS": l.MaxPredictionInputs, "MAX_PREDICTION_MB": l.MaxPredictionMB, "MAX_HUB_FILE_MB": l.MaxHubFileMB,
 		"MAX_REQUESTS_PER_SECOND": l.MaxRequestsPerSecond, "MAX_REQUEST_BURST": l.MaxRequestBurst,
-		"KEEP_PREDICTIONS_DAYS": l.KeepPredictionsDays, "KEEP_CHECKPOINTS_DAYS": l.KeepCheckpointsDays, "KEEP_JOBS_DAYS": l.KeepJobsDays,
+		"KEEP_PREDICTIONS_DAYS": l.KeepPredictionsDays, "KEEP_CHECKPOINTS_DAYS": l.KeepCheckpointsDays, "KEEP_JOBS_DAYS": l.KeepJobsDays, "KEEP_AUDIT_DAYS": l.KeepAuditDays,
 	} {
 		if v < 0 || v > 1e6 {
 			wrong("%s: %d is not between 1 and a million", name, v)
@@ -51,6 +53,14 @@ func (l Limits) datasets() datasets.Limits {
 func (l Limits) http() httpapi.Limits {
 	return httpapi.Limits{Dataset: int64(l.MaxDatasetMB) * mb, Prediction: int64(l.MaxPredictionMB) * mb, Inputs: l.MaxPredictionInputs,
 		Rate: float64(l.MaxRequestsPerSecond), Burst: l.MaxRequestBurst}
+}
+
+// audit is how long the audit log is kept.
+func (l Limits) audit() time.Duration {
+	if l.KeepAuditDays == 0 {
+		return audit.Kept
+	}
+	return time.Duration(l.KeepAuditDays) * 24 * time.Hour
 }
 
 func (l Limits) policy() retention.Policy {

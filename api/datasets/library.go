@@ -194,6 +194,31 @@ func (l *Library) Get(ctx context.Context, id string) (*Dataset, error) {
 	return e.Record, nil
 }
 
+// Used is how many bytes the datasets of an owner take, as they are stored. It costs a
+// read for each dataset there is.
+func (l *Library) Used(ctx context.Context, owner string) (bytes int64, err error) {
+	for e, err := range l.bucket.List(ctx, keys.Datasets) {
+		if err != nil {
+			return 0, fmt.Errorf("storage of %s: %w", owner, err)
+		}
+		id, ok := strings.CutSuffix(strings.TrimPrefix(e.Key, keys.Datasets), "/meta.json")
+		if !ok {
+			continue
+		}
+		d, err := l.Get(ctx, id)
+		if code := jobs.ErrorCode(err); code == jobs.NotFound || code == jobs.Damaged {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if d.Owner == owner {
+			bytes += d.Bytes
+		}
+	}
+	return bytes, nil
+}
+
 // Change changes what the owner says of an uploaded dataset. A new name is also the
 // one under which the same content is found again.
 func (l *Library) Change(ctx context.Context, id string, p jobs.DetailsPatch) (*Dataset, error) {

@@ -77,6 +77,10 @@ func (a *Datasets) Routes(s *Server) {
 		return &oneDataset{d}, err
 	})
 	a.contentRoutes(s, tags)
+	detailsRoute(s, "describe-dataset", "/v1/datasets/{id}", tags, func(ctx context.Context, id string, p jobs.DetailsPatch) (*oneDataset, error) {
+		d, err := a.Library.Change(ctx, id, p)
+		return &oneDataset{d}, err
+	})
 	route(s, huma.Operation{
 		OperationID: "delete-dataset", Method: http.MethodDelete, Path: "/v1/datasets/{id}", Tags: tags,
 		Summary: "Delete an uploaded dataset", Description: "Jobs that were made of it have a copy.",

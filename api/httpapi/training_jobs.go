@@ -79,6 +79,13 @@ func (a *TrainingJobs) Routes(s *Server) {
 		OperationID: "delete-training-job", Method: http.MethodDelete, Path: base + "/{id}", Tags: tags,
 		Summary: "Delete a job that is over, and its objects",
 	}, func(ctx context.Context, in *JobNamed) (*struct{}, error) { return nil, a.Delete(ctx, in.ID) })
+	detailsRoute(s, "describe-training-job", base+"/{id}", tags, func(ctx context.Context, id string, p jobs.DetailsPatch) (*jobAnswer, error) {
+		j, err := a.Describe(ctx, id, p)
+		if err != nil {
+			return nil, err
+		}
+		return a.answer(ctx, j, http.StatusOK)
+	})
 	a.actions(s, base, tags)
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"polyid-trainer/jobs/quota"
 	"polyid-trainer/jobs/records"
 )
 
@@ -16,6 +17,10 @@ type Usage struct {
 	Store interface {
 		Usage(ctx context.Context, month string) ([]records.Charge, error)
 	}
+	// Quotas stand beside what was used; nil limits nobody.
+	Quotas *quota.Quotas
+	// Stored is how many bytes of datasets a token has stored; nil is not known.
+	Stored func(ctx context.Context, token string) (int64, error)
 }
 
 // UsageReport is what all jobs used in one month.
@@ -46,6 +51,8 @@ type TokenUsage struct {
 	Token string `json:"token"`
 	Jobs  int    `json:"jobs"`
 	Spent
+	Stored *int64       `json:"storage_bytes,omitempty" doc:"Of its datasets, now; where a quota limits them."`
+	Quota  *quota.Quota `json:"quota,omitempty" doc:"What it may use: folds at once, USD a month, bytes of storage, and its weight; 0 is no limit. Left out where nothing is limited."`
 }
 
 // WorkerUsage is one worker's part.
@@ -71,8 +78,33 @@ func (a *Usage) Routes(s *Server) {
 		if err != nil {
 			return nil, err
 		}
-		return &answer{NewUsageReport(r.Month, charges)}, nil
+		report := NewUsageReport(r.Month, charges)
+		return &answer{report}, a.limits(ctx, report)
 	})
+}
+
+// limits puts quotas beside what tokens used, also of who asks and has used nothing.
+func (a *Usage) limits(ctx context.Context, r *UsageReport) (err error) {
+	limited := func(name string) bool { return a.Quotas.Of(name) != quota.Quota{Weight: 1} }
+	own := Principal(ctx)
+	if limited(own) && !slices.ContainsFunc(r.Tokens, func(t TokenUsage) bool { return t.Token == own }) {
+		r.Tokens = append(r.Tokens, TokenUsage{Token: own})
+	}
+	for i := range r.Tokens {
+		t := &r.Tokens[i]
+		if !limited(t.Token) {
+			continue
+		}
+		q := a.Quotas.Of(t.Token)
+		if t.Quota = &q; q.Storage > 0 && a.Stored != nil {
+			bytes, err := a.Stored(ctx, t.Token)
+			if err != nil {
+				return err
+			}
+			t.Stored = &bytes
+		}
+	}
+	return nil
 }
 
 // NewUsageReport sums up charges, which come by job.

@@ -97,6 +97,11 @@ func (r *Registry) difference(ctx context.Context, repo, rev, with string) (*Dif
 
 // said is what a revision says of itself, and its commit.
 func (r *Registry) said(ctx context.Context, repo, rev string) (*aboutModel, string, error) {
+	if r.MayRead != nil {
+		if err := r.MayRead(ctx, repo); err != nil {
+			return nil, "", err
+		}
+	}
 	m, err := r.Hub.Model(ctx, repo, rev)
 	if err != nil {
 		return nil, "", err

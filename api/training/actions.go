@@ -87,6 +87,14 @@ func (s *Service) Publish(ctx context.Context, id string, to jobs.Destination) (
 	return s.move(ctx, id, jobs.Continue, func(j *jobs.Job) error { return j.Republish(to) })
 }
 
+// Describe changes what the owner says of a job, and whom it is shared with.
+func (s *Service) Describe(ctx context.Context, id string, p jobs.DetailsPatch) (*jobs.Job, error) {
+	return s.Store.UpdateJob(ctx, id, func(j *jobs.Job) error {
+		p.Apply(&j.Details)
+		return nil
+	})
+}
+
 // Delete removes a job that has ended, with all its objects. It is jobs.Conflict
 // while the job is active.
 func (s *Service) Delete(ctx context.Context, id string) error { return s.Store.DeleteJob(ctx, id) }

@@ -101,7 +101,19 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 	if err := s.openWeights(ctx, p); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, s.checkQuota(ctx, p, r.Owner)
+}
+
+// checkQuota refuses a job of an owner whose quota of the month is spent.
+func (s *Service) checkQuota(ctx context.Context, p *plan, owner string) error {
+	if s.Budget == nil {
+		return nil
+	}
+	limit, spent, err := s.Budget(ctx, owner)
+	if err == nil && limit > 0 && spent >= limit {
+		p.add("", "the quota of %q is %.2f USD a month (QUOTAS), and its jobs have cost %.2f this month: wait for the next one, or ask for a larger quota", owner, limit, spent)
+	}
+	return err
 }
 
 // CheckDestination lists what is wrong with a destination that has its defaults,

@@ -45,6 +45,9 @@ type Service struct {
 	Reason func(ctx context.Context, j *jobs.Job) string
 
 	HubRepo string // where jobs publish that name no repository
+	// Budget is what an owner's jobs may cost this month and what they have cost, in
+	// USD; a limit of 0 is none. nil limits nobody.
+	Budget func(ctx context.Context, owner string) (limit, spent float64, err error)
 	// Home is HubRepo of who asks in ctx; nil is HubRepo for everyone.
 	Home        func(ctx context.Context) string
 	CostPerHour float64 // USD of a worker process
