@@ -31,6 +31,7 @@ func TestSearchesPages(t *testing.T) {
 	}
 	if _, err := store.Update(t.Context(), made.ID, func(s *searches.Search) error {
 		held := 0.5
+		s.Trials[1].Scores = []float64{0.25}
 		s.Best = &searches.Best{Trial: 1, Score: 0.25, HeldOut: &held}
 		return nil
 	}); err != nil {
