@@ -60,6 +60,17 @@ func (r Roles) stated() [roles]string {
 var roleFields = [roles]string{"smiles_polymer", "smiles_repeat_unit", "monomers", "mechanism", "pm", "distribution", "dp",
 	"replicate_structure", "property", "value", "units"}
 
+// Headers are the headers that are stated, by the role's field.
+func (r Roles) Headers() map[string]string {
+	out := map[string]string{}
+	for i, header := range r.stated() {
+		if header != "" {
+			out[roleFields[i]] = header
+		}
+	}
+	return out
+}
+
 // Within is what c states of columns that a sheet has: the structure and units,
 // as a model remembers them of the table it was trained on.
 func (c Columns) Within(s *Sheet) Columns {

@@ -27,6 +27,8 @@ type Request struct {
 	Aggregate *data.Aggregation `json:"aggregate,omitempty"` // nil averages nothing across inputs
 	// Explain asks what each prediction is made of: ExplainAtoms, ExplainNeighbours.
 	Explain []string `json:"explain,omitempty"`
+	// Columns are what the fields of the inputs are called, where it is not as here.
+	Columns data.Roles `json:"columns,omitzero"`
 }
 
 // Input is one polymer, in the first of three notations that it fills.
@@ -83,8 +85,12 @@ func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
 	if maxInputs == 0 {
 		maxInputs = DefaultMaxInputs
 	}
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
 	q := &Request{}
-	dec := json.NewDecoder(r)
+	dec := json.NewDecoder(bytes.NewReader(renamed(body)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(q); err != nil {
 		return nil, unreadable(err)
@@ -100,6 +106,7 @@ func ReadRequest(r io.Reader, maxInputs int) (*Request, error) {
 		problems = append(problems, jobs.Problem{Pointer: "/inputs",
 			Detail: fmt.Sprintf("has %d entries, more than %d: send several requests, or a text/csv body", len(q.Inputs), maxInputs)})
 	}
+	problems = append(problems, settings("", data.Columns{Roles: q.Columns}.Validate())...)
 	for i, what := range q.Explain {
 		if what != ExplainAtoms && what != ExplainNeighbours {
 			problems = append(problems, jobs.Problem{Pointer: fmt.Sprintf("/explain/%d", i),
@@ -130,7 +137,7 @@ func unreadable(err error) error {
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		name = strings.Trim(name, `"`)
-		e.Problems = []jobs.Problem{{Pointer: "/" + name, Detail: "is no field of a prediction request: those are model, inputs, aggregate and explain"}}
+		e.Problems = []jobs.Problem{{Pointer: "/" + name, Detail: "is no field of a prediction request: those are model, inputs, aggregate, explain and columns"}}
 		return e
 	}
 	e.Problems = []jobs.Problem{{Detail: "the body is no prediction request: " + err.Error()}}
