@@ -128,6 +128,43 @@ func TestPauseResume(t *testing.T) {
 	}
 }
 
+// A job's events end before its record grows past what can be read back: however
+// often folds are resumed, and however often the job is.
+func TestEventsAreBounded(t *testing.T) {
+	j := newJob(t)
+	j.Spec.Webhook = &jobs.Webhook{URL: "https://example.org"}
+	through(t, func() error { return j.Start(noon) }, func() error { return j.Train(jobs.Prepared{}, nil) })
+	f := &jobs.Fold{}
+	f.Attempt, f.Worker = 1, strings.Repeat("w", 200)
+	for range 100_000 {
+		f.Attempt++
+		through(t, func() error { return j.FoldClaimed(noon, f) })
+	}
+	resumed := 0
+	for ; resumed < 100_000; resumed++ {
+		through(t, func() error { return j.Pause(noon, "requested") })
+		if err := j.Resume(); jobs.ErrorCode(err) == jobs.Conflict {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if j.State != jobs.Paused || resumed > 5000 {
+		t.Errorf("after %d times the job is %s", resumed, j.State)
+	}
+	through(t, func() error { return j.Cancel(noon) }) // it can still end
+	for i := range j.Deliveries {
+		j.Deliveries[i].Attempts = make([]jobs.Attempt, 20)
+		for k := range j.Deliveries[i].Attempts {
+			j.Deliveries[i].Attempts[k] = jobs.Attempt{Time: noon, Error: "the receiver's certificate is not valid for this name"}
+		}
+	}
+	body, err := json.Marshal(j)
+	if err != nil || len(body) > 16<<20 {
+		t.Errorf("%d events make a record of %d bytes, %v", len(j.Events), len(body), err)
+	}
+}
+
 // Once the commit has begun nothing stops the job.
 func TestCommitting(t *testing.T) {
 	j := newJob(t)

@@ -56,6 +56,9 @@ func (j *Job) FoldClaimed(now time.Time, f *Fold) error {
 	typ := EventFoldStarted
 	if f.Attempt > 1 {
 		typ = EventFoldResumed
+		if len(j.Events) >= maxEvents {
+			return nil // its fold says how often it was resumed, and by whom last
+		}
 	}
 	return j.record(now, typ, claim{f.Index, f.Attempt, f.Worker, f.ResumedFrom})
 }
@@ -183,6 +186,9 @@ func (j *Job) Resume() error {
 	if j.State != Paused && j.State != Failed {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s cannot be resumed", j.State)}
 	}
+	if err := j.hasRoom(); err != nil {
+		return err
+	}
 	if j.State == Paused && j.Reason == ReasonRung {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("the job is a trial that waits for the others of %s, which decides whether it goes on; to train it anyway, submit a job of the same settings", j.Trial.Search)}
 	}
@@ -211,12 +217,28 @@ func (j *Job) Republish(to Destination) error {
 	if j.State != Succeeded && (j.State != Failed || j.Left != Publishing) {
 		return &Error{Code: Conflict, Detail: fmt.Sprintf("a job that is %s has no finished training to publish", j.State)}
 	}
+	if err := j.hasRoom(); err != nil {
+		return err
+	}
 	if err := j.Advance(Publishing, ""); err != nil {
 		return err
 	}
 	j.Spec.Publish, j.Left, j.Failure, j.FinishedAt = &to, "", nil, time.Time{}
 	j.again()
 	return nil
+}
+
+// maxEvents is how many events a job may have before it is taken up again no more:
+// the record, with a webhook and its attempts for each event, must stay one that
+// can be read back, whatever ends it.
+const maxEvents = 4000
+
+// hasRoom is a conflict for a job with too many events to be taken up again.
+func (j *Job) hasRoom() error {
+	if len(j.Events) < maxEvents {
+		return nil
+	}
+	return &Error{Code: Conflict, Detail: fmt.Sprintf("the job has had %d events, and is taken up again no more: submit a job of the same settings", len(j.Events))}
 }
 
 // again counts failures and losses anew, since a user asked for the work.

@@ -13,7 +13,7 @@ import (
 )
 
 // Retry is a bucket that repeats calls which fail for no reason of their own:
-// other than by ErrNotExist, ErrConflict, ErrRefused or the end of ctx. Waits
+// other than by ErrNotExist, ErrConflict, ErrRefused, ErrFull or the end of ctx. Waits
 // double from First, each by chance up to half shorter or longer, so that many
 // workers do not return at once. A Put is repeated only if its body can be read
 // again (io.Seeker). A repeated conditional Put may find its own first try:
@@ -26,8 +26,8 @@ type Retry struct {
 
 var _ Bucket = (*Retry)(nil)
 
-// ErrUnavailable means that a Retry has tried in vain: the storage is away, full
-// or failing.
+// ErrUnavailable means that a Retry has tried in vain: the storage is away or
+// failing.
 var ErrUnavailable = errors.New("object storage is unavailable")
 
 // do calls try until it succeeds, as often as r says.
@@ -55,7 +55,8 @@ func (r *Retry) do(ctx context.Context, try func() error) error {
 
 // final reports whether another try would not help.
 func final(ctx context.Context, err error) bool {
-	return err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused)
+	return err == nil || ctx.Err() != nil || errors.Is(err, ErrNotExist) || errors.Is(err, ErrConflict) ||
+		errors.Is(err, ErrRefused) || errors.Is(err, ErrFull)
 }
 
 // Put implements Bucket.

@@ -25,6 +25,9 @@ var (
 	// ErrRefused means that the store does not do what it was asked, for a reason
 	// that another try will meet again: credentials, a setting, something it lacks.
 	ErrRefused = errors.New("object storage refuses the request, and would refuse it again")
+	// ErrFull means that the store has no room: a disk, a quota or a bucket is
+	// full. Nothing of the object was stored. It works again once there is room.
+	ErrFull = errors.New("object storage is full")
 )
 
 // Bucket is a flat store of objects under slash-separated keys. A reader sees a

@@ -27,6 +27,7 @@ const (
 	RateLimited      jobs.Code = "rate_limited"
 	Timeout          jobs.Code = "timeout"
 	StorageRefused   jobs.Code = "storage_refused"
+	StorageFull      jobs.Code = "storage_full"
 	Internal         jobs.Code = "internal"
 )
 
@@ -46,6 +47,7 @@ var statusOf = map[jobs.Code]int{
 	RateLimited:         http.StatusTooManyRequests,
 	jobs.Unavailable:    http.StatusServiceUnavailable,
 	jobs.ModelNotLoaded: http.StatusServiceUnavailable,
+	StorageFull:         http.StatusInsufficientStorage,
 	jobs.Damaged:        http.StatusInternalServerError,
 	Internal:            http.StatusInternalServerError,
 }
@@ -124,6 +126,9 @@ func ProblemOf(ctx context.Context, err error) *Problem {
 		logOf(ctx).Error("object storage refuses a request", "error", err)
 		return newProblem(http.StatusInternalServerError, StorageRefused,
 			"object storage refuses what this server asks of it, and another try will not help: its log has the reason, and `api check-storage` says what the store lacks")
+	case errors.Is(err, storage.ErrFull):
+		logOf(ctx).Error("storage is full", "error", err)
+		return newProblem(http.StatusInsufficientStorage, StorageFull, "storage is full, and nothing was stored: make room, then ask again")
 	case errors.Is(err, storage.ErrUnavailable):
 		logOf(ctx).Warn("unavailable", "error", err)
 		return newProblem(http.StatusServiceUnavailable, jobs.Unavailable, "object storage is away: try again")

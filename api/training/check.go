@@ -91,6 +91,9 @@ func (s *Service) check(ctx context.Context, r Request) (*plan, error) {
 	if p.spec.Stack != nil && p.table != nil && p.table.Rows() > jobs.MaxStackRows {
 		p.add("/stack", "a stack takes tables of up to %d rows; this one has %d. Leave the stack out", jobs.MaxStackRows, p.table.Rows())
 	}
+	if n := len(p.spec.Targets); p.table != nil && n > 0 && p.spec.Epochs > checkpoint.MaxEpochs(n) && !p.bad("/epochs") {
+		p.add("/epochs", "%d is more than %d, which is what a checkpoint can remember of %d properties", p.spec.Epochs, checkpoint.MaxEpochs(n), n)
+	}
 	p.deal()
 	if err := s.checkMemory(ctx, p); err != nil {
 		return nil, err

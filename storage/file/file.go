@@ -119,21 +119,29 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 	}
 	temp, version, err := b.write(ctx, body, size)
 	if err != nil {
-		return "", fmt.Errorf("put %s: %w", key, err)
+		return "", fmt.Errorf("put %s: %w", key, full(err))
 	}
 	defer os.Remove(temp) // gone already if it was renamed
 
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("put %s: %w", key, err)
+		return "", fmt.Errorf("put %s: %w", key, full(err))
 	}
 	if err := b.swap(ctx, key, temp, path, cond); err != nil {
-		return "", fmt.Errorf("put %s: %w", key, err)
+		return "", fmt.Errorf("put %s: %w", key, full(err))
 	}
 	if err := b.makeDurable(dir); err != nil {
 		return "", fmt.Errorf("put %s: %w", key, err)
 	}
 	return version, nil
+}
+
+// full makes storage.ErrFull of an error of a disk that is full.
+func full(err error) error {
+	if atomicfile.IsFull(err) {
+		return fmt.Errorf("%w: %w", storage.ErrFull, err)
+	}
+	return err
 }
 
 // swap renames temp to path if cond holds. Nothing that waits for the disk

@@ -48,16 +48,23 @@ func outcome(err error, cond storage.Condition) error {
 		return fmt.Errorf("%w (%w)", storage.ErrConflict, err)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w (%w)", storage.ErrNotExist, err)
+	case full(status, code):
+		return fmt.Errorf("%w (%w)", storage.ErrFull, err)
 	case permanent(status, code):
 		return fmt.Errorf("%w (%w)", storage.ErrRefused, err)
 	}
 	return err
 }
 
-// permanent reports whether a server would give the same answer again. A bucket
-// that is full may have room later.
+// full reports whether there is no room. Servers say so in many ways: MinIO has
+// XMinioStorageFull, Ceph QuotaExceeded.
+func full(status int, code string) bool {
+	return status == http.StatusInsufficientStorage || strings.Contains(code, "Quota") || strings.Contains(code, "Full") || code == "InsufficientStorage"
+}
+
+// permanent reports whether a server would give the same answer again.
 func permanent(status int, code string) bool {
-	if slices.Contains(passing, code) || strings.Contains(code, "Quota") || strings.Contains(code, "Full") {
+	if slices.Contains(passing, code) {
 		return false
 	}
 	switch status {

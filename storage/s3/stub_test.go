@@ -254,7 +254,7 @@ func TestConflictOfTheMomentIsRetried(t *testing.T) {
 
 // A refusal that will not pass is not tried again, and says so.
 func TestPermanentRefusal(t *testing.T) {
-	for code, permanent := range map[string]bool{"InvalidRequest": true, "AuthorizationHeaderMalformed": true, "BucketQuotaExceeded": false} {
+	for code, permanent := range map[string]bool{"InvalidRequest": true, "AuthorizationHeaderMalformed": true, "BadDigest": false} {
 		s := &stub{refuse: code}
 		s.serve(t)
 		b := &storage.Retry{Bucket: open(t, "s3://bucket"), First: time.Nanosecond, Tries: 3}
@@ -264,6 +264,27 @@ func TestPermanentRefusal(t *testing.T) {
 		}
 		if n := s.writes.Load(); permanent && n != 1 || !permanent && n != 3 {
 			t.Errorf("%s: %d tries", code, n)
+		}
+	}
+}
+
+// A bucket that is full says so at once, however the server puts it, and works
+// again once there is room.
+func TestFullBucket(t *testing.T) {
+	for _, code := range []string{"QuotaExceeded", "BucketQuotaExceeded", "XMinioStorageFull", "InsufficientStorage"} {
+		s := &stub{refuse: code}
+		s.serve(t)
+		b := &storage.Retry{Bucket: open(t, "s3://bucket"), First: time.Nanosecond, Tries: 3}
+		_, err := b.Put(t.Context(), "k", strings.NewReader("body"), 4, storage.Condition{})
+		if !errors.Is(err, storage.ErrFull) || errors.Is(err, storage.ErrRefused) || errors.Is(err, storage.ErrUnavailable) || s.writes.Load() != 1 {
+			t.Errorf("%s: Put = %v after %d tries", code, err, s.writes.Load())
+		}
+		if len(s.objects) > 0 {
+			t.Errorf("%s: %q is stored", code, s.objects)
+		}
+		s.refuse = ""
+		if _, err := b.Put(t.Context(), "k", strings.NewReader("body"), 4, storage.Condition{}); err != nil {
+			t.Errorf("%s, and then there is room: Put = %v", code, err)
 		}
 	}
 }

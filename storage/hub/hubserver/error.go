@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"polyid-trainer/storage/atomicfile"
 )
 
 // maxBody bounds a JSON request, in bytes: a preupload call holds 256 files
@@ -44,6 +46,8 @@ func answerError(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &e):
 	case errors.As(err, &tooLarge):
 		e = &httpError{http.StatusRequestEntityTooLarge, "", "Request too large"}
+	case atomicfile.IsFull(err):
+		e = &httpError{http.StatusInsufficientStorage, "", "The Hub's storage is full, and nothing was stored: make room, then try again"}
 	}
 	h := w.Header()
 	h.Set("X-Error-Message", e.message)

@@ -1,8 +1,10 @@
 package hubserver
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
@@ -28,6 +31,7 @@ type gitRepo struct {
 	listings *listings
 	reaches  *reaches
 	note     func(ref, problem string) // that a reference is damaged, or sound
+	log      *slog.Logger
 }
 
 // file is a file of a tree: a blob, which is a pointer if lfs is set.
@@ -42,7 +46,7 @@ func (s *Server) openGit(id string) *gitRepo {
 	dir := s.repoDir(id)
 	storage := filesystem.NewStorage(osfs.New(dir, osfs.WithBoundOS()), cache.NewObjectLRU(4*cache.MiByte))
 	return &gitRepo{dir: dir, storage: storage, sweep: &s.sweep, listings: s.listings, reaches: s.reaches,
-		note: func(ref, problem string) { s.damages.note(id, ref, problem) }}
+		note: func(ref, problem string) { s.damages.note(id, ref, problem) }, log: s.config.Log.With("repo", id)}
 }
 
 func (s *Server) initGit(id string) (*gitRepo, error) {
@@ -105,12 +109,45 @@ func (g *gitRepo) put(o plumbing.EncodedObject) (plumbing.Hash, error) {
 	if g.sweep.freshen(filepath.Join(g.dir, "objects", id[:2], id[2:])) || g.storage.HasEncodedObject(o.Hash()) == nil {
 		return o.Hash(), nil
 	}
-	h, err := g.storage.SetEncodedObject(o)
-	if err != nil {
-		return h, fmt.Errorf("hubserver: %w", err)
+	if err := g.writeObject(o, filepath.Join(g.dir, "objects", id[:2], id[2:])); err != nil {
+		return plumbing.ZeroHash, fmt.Errorf("hubserver: %w", err)
 	}
 	g.note(id, "")
-	return h, nil
+	return o.Hash(), nil
+}
+
+// writeObject writes an object to a file of its own, whole or not at all. go-git
+// would leave its temporary file behind where there is no room for all of it.
+func (g *gitRepo) writeObject(o plumbing.EncodedObject, name string) (err error) {
+	r, err := o.Reader()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(g.dir, atomicfile.Unfinished)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // closing twice is harmless
+			os.Remove(f.Name())
+		}
+	}()
+	w := objfile.NewWriter(f)
+	if err := w.WriteHeader(o.Type(), o.Size()); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	if err := errors.Join(w.Close(), f.Chmod(0o444), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 // signature says that user acts now, without what would end a name in git.

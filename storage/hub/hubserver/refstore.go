@@ -213,15 +213,20 @@ func (g *gitRepo) setRef(ref, hash, who, why string) error {
 		return err
 	}
 	g.note(ref, "")
-	return g.log(ref, before, hash, who, why)
+	if err := g.addToLog(ref, before, hash, who, why); err != nil {
+		// The reference has moved, which is what was asked for; without the line
+		// a repair knows less of it.
+		g.log.Warn("the log of a reference could not be written", "ref", ref, "error", err)
+	}
+	return nil
 }
 
 func (g *gitRepo) logFile(ref string) string {
 	return filepath.Join(g.dir, "logs", filepath.FromSlash(ref))
 }
 
-// log appends to a reference's log, in git's format.
-func (g *gitRepo) log(ref, before, hash, who, why string) error {
+// addToLog appends to a reference's log, in git's format.
+func (g *gitRepo) addToLog(ref, before, hash, who, why string) error {
 	name := g.logFile(ref)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("hubserver: %w", err)
@@ -232,11 +237,15 @@ func (g *gitRepo) log(ref, before, hash, who, why string) error {
 	}
 	by := signature(who)
 	why, _, _ = strings.Cut(why, "\n")
-	_, err = fmt.Fprintf(f, "%s %s %s <%s> %d +0000\t%.200s\n", before, hash, by.Name, by.Email, time.Now().Unix(), why)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("hubserver: %w", err)
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return nil
+	_, err = fmt.Fprintf(f, "%s %s %s <%s> %d +0000\t%.200s\n", before, hash, by.Name, by.Email, time.Now().Unix(), why)
+	if err != nil { // half a line would be in the way of the next
+		err = errors.Join(err, f.Truncate(info.Size()))
+	}
+	return errors.Join(err, f.Close())
 }
 
 // logged returns what a reference has held, the newest last.
