@@ -546,3 +546,50 @@ func TestReadSpec(t *testing.T) {
 		t.Errorf("problems at %v, want %v", at, want)
 	}
 }
+
+// tasks is a jobs.Queue that remembers.
+type tasks struct{ held []jobs.Task }
+
+func (q *tasks) Enqueue(_ context.Context, t jobs.Task) error {
+	q.held = append(q.held, t)
+	return nil
+}
+
+// A search owes webhooks of the events that were asked for: frozen as they happened,
+// offered until they are delivered, and only then is the search let alone.
+func TestWebhooks(t *testing.T) {
+	l := newLab(t, 1)
+	q := &tasks{}
+	l.stepper.Queue, l.stepper.Leases = q, &lease.Observer{}
+	id := l.begin(strings.Replace(asha, `"seed": 5`, `"seed": 5, "webhook": {"url": "https://example.org", "events": ["search.succeeded"]}`, 1)).ID
+	s := l.run(id)
+	l.step(id)
+	if s.State != jobs.Succeeded || len(s.Deliveries) != 1 {
+		t.Fatalf("the search is %s and owes %+v", s.State, s.Deliveries)
+	}
+	hooks := searches.Hooks{Jobs: l.jobs, Searches: l.store}
+	body, err := hooks.WebhookBody(t.Context(), id, s.Deliveries[0].WebhookID)
+	var hook struct {
+		Type string
+		Data searches.View
+	}
+	if err != nil || json.Unmarshal(body, &hook) != nil || hook.Type != "search.succeeded" || hook.Data.ID != id || hook.Data.Status != jobs.Succeeded || hook.Data.Best == nil {
+		t.Errorf("the body is %s, %v", body, err)
+	}
+	if !slices.ContainsFunc(q.held, func(task jobs.Task) bool { return task.Kind == jobs.Notify && task.Job == id }) {
+		t.Error("nobody is asked to deliver it")
+	}
+	if ids, err := l.store.Active(t.Context()); err != nil || len(ids) != 1 {
+		t.Errorf("active while it is owed: %v, %v", ids, err)
+	}
+	if _, err := hooks.UpdateJob(t.Context(), id, func(j *jobs.Job) error {
+		j.Deliveries[0].Delivered, j.Deliveries[0].NextAttemptAt = true, nil
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.step(id)
+	if ids, err := l.store.Active(t.Context()); err != nil || len(ids) != 0 {
+		t.Errorf("active after it: %v, %v", ids, err)
+	}
+}
