@@ -189,7 +189,7 @@ func TestContract(t *testing.T) {
 	b.put("c", string(model(t, epochs)))
 	b.put("jobs/"+id+"/prepared.json", `{"folds":{"0":{"train":[1],"validate":[0]}},"holdout":null,"groups":[0,1]}`)
 	b.put("jobs/"+id+"/folds/0/predictions.json", scored)
-	for _, below := range []string{"", "/folds", "/folds/0/history", "/folds/1/history", "/folds/7/history", "/folds/0/predictions", "/folds/1/predictions", "/events"} {
+	for _, below := range []string{"", "/folds", "/folds/0/history", "/folds/1/history", "/folds/7/history", "/folds/0/predictions", "/folds/1/predictions", "/dataset", "/events"} {
 		send("GET", path+below, "")
 	}
 	for _, action := range []string{"pause", "resume", "publish"} {

@@ -89,6 +89,7 @@ func (a *TrainingJobs) Routes(s *Server) {
 	a.actions(s, base, tags)
 	a.eventRoutes(s, base, tags)
 	a.foldRoutes(s, base, tags)
+	a.datasetRoute(s, base, tags)
 	s.recipes()
 }
 

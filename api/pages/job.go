@@ -34,6 +34,11 @@ type foldLine struct {
 	Line                         string
 }
 
+// Measures heads the table of errors.
+func (*jobPage) Measures() []string {
+	return []string{"Property", "MAE", "Baseline MAE", "RMSE", "R²", "Rows", "Polymers"}
+}
+
 func (a *Training) job(ctx context.Context, id string) (*jobPage, error) {
 	j, err := a.Store.Job(ctx, id)
 	if err != nil {

@@ -160,3 +160,13 @@ func (s *Service) read(ctx context.Context, key string, into any) error {
 	}
 	return nil
 }
+
+// Dataset opens the job's own copy of its table, a CSV whose rows are those of
+// its folds. The caller closes it.
+func (s *Service) Dataset(ctx context.Context, id string) (io.ReadCloser, error) {
+	j, err := s.Store.Job(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Bucket.Get(ctx, keys.Dataset(j.ID))
+}

@@ -1,7 +1,34 @@
 // The card of one fold: its line, its bar and its loss curves.
 
 import { $, colour, duration, el, number, request } from "./app.js";
-import { axis, chart } from "./chart.js";
+import { axis, chart, saveButtons, tooltip } from "./chart.js";
+
+// What all cards draw: the losses, or the error of one property; how.
+const view = { of: "", log: false, smooth: 0 };
+const cards = new Set();
+
+/** The controls over all curves; targets are the properties that can be drawn. */
+export function curveControls(targets) {
+  const select = (label, options, set) => el("label", { class: "check" }, label, el("select", { onchange: (e) => { set(e.target.value); for (const c of cards) c.again(); } },
+    ...options.map(([value, text]) => el("option", { value }, text))));
+  return [
+    select("Show", [["", "loss"], ...targets.map((t, i) => [String(i), `validation error of ${t}`])], (v) => { view.of = v; }),
+    select("Scale", [["", "linear"], ["log", "logarithmic"]], (v) => { view.log = v === "log"; }),
+    select("Smooth", [["0", "not"], ["0.6", "a little"], ["0.9", "much"]], (v) => { view.smooth = Number(v); }),
+    el("span", { class: "hint" }, "Drag over a chart to zoom; double-click to show all of it."),
+  ];
+}
+
+// An exponential moving average, which begins at the first value.
+function smoothed(values) {
+  if (!view.smooth) return values;
+  let mean = null;
+  return values.map((v) => {
+    if (v === null || v === undefined) return v;
+    mean = mean === null ? v : view.smooth * mean + (1 - view.smooth) * v;
+    return mean;
+  });
+}
 
 /** Like "Fold 1/5: Epoch 245/500 · loss 0.234 · ETA 2.5 h". */
 export function line(f, of) {
@@ -18,12 +45,28 @@ export class FoldCard {
     this.index = f.index;
     this.epochs = new Map(); // epoch → [loss, val_loss]
     this.root = $(`fold-${f.index}`) ?? el("article", { class: "card", id: `fold-${f.index}` }, el("p", { class: "fold-line mono" }), el("progress", { "aria-label": `Fold ${f.index + 1}`, max: "1", value: "0" }));
-    this.more = el("p", { class: "hint" });
-    this.host = el("div", { class: "chart loss" });
-    this.legend = el("p", { class: "legend hint", hidden: true }, el("span", { class: "key loss" }, "loss"), el("span", { class: "key val" }, "val_loss"));
+    this.more = this.root.querySelector(".fold-more") ?? el("p", { class: "hint fold-more" });
+    this.host = this.root.querySelector(".chart.loss") ?? el("div", { class: "chart loss" });
+    this.keys = el("span", { class: "legend" });
+    this.legend = el("p", { class: "row spread hint" }, this.keys, saveButtons(() => this.chart, `fold ${f.index + 1}`));
+    this.root.querySelector(".fold-legend")?.remove();
     this.root.append(this.more, this.legend, this.host);
     if (!this.root.isConnected) $("folds").append(this.root);
+    cards.add(this);
+    this.recall();
     this.refresh();
+  }
+
+  // What the stream told since the newest checkpoint is in no history: the tab
+  // keeps it over a reload.
+  get kept() { return `curve:${this.base}:${this.index}`; }
+  recall() {
+    try {
+      for (const [epoch, values] of JSON.parse(sessionStorage.getItem(this.kept) ?? "[]")) this.epochs.set(epoch, values);
+    } catch { /* the history will do */ }
+  }
+  keep() {
+    try { sessionStorage.setItem(this.kept, JSON.stringify([...this.epochs].slice(-300).map(([e, v]) => [e, v.slice(0, 2)]))); } catch { /* a full store forgets */ }
   }
 
   show(f) {
@@ -42,7 +85,8 @@ export class FoldCard {
   epoch(f) {
     if (f.epoch > 0 && f.loss !== null) {
       const missed = !this.epochs.has(f.epoch - 1) && f.epoch > 1;
-      this.epochs.set(f.epoch, [f.loss, f.val_loss]);
+      this.epochs.set(f.epoch, [f.loss, f.val_loss, this.epochs.get(f.epoch)?.[2]]);
+      this.keep();
       if (missed && Date.now() - this.read > 10000) return void this.refresh();
     }
     this.draw();
@@ -51,6 +95,7 @@ export class FoldCard {
   /** Forgets what was trained after an epoch: it is trained again. */
   rewind(epoch) {
     for (const e of this.epochs.keys()) if (e > epoch) this.epochs.delete(e);
+    this.keep();
     this.draw();
     if (this.reading) this.stale = true; // the answer on its way may still have those epochs
   }
@@ -66,7 +111,7 @@ export class FoldCard {
         this.read = Date.now();
         const h = await request(`${this.base}/folds/${this.index}/history`);
         if (this.stale) continue;
-        for (const e of h.data) this.epochs.set(e.epoch, [e.loss, e.val_loss]);
+        for (const e of h.data) this.epochs.set(e.epoch, [e.loss, e.val_loss, e.val_mae]);
         this.draw();
       }
     } catch {
@@ -76,18 +121,43 @@ export class FoldCard {
     }
   }
 
-  async draw() {
+  // The curves to draw: epochs, then one or two series.
+  series() {
     const at = [...this.epochs.keys()].sort((a, b) => a - b);
-    if (!at.length) return;
-    const data = [at, at.map((e) => this.epochs.get(e)[0]), at.map((e) => this.epochs.get(e)[1])];
-    const label = `Loss of fold ${this.index + 1} from ${number(data[1][0])} to ${number(data[1].at(-1))}, validation loss from ${number(data[2][0])} to ${number(data[2].at(-1))}, over ${at.length} epochs`;
+    if (view.of === "") return [at, ...[0, 1].map((i) => smoothed(at.map((e) => this.epochs.get(e)[i])))];
+    const told = at.filter((e) => Number.isFinite(this.epochs.get(e)[2]?.[Number(view.of)]));
+    return [told, smoothed(told.map((e) => this.epochs.get(e)[2][Number(view.of)]))];
+  }
+
+  /** Draws anew, since what is to be shown has changed. */
+  async again() {
+    (await this.chart)?.destroy();
+    this.chart = null;
+    this.draw();
+  }
+
+  async draw() {
+    const data = this.series();
+    const [at] = data;
+    const names = view.of === "" ? ["loss", "val_loss"] : ["validation error"];
+    this.keys.replaceChildren(...names.map((n, i) => el("span", { class: `key ${i ? "val" : "loss"}` }, n)));
+    if (!at.length) {
+      if (!this.chart) this.host.replaceChildren(el("p", { class: "hint" }, view.of !== "" ? "Known after the next checkpoint." : this.fold?.status === "queued" ? "Waits for a worker." : "The curve begins with the first epoch."));
+      return;
+    }
+    const label = `${names.map((n, i) => `${n} of fold ${this.index + 1} from ${number(data[i + 1][0])} to ${number(data[i + 1].at(-1))}`).join(", ")}, over ${at.length} epochs`;
     if (!this.chart) {
-      this.legend.hidden = false;
-      this.chart = chart(this.host, { label, height: 180, data, options: () => ({
-        scales: { x: { time: false, range: (u, low, high) => [Math.min(1, low), Math.max(high, 2)] } },
-        axes: [axis("epoch", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] }), axis("loss", { size: 52 })],
-        series: [{}, { stroke: colour("accent"), width: 2, points: { show: (u) => u.data[0].length < 3 } }, { stroke: colour("series-2"), width: 2, dash: [6, 4], points: { show: (u) => u.data[0].length < 3 } }],
-        cursor: { points: { size: 7 }, drag: { x: false, y: false } },
+      this.host.replaceChildren();
+      const strokes = [["accent"], ["series-2", [6, 4]]];
+      this.chart = chart(this.host, { label, height: 200, data, options: () => ({
+        scales: { x: { time: false, range: (u, low, high) => (high - low < 1 ? [Math.min(1, low), high + 1] : [low, high]) }, y: view.log ? { distr: 3 } : {} },
+        axes: [axis("epoch", { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000, 100000] }), axis(names.length > 1 ? "loss" : "error", { size: 52 })],
+        series: [{}, ...names.map((_, i) => ({ stroke: colour(strokes[i][0]), width: 2, dash: strokes[i][1], points: { show: (u) => u.data[0].length < 3 } }))],
+        cursor: { points: { size: 7 }, drag: { x: true, y: false } },
+        plugins: [tooltip((u) => {
+          const i = u.cursor.idx;
+          return i === null || i === undefined ? null : [el("strong", {}, `epoch ${u.data[0][i]}`), ...names.map((n, k) => el("div", {}, `${n} ${number(u.data[k + 1][i], 4)}`))];
+        })],
       }) }).catch(() => { this.chart = null; }); // the next epoch tries again
       return;
     }

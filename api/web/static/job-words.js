@@ -40,7 +40,13 @@ export function metricsTable(metrics) {
       ...Object.entries(s.members ?? {}).map(([member, m]) => el("tr", { class: "member" }, el("th", { scope: "row" }, `${member} alone`), ...[number(m.mae), "", number(m.rmse), "", "", ""].map((v) => el("td", { class: "number" }, v)))),
     ]))));
   return [table(metrics.out_of_fold, "Out of fold: every row scored by the model that was not trained on it. The baseline always predicts the training median."),
-    ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold was trained on, scored by the whole ensemble.")] : [])];
+    ...(metrics.holdout ? [table(metrics.holdout, "Held out: rows that no fold was trained on, scored by the whole ensemble."), coverage(metrics.holdout)].filter(Boolean) : [])];
+}
+
+// How many of the held-out values lie in their intervals; null where it is not known.
+function coverage(scores) {
+  const said = Object.entries(scores).flatMap(([name, s]) => Object.entries(s).map(([key, v]) => [name, /^interval([\d.]+)_coverage$/.exec(key)?.[1], v])).filter(([, level, v]) => level && Number.isFinite(v));
+  return said.length ? el("p", { class: "hint" }, `Held-out values inside their interval: ${said.map(([name, level, v]) => `${name} ${Math.round(v * 100)} % (${level} % was intended)`).join(", ")}.`) : null;
 }
 
 /** Whether a branch moved to what was published, or why it did not. */

@@ -2,7 +2,10 @@
 
 import { $, duration, el, follow, money, notice, pageData, request, showStatus, showTimes } from "./app.js";
 import { answer, dialog } from "./dialog.js";
-import { FoldCard } from "./job-folds.js";
+import { difference } from "./difference.js";
+import { downloads } from "./job-downloads.js";
+import { curveControls, FoldCard } from "./job-folds.js";
+import { Notifier } from "./job-notify.js";
 import { Parity } from "./job-parity.js";
 import { events as eventItem, foldsFromOne, metricsTable, usage, whereTo } from "./job-words.js";
 
@@ -12,6 +15,7 @@ let job = page.job;
 const events = new Map(); // by seq
 const cards = []; // by fold
 const parity = new Parity(base, page.job.stack);
+const notifier = new Notifier(page.job.id, document.querySelector("h1").textContent);
 
 const ended = () => ["succeeded", "failed", "cancelled"].includes(job.status);
 
@@ -30,6 +34,8 @@ function draw() {
   drawActions();
   drawFolds();
   drawEnd();
+  downloads($("downloads"), base, job, parity);
+  notifier.saw(job.status);
   drawFacts();
   // No event says that the folds are ready: the first event is a fold's, which
   // may have to wait for a worker.
@@ -76,6 +82,7 @@ const actions = {
   cancel: [act("cancel", "Cancel…", { class: "danger", run: async () => {
     if (await ask("Cancel this job?", "Its training so far is not published, and it can’t be resumed. To stop for a while, pause it instead.", "Cancel the job", "danger")) move("cancel");
   } }), () => !ended()],
+  notify: [notifier.button, () => !ended() && notifier.possible],
   delete: [act("delete", "Delete…", { class: "danger", run: remove }), () => ended()],
 };
 
@@ -91,6 +98,7 @@ function drawActions() {
 }
 
 function drawFolds() {
+  if (job.folds.length && !$("curve-controls").hasChildNodes()) { $("curve-controls").hidden = false; $("curve-controls").append(...curveControls(job.prediction_columns ?? [])); }
   if (job.folds.length) $("no-folds")?.remove();
   for (const f of job.folds) {
     cards[f.index] ??= new FoldCard(base, f, job.folds.length);
@@ -105,12 +113,22 @@ function drawEnd() {
   const now = JSON.stringify([job.metrics, job.published, job.status === "succeeded"]);
   if (now === endShown) return;
   endShown = now;
-  if (job.metrics) $("metrics-body").replaceChildren(...metricsTable(job.metrics));
+  if (job.metrics) $("metrics-body").replaceChildren(
+    ...job.warnings.filter((w) => w.code === "features_ignore_tacticity" || /resemble/.test(w.detail)).map((w) => el("p", { class: "alert warn" }, w.detail)), ...metricsTable(job.metrics));
   const done = job.published;
   $("published").replaceChildren(...(done ? [el("div", { class: `alert ${done.reason ? "warn" : "good"}` },
     el("p", {}, el("strong", {}, "Published"), " as ", el("a", { href: done.url }, done.repo), ` · branch ${done.branch}${done.tag ? ` · tag ${done.tag}` : ""} · commit `, el("code", {}, done.commit.slice(0, 10))), whereTo(done))] : job.status === "succeeded" ? [el("div", { class: "alert good" }, "Trained, but not published. Use Publish to publish it.")] : []));
   $("use").hidden = !done;
   if (done) $("use-body").replaceChildren(...usage(done, job));
+  if (done?.reason && job.publish) wouldReplace(done);
+}
+
+// What the branch would get if this revision were promoted, which did not
+// happen by itself.
+async function wouldReplace(done) {
+  const query = new URLSearchParams({ repo: done.repo, revision: done.commit, with: job.publish.branch });
+  const d = await request(`/v1/models/difference?${query}`).catch(() => null);
+  if (d && !d.same && $("published").firstElementChild) $("published").firstElementChild.append(el("details", {}, el("summary", {}, `Promoting it would change ${job.publish.branch}`), ...difference(d)));
 }
 
 function addEvent(e) {
