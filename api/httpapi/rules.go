@@ -40,6 +40,7 @@ var rules = map[string]access.Action{
 	"POST /v1/training-jobs/:id/resume":                  access.Modify,
 	"POST /v1/training-jobs/:id/publish":                 access.Modify,
 	"GET /v1/training-jobs/:id/events":                   access.View,
+	"GET /v1/training-jobs/:id/dataset":                  access.View,
 	"GET /v1/training-jobs/:id/folds":                    access.View,
 	"GET /v1/training-jobs/:id/folds/:index/history":     access.View,
 	"GET /v1/training-jobs/:id/folds/:index/predictions": access.View,
