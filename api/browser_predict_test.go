@@ -306,7 +306,7 @@ func TestPredictPage(t *testing.T) {
 		b.visit(s.url + "/predict")
 		b.is(`!document.querySelector("#ask").hidden`)
 		b.fits()
-		b.click("#examples button:nth-child(4)")
+		b.click("#examples button:nth-child(16)")
 		b.sees("#results .values", "Glass transition")
 		b.is(`document.querySelector(".chain svg")`)
 		b.fits()

@@ -69,6 +69,7 @@ func (i *inference) role(queue httpapi.Queue, publish importer) *role {
 		&httpapi.Models{Import: publish, Registry: revisions},
 		&pages.Predict{Default: i.served, Mechanisms: structure.Mechanisms()},
 		&pages.Models{Registry: revisions},
+		pages.Guide{},
 	}}
 	r.serve("models", func(ctx context.Context) error {
 		tick := time.NewTicker(predict.DefaultPoll)

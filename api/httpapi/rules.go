@@ -89,6 +89,7 @@ var rules = map[string]access.Action{
 	"GET /jobs":     access.View,
 	"GET /jobs/:id": access.View,
 	"GET /predict":  access.Predict,
+	"GET /guide":    access.Predict,
 	"GET /models":   access.View,
 	"GET /queues":   access.Administer,
 	"GET /workers":  access.View,

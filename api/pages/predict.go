@@ -20,7 +20,7 @@ type predictPage struct {
 	Trains     bool          `json:"trains"`     // this server does
 }
 
-// example is a polymer to try: one of the shipped tables.
+// example is a polymer to try, by its name.
 type example struct {
 	Name string `json:"name"`
 	predict.Input
@@ -28,8 +28,21 @@ type example struct {
 
 func pm(v float64) *float64 { return &v }
 
-// examples are rows of the shipped tables, in all three notations.
+// examples are common polymers by name and rows of the shipped tables, in all
+// three notations.
 var examples = []example{
+	{"Polyethylene", predict.Input{RepeatUnit: "*CC*"}},
+	{"Polypropylene", predict.Input{RepeatUnit: "*CC(*)C"}},
+	{"Poly(vinyl chloride)", predict.Input{RepeatUnit: "*CC(*)Cl"}},
+	{"Poly(ethylene terephthalate)", predict.Input{RepeatUnit: "*OCCOC(=O)c1ccc(C(*)=O)cc1"}},
+	{"Nylon 6", predict.Input{RepeatUnit: "*NCCCCCC(*)=O"}},
+	{"Nylon 6,6", predict.Input{RepeatUnit: "*NCCCCCCNC(=O)CCCCC(*)=O"}},
+	{"Polycaprolactone", predict.Input{RepeatUnit: "*OCCCCCC(*)=O"}},
+	{"Poly(ethylene oxide)", predict.Input{RepeatUnit: "*CCO*"}},
+	{"Polyacrylonitrile", predict.Input{RepeatUnit: "*CC(*)C#N"}},
+	{"Poly(vinyl acetate)", predict.Input{RepeatUnit: "*CC(*)OC(C)=O"}},
+	{"Poly(tetrafluoroethylene)", predict.Input{RepeatUnit: "*C(F)(F)C(*)(F)F"}},
+	{"Polyisobutylene", predict.Input{RepeatUnit: "*CC(*)(C)C"}},
 	{"Polystyrene", predict.Input{RepeatUnit: "*CC(*)c1ccccc1"}},
 	{"Poly(methyl methacrylate)", predict.Input{RepeatUnit: "*CC(*)(C)C(=O)OC"}},
 	{"Bisphenol A polycarbonate", predict.Input{RepeatUnit: "*Oc1ccc(C(C)(C)c2ccc(OC(*)=O)cc2)cc1"}},

@@ -1,5 +1,5 @@
 // Draws structures, beside the page: reading OpenChemLib takes a moment that
-// typing should not wait for. In: { id, smiles, atoms }. Out: { id, svg } or
+// typing should not wait for. In: { id, smiles, atoms, weights }. Out: { id, svg } or
 // { id, error }. atoms are indices in the order of the SMILES without its [H].
 import { Molecule } from "./vendor/openchemlib/openchemlib.js";
 
@@ -34,7 +34,7 @@ function order(smiles) {
   return place.filter((_, written) => !hydrogen[written]);
 }
 
-function draw(smiles, atoms) {
+function draw(smiles, atoms, weights) {
   const m = Molecule.fromSmiles(smiles, { noCoordinates: true });
   m.inventCoordinates({ skipDefaultTemplates: true }); // reading the templates, of cages, takes over a second
   const text = m.toSVG(large, large, "s", depiction);
@@ -51,6 +51,11 @@ function draw(smiles, atoms) {
     }
   }
   for (const a of marked) under += `<circle cx="${places[a][0]}" cy="${places[a][1]}" r="8" data-atom="${a}"/>`;
+  const most = Math.max(...(weights ?? []).map(Math.abs), 1e-12);
+  (weights ?? []).forEach((w, i) => {
+    const at = places[place[i]];
+    if (at && w) under += `<circle class="${w > 0 ? "raises" : "lowers"}" cx="${at[0]}" cy="${at[1]}" r="11" fill-opacity="${(0.1 + 0.6 * Math.abs(w) / most).toFixed(2)}"/>`;
+  });
   const body = text
     .replace(/^<svg[^>]*>|<\/svg>\s*$/g, "")
     .replace(/<style>.*?<\/style>/s, "") // the page's policy would refuse it
@@ -58,12 +63,12 @@ function draw(smiles, atoms) {
     .replace(/>\?<\/text>/g, ">*</text>")
     .replace(/"rgb\((\d+),\s*(\d+),\s*(\d+)\)"/g, (_, r, g, b) => (tokens[`${r},${g},${b}`] ? `"var(--atom-${tokens[`${r},${g},${b}`]})"` : '"currentColor"'));
   const [, , width, height] = size.split(" ");
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${size}" width="${width}" height="${height}"><g class="unseen">${under}</g>${body}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${size}" width="${width}" height="${height}"><g class="${weights ? "weighted" : "unseen"}">${under}</g>${body}</svg>`;
 }
 
-self.onmessage = ({ data: { id, smiles, atoms } }) => {
+self.onmessage = ({ data: { id, smiles, atoms, weights } }) => {
   try {
-    self.postMessage({ id, svg: draw(smiles, atoms) });
+    self.postMessage({ id, svg: draw(smiles, atoms, weights) });
   } catch (e) {
     self.postMessage({ id, error: String(e?.message ?? e) });
   }

@@ -22,16 +22,17 @@ function start() {
 
 /**
  * A drawing of a SMILES as an <svg>, atoms marked where they are named: by index,
- * in the order of the SMILES without its [H]. Rejects what it cannot read.
+ * in the order of the SMILES without its [H], or shaded by weights, one an atom
+ * in that order. Rejects what it cannot read.
  */
-export async function depict(smiles, { atoms = [], label = "" } = {}) {
-  const key = `${smiles} ${atoms}`;
+export async function depict(smiles, { atoms = [], weights = null, label = "" } = {}) {
+  const key = `${smiles} ${atoms} ${weights ?? ""}`;
   if (!drawn.has(key)) {
     if (!worker) start();
     const id = ++asked;
     const svg = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
     svg.catch(() => drawn.delete(key));
-    worker.postMessage({ id, smiles, atoms });
+    worker.postMessage({ id, smiles, atoms, weights });
     drawn.set(key, svg);
     if (drawn.size > remembered) drawn.delete(drawn.keys().next().value);
   }

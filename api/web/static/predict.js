@@ -6,6 +6,7 @@ import * as inputs from "./predict/inputs.js";
 import * as results from "./predict/results.js";
 import * as files from "./predict/file.js";
 import { heatMap } from "./predict/grid.js";
+import * as recent from "./predict/recent.js";
 
 const data = pageData("data");
 const lookEvery = 10000; // ms between looks for a first model
@@ -215,7 +216,8 @@ const ask = {
       $("results").replaceChildren(placeholder);
       return "";
     }
-    show(() => [el("div", { class: "card" }, results.unfit(p.results, among(p)), results.whole(result, input, among(p)), results.answeredBy(p.model)), asJSON(body)]);
+    show(() => [el("div", { class: "card" }, results.unfit(p.results, among(p)), results.whole(result, input, among(p), { explain: async () => (await predict({ ...body, explain: ["atoms", "neighbours"] }, signal)).results[0] }), results.answeredBy(p.model)), asJSON(body)]);
+    recent.add(input, result, among(p));
     return counted(1);
   },
 
@@ -278,6 +280,13 @@ for (const radio of document.querySelectorAll("[name=mode], [name=notation]")) r
 for (const field of document.querySelectorAll(".smiles")) {
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(drawInput, typing); });
 }
+recent.begin((input) => { inputs.fill(input); showMode(); go(); });
+// List and Grid are kept over a reload, in this tab.
+for (const id of ["list", "acids", "alcohols"]) {
+  try { $(id).value = sessionStorage.getItem(`predict:${id}`) ?? ""; } catch { /* storage is refused */ }
+  $(id).addEventListener("input", () => { try { sessionStorage.setItem(`predict:${id}`, $(id).value); } catch { /* it is not kept */ } });
+}
+for (const radio of document.querySelectorAll("[name=mode]")) radio.addEventListener("change", () => { if (last) $("results").replaceChildren(placeholder); last = null; });
 for (const example of data.examples) {
   $("examples").append(el("button", { type: "button", class: "small", onclick: () => { inputs.fill(example); showMode(); go(); } }, example.name));
 }

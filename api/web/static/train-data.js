@@ -2,17 +2,21 @@
 // the properties found in them.
 
 import { $, el, plural, Problem, request, number } from "./app.js";
+import * as columns from "./train-columns.js";
+import { findings, lazily, preview } from "./train-doctor.js";
 
 let datasets = []; // newest first
 const chosen = new Set(); // ids
 let left = null; // properties not to predict, by name
 const asked = new Set(); // columns to learn that were not proposed
 let changed = () => {};
+const looked = new Map(); // what is shown of a dataset, by id, so that it stays open
 
 /** Begins with the tables the page came with; onchange is told of every choice. */
 export function begin(list, onchange) {
   datasets = list;
   changed = onchange;
+  columns.begin(() => changed());
   left = new Set();
   const take = () => {
     const [file] = $("file").files;
@@ -50,6 +54,7 @@ export async function choose(spec) {
   }
   const wanted = spec.prediction_columns;
   left = new Set(wanted?.length ? [...properties().keys()].filter((p) => !wanted.includes(p)) : []);
+  columns.fill(spec);
   asked.clear();
   for (const u of notProposed()) if (wanted?.includes(u.column)) asked.add(u.column);
   draw();
@@ -59,11 +64,15 @@ export async function choose(spec) {
 export function put(spec) {
   const ids = datasets.filter((d) => chosen.has(d.id)).map((d) => d.id);
   if (ids.length) spec.dataset = ids.length === 1 ? ids[0] : ids;
+  columns.put(spec);
   const all = [...properties().keys()];
   const wanted = [...all.filter((p) => !left.has(p)), ...notProposed().map((u) => u.column).filter((c) => asked.has(c))];
   if (wanted.length !== all.length || asked.size) spec.prediction_columns = wanted;
   return { tables: ids.length, wanted: wanted.length };
 }
+
+/** The properties to learn. */
+export const wanted = () => [...[...properties().keys()].filter((p) => !left.has(p)), ...notProposed().map((u) => u.column).filter((c) => asked.has(c))];
 
 /** The choice in words, to compare with later. */
 export const words = () => ({
@@ -89,6 +98,7 @@ function notProposed() {
 function draw() {
   drawDatasets();
   drawAbout();
+  columns.draw(datasets.filter((d) => chosen.has(d.id) && !d.gone));
   drawProperties();
   changed();
 }
@@ -122,10 +132,19 @@ function drawAbout() {
     if (!chosen.has(d.id)) continue;
     if (d.origin) notes.push(el("p", { class: "hint" }, `${d.name}: ${d.origin.description}. ${d.origin.limits || ""} `, el("span", { class: "nowrap" }, `Licence: ${d.origin.license}.`)));
     if (d.defects?.length) {
-      notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: state its columns and units under Other fields of the job`),
+      notes.push(el("div", { class: "alert warn" }, el("p", {}, `${d.name}: we need to know which column holds the structures. Choose it under Columns below.`),
         problemTable(d.defects.map((x) => ({ row: x.row || "", column: x.column ?? "", detail: x.reason })))));
     }
     if (d.warnings?.length) notes.push(el("details", {}, el("summary", {}, `${d.name}: ${plural(d.warnings.length, "warning")}`), el("ul", {}, ...d.warnings.map((w) => el("li", {}, w.detail)))));
+  }
+  for (const d of datasets) {
+    if (!chosen.has(d.id) || d.gone) continue;
+    let known = looked.get(d.id);
+    if (!known) {
+      known = el("div", { class: "looked" }, lazily(`First rows of ${d.name}`, () => preview(d)), lazily(`What to look at in ${d.name}`, () => findings(d, upload)));
+      looked.set(d.id, known);
+    }
+    notes.push(known);
   }
   $("about").replaceChildren(...notes);
 }
@@ -139,7 +158,7 @@ function drawProperties() {
     } });
     box.checked = !left.has(name);
     return el("div", { class: "property" },
-      el("label", { class: "check" }, box, el("strong", {}, name), el("span", { class: "muted" }, sources[0].units || "no units")),
+      el("div", { class: "row spread" }, el("label", { class: "check" }, box, el("strong", {}, name)), columns.unitsField(name, sources[0].units)),
       ...sources.flatMap((s) => [
         histogram(s, sources[0].units),
         el("p", { class: "hint" }, `${plural(s.count, "value")}${sources.length > 1 ? ` in ${s.dataset.name}` : ""} · ${number(s.min)} to ${number(s.max)}, median ${number(s.median)}`),
@@ -198,11 +217,14 @@ async function upload(file, onDefect = "") {
     chosen.clear();
     chosen.add(d.id);
     left.clear();
+    columns.forget();
     $("upload").replaceChildren(el("p", { class: "alert good" }, `${d.name}: ${plural(d.rows, "row")}, ${plural(d.polymers, "polymer")}; found ${d.targets.map((t) => `${t.name} (${t.count})`).join(", ") || "no property"}.`));
     draw();
   } catch (e) {
     if (signal.aborted) return;
     $("upload").replaceChildren();
+    chosen.clear(); // the earlier table is not what its user wants to train on
+    draw();
     const rows = e instanceof Problem ? e.errors.map(located) : [];
     const n = plural(rows.length, "problem");
     $("refused").replaceChildren(el("div", { class: "alert bad" },

@@ -81,7 +81,7 @@ export function fill(spec) {
   }
   const rest = {};
   for (const k of ["stack", "intervals"]) if (JSON.stringify(s[k]) !== JSON.stringify(base[k])) rest[k] = s[k];
-  for (const k of ["columns", "units", "metadata"]) if (s[k] && Object.keys(s[k]).length) rest[k] = s[k];
+  for (const k of ["metadata"]) if (s[k] && Object.keys(s[k]).length) rest[k] = s[k];
   if (s.split?.folds) put(rest, "/split/folds", s.split.folds);
   if (h?.rows) rest.holdout = { rows: h.rows };
   if (s.webhook?.events?.length) put(rest, "/webhook/events", s.webhook.events);
@@ -136,7 +136,8 @@ function place(pointer) {
     const at = c.dataset.at ?? c.dataset.problems;
     if ((pointer === at || pointer.startsWith(at + "/")) && at.length > length) [best, length] = [c, at.length];
   }
-  if (!best && /^\/(columns|units|metadata|stack|intervals|split\/folds|holdout|rows)(\/|$)/.test(pointer)) return pointer.startsWith("/holdout") ? $("holdout") : pointer.startsWith("/rows") ? $("datasets") : $("extras");
+  if (!best && /^\/(columns|units)(\/|$)/.test(pointer)) return $("columns-fields");
+  if (!best && /^\/(metadata|stack|intervals|split\/folds|holdout|rows)(\/|$)/.test(pointer)) return pointer.startsWith("/holdout") ? $("holdout") : pointer.startsWith("/rows") ? $("datasets") : $("extras");
   if (!best) for (const t of toggles) if (pointer.startsWith(t.dataset.group)) return t;
   return best;
 }

@@ -4,6 +4,7 @@ import { $, duration, el, money, notice, pageData, plural, Problem, request } fr
 import * as data from "./train-data.js";
 import { arrange, fill, preset, read, showChanges, showProblems, showRanges, snapshot } from "./train-form.js";
 import * as recipe from "./train-recipe.js";
+import { outlook } from "./difference.js";
 
 const page = pageData("page");
 const form = $("train");
@@ -44,6 +45,7 @@ function changed() {
   const { spec } = job();
   remember(spec);
   if (before) compare();
+  replaces(spec);
   clearTimeout(timer);
   timer = setTimeout(estimate, 400);
 }
@@ -54,6 +56,23 @@ function compare() {
   for (const [what, was] of Object.entries(before.words)) if (now[what] !== was) lines.unshift(`${what}: ${was} → ${now[what]}`);
   $("changes").replaceChildren(el("h3", {}, lines.length ? "Different from the earlier job" : "Same as the earlier job"),
     lines.length ? el("ul", { class: "plain" }, ...lines.map((l) => el("li", {}, l))) : "");
+}
+
+// What the branch to publish to holds now, and what of it this job would lose.
+let served = null;
+async function replaces(spec) {
+  const publish = { ...recipe.chosen().publish, ...spec.publish };
+  served ??= request("/v1/models").then((l) => l.data).catch(() => []);
+  const { repo, branch = "main", promote } = publish;
+  const model = spec.publish === null ? null : (await served).find((m) => m.revision === branch && (!repo || m.repo === repo));
+  const wanted = spec.prediction_columns ?? data.wanted();
+  const now = wanted.length && outlook(model, wanted);
+  if (!now) return void $("replaces").replaceChildren();
+  const goes = promote === "never" ? "It goes to the branch candidates and replaces nothing."
+    : promote === "always" ? `It replaces ${branch} whatever its errors are.`
+    : now.lost.length ? "So it goes to the branch candidates; promote it on the Models page if you want it." : `It replaces ${branch} unless it is worse.`;
+  $("replaces").replaceChildren(el("div", { class: `alert ${now.lost.length || promote === "always" ? "warn" : ""}` },
+    el("p", {}, `${branch} now predicts ${now.now}.`), el("p", {}, now.lost.length ? `This job would lose ${now.lostWords}. ` : "", goes)));
 }
 
 async function estimate() {
@@ -82,7 +101,7 @@ function show(e, more = []) {
   const rows = e.targets?.length ? `${e.rows.toLocaleString()}: ${e.targets.map((t) => `${t.name} ${t.values}`).join(", ")}` : "–";
   $("e-rows").textContent = rows;
   $("e-steps").textContent = e.steps ? e.steps.toLocaleString() : "–";
-  const time = e.hours === null || e.hours === undefined ? "–" : `about ${duration(e.hours * 3600)}`;
+  const time = e.hours === null || e.hours === undefined ? "–" : e.hours_range && duration(e.hours_range[0] * 3600) !== duration(e.hours_range[1] * 3600) ? `about ${duration(e.hours_range[0] * 3600)} to ${duration(e.hours_range[1] * 3600)}` : `about ${duration(e.hours * 3600)}`;
   $("e-time").textContent = time;
   $("e-usd").textContent = page.cost_per_hour ? money(e.usd) : "Not available (no hourly price is set on this server)";
   $("e-how").textContent = e.ms_per_step ? `${e.ms_per_step} ms per step, ${e.folds_parallel} ${e.folds_parallel === 1 ? "fold" : "folds"} in parallel, measured on this server.` : "";

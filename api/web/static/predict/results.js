@@ -80,8 +80,20 @@ function domainWords(d) {
 
 /** How good the model is at a property, as a badge; none where it is as good as it should be. */
 function qualityBadge(p) {
-  if (p.quality === "no_better_than_baseline") return el("div", {}, el("span", { class: "badge warn" }, "no better than baseline"));
-  if (p.quality === "unknown") return el("div", {}, el("span", { class: "badge" }, "accuracy unknown"));
+  const trust = qualityOf(p), domain = domainOf(p);
+  return trust || domain ? el("div", {}, trust, trust && domain ? " " : null, domain) : null;
+}
+
+/** That the polymers on which a property was measured do not resemble this one, as a badge; null otherwise. */
+function domainOf(p) {
+  if (p.in_domain !== false) return null;
+  const why = p.n_unseen ? `${plural(p.n_unseen, "fragment")} of this chain ${p.n_unseen === 1 ? "occurs" : "occur"} in no polymer on which this property was measured` : "Its polymers do not resemble this one";
+  return el("span", { class: "badge warn", title: why }, "outside its training chemistry");
+}
+
+function qualityOf(p) {
+  if (p.quality === "no_better_than_baseline") return el("span", { class: "badge warn", title: "In its tests the model was no better than always answering the median" }, "no better than baseline");
+  if (p.quality === "unknown") return el("span", { class: "badge" }, "accuracy unknown");
   return null;
 }
 
@@ -195,8 +207,61 @@ export function wrong(error, input) {
 export const answeredBy = (model) => el("p", { class: "muted small" }, "Answered by ",
   el("code", {}, `${model.repo}@${model.revision}`), model.commit ? `, commit ${model.commit.slice(0, 8)}` : "");
 
+/** A button that asks why, and what is answered: the parts of the atoms, and the polymers most alike. ask() gives the result with both. */
+function explanation(input, targets, ask) {
+  const body = el("div", { class: "explained", "aria-live": "polite" });
+  const button = el("button", { type: "button", id: "explain", onclick: async () => {
+    button.disabled = true;
+    body.replaceChildren(el("p", { class: "muted" }, "Asking…"));
+    try {
+      const result = await ask();
+      body.replaceChildren(...neighbours(result, targets), ...attribution(result, input, targets));
+      button.remove();
+    } catch (e) {
+      body.replaceChildren(el("p", { class: "problem" }, e.message));
+      button.disabled = false;
+    }
+  } }, "Explain: similar known polymers, and which atoms matter");
+  return el("section", { class: "explain" }, el("p", {}, button), body);
+}
+
+function neighbours(result, targets) {
+  if (!result.neighbours) return [el("p", { class: "muted" }, "This model was published without its training rows, so similar polymers cannot be shown.")];
+  const name = (p) => {
+    const paper = el("div", { class: "thumbnail" }, el("code", { class: "clip", title: p }, p.slice(0, 80)));
+    const text = [...p.matchAll(/'([^']+)'|"([^"]+)"/g)].map((m) => m[1] ?? m[2]).join(".") || p;
+    if (text.length < 160) depict(text.split(/[\s;,]+/).join("."), { label: text }).then((svg) => paper.replaceChildren(svg), () => {});
+    return paper;
+  };
+  return [el("h3", {}, "Most similar polymers in the training data"),
+    el("div", { class: "table", tabindex: 0, role: "group", "aria-label": "Most similar polymers" }, el("table", {},
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Polymer"), el("th", { scope: "col", class: "number" }, "Similarity"), ...targets.map((t) => el("th", { scope: "col", class: "number" }, `${called(t)}, measured`)))),
+      el("tbody", {}, ...result.neighbours.map((n) => el("tr", {}, el("th", { scope: "row" }, name(n.polymer)), el("td", { class: "number" }, number(n.similarity, 2)),
+        ...targets.map((t) => el("td", { class: "number" }, Number.isFinite(n.measured?.[t]) ? shown(n.measured[t]) : "–"))))))),
+    el("p", { class: "hint" }, "Similarity is Tanimoto’s, on counts of Morgan fragments: 1 is identical. A prediction far from everything measured deserves less trust.")];
+}
+
+function attribution(result, input, targets) {
+  const named = targets.filter((t) => result.atoms?.[t]);
+  const smiles = input.smiles_repeat_unit ?? input.smiles_polymer ?? input.monomers?.join(".");
+  if (!named.length || !smiles) return [];
+  const paper = el("div", { class: "paper attributed" }), words = el("p", { class: "hint" });
+  const draw = async (t) => {
+    const { baseline, values } = result.atoms[t], units = result.predictions[t].units ?? "";
+    words.textContent = `Green atoms raise ${called(t)}, red atoms lower it; the stronger the colour, the more. The bare skeleton would have ${shown(baseline)} ${units}; with all parts it is ${shown(result.predictions[t].mean)} ${units}.`;
+    try {
+      paper.replaceChildren(await depict(smiles, { weights: values, label: `Parts of the atoms in ${called(t)}` }));
+    } catch {
+      paper.replaceChildren(el("p", { class: "muted" }, "This structure cannot be drawn."));
+    }
+  };
+  const select = el("select", { "aria-label": "Property to explain", onchange: () => draw(select.value) }, ...named.map((t) => el("option", { value: t }, called(t))));
+  draw(named[0]);
+  return [el("h3", {}, "Which atoms matter"), el("p", { class: "row controls" }, select), paper, words];
+}
+
 /** One result, whole. */
-export function whole(result, input, targets, { title = "", scales = {}, level = "h2" } = {}) {
+export function whole(result, input, targets, { title = "", scales = {}, level = "h2", explain = null } = {}) {
   const d = result.domain_of_validity;
   return el("div", { class: "result" },
     el("header", {}, el(level, { title: inWords(input) }, title || inWords(input)), domainBadge(d)),
@@ -204,6 +269,7 @@ export function whole(result, input, targets, { title = "", scales = {}, level =
     el("div", { class: "table" }, values(result, targets, scales)),
     members(result, targets),
     el("p", { class: "domain" }, domainWords(d)),
+    explain ? explanation(input, targets, explain) : null,
     chain(result));
 }
 
