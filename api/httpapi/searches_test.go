@@ -32,7 +32,7 @@ func tuned(b *bench) (*Searches, *searches.Stepper) {
 func TestSearches(t *testing.T) {
 	b := newBench(t, nil)
 	area, stepper := tuned(b)
-	v := validate(t, New(Config{Now: func() time.Time { return noon }}, area))
+	v := validate(t, New(Config{Now: func() time.Time { return noon }}, area, b.area))
 	h := httptest.NewServer(v)
 	t.Cleanup(h.Close)
 	send := func(want int, method, path, body string, header ...string) []byte {
@@ -74,6 +74,11 @@ func TestSearches(t *testing.T) {
 	}
 	if j, err := b.store.Job(t.Context(), trials.Data[4].TrainingJob); err != nil || j.Trial.Index != 4 || j.Spec.Holdout == nil || j.Spec.KFolds != 5 {
 		t.Errorf("the job of trial 4: %+v, %v", j, err)
+	}
+	for query, want := range map[string]int{"": 0, "&trials=true": 9} {
+		if page := decode[List[jobs.View]](t, send(200, "GET", "/v1/training-jobs?limit=20"+query, "")); len(page.Data) != want {
+			t.Errorf("the list of jobs with %q has %d, want %d", query, len(page.Data), want)
+		}
 	}
 	if page := decode[List[searches.TrialView]](t, send(200, "GET", path+"/trials?limit=4&after=2", "")); len(page.Data) != 4 || page.Data[0].Index != 3 || page.NextAfter == nil || *page.NextAfter != "6" {
 		t.Errorf("a page of trials: %+v", page)

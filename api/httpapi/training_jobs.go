@@ -28,6 +28,7 @@ type (
 	jobList     struct {
 		Paging
 		Status []jobs.State `query:"status" enum:"queued,preparing,training,finalizing,publishing,succeeded,failed,cancelled,paused" doc:"Jobs in any of these states."`
+		Trials bool         `query:"trials" doc:"The trials of searches too."`
 	}
 	JobNamed struct {
 		ID string `path:"id" maxLength:"40"`
@@ -136,7 +137,7 @@ func (a *TrainingJobs) list(ctx context.Context, in *jobList) (*listedJobs, erro
 	if err := checkAfter(jobs.TrainingJobPrefix, in.After); err != nil {
 		return nil, err
 	}
-	page, err := a.List(ctx, jobs.Filter{Limit: in.Limit, After: in.After, States: in.Status})
+	page, err := a.List(ctx, jobs.Filter{Limit: in.Limit, After: in.After, States: in.Status, Trials: in.Trials})
 	if err != nil {
 		return nil, err
 	}
