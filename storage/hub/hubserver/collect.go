@@ -147,6 +147,15 @@ func (c *collector) repo(id string) error {
 			}
 		}
 	}
+	uploads, err := filepath.Glob(filepath.Join(dir, uploadsDir, "*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range uploads {
+		if _, _, err := c.s.sweep.remove(name, c.before); err != nil {
+			return err
+		}
+	}
 	unfinished, err := filepath.Glob(filepath.Join(dir, atomicfile.Unfinished))
 	for _, name := range unfinished {
 		err = errors.Join(err, c.remove(name))

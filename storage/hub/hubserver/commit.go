@@ -154,7 +154,7 @@ func (s *Server) commit(w http.ResponseWriter, r *http.Request) error {
 	if !c.mayChange(p) {
 		return errNotYours(c, p.id)
 	}
-	header, changes, err := s.receive(p.git, r.Body)
+	header, changes, err := s.receive(r, p)
 	if err != nil {
 		return err
 	}
@@ -333,9 +333,9 @@ func (s *Server) attribute(g *gitRepo, files map[string]file, changes []change) 
 }
 
 // receive reads a commit and stores its contents.
-func (s *Server) receive(g *gitRepo, body io.Reader) (header *operation, changes []change, err error) {
+func (s *Server) receive(r *http.Request, p *repo) (header *operation, changes []change, err error) {
 	var got *received
-	l := &lines{r: bufio.NewReaderSize(body, 64<<10), content: func(r io.Reader) error {
+	l := &lines{r: bufio.NewReaderSize(r.Body, 64<<10), content: func(r io.Reader) error {
 		if got != nil {
 			return badRequest("a line of the commit has two contents")
 		}
@@ -370,9 +370,9 @@ func (s *Server) receive(g *gitRepo, body io.Reader) (header *operation, changes
 			if got == nil || op.Value.Encoding != "base64" {
 				return nil, nil, badRequest("%s has no content in base64", ch.path)
 			}
-			ch.file, err = s.keep(g, ch.path, got)
+			ch.file, err = s.keep(r, p, ch.path, got)
 		case "lfsFile":
-			ch.file, err = s.lfsFile(g, op)
+			ch.file, err = s.lfsFile(r, p, op)
 		case "deletedFile", "deletedFolder":
 			ch.remove, ch.folder = true, op.Key == "deletedFolder"
 		default:
@@ -416,25 +416,38 @@ func (s *Server) receiveContent(r io.Reader) (*received, error) {
 }
 
 // keep makes the file of a content.
-func (s *Server) keep(g *gitRepo, name string, got *received) (file, error) {
+func (s *Server) keep(r *http.Request, p *repo, name string, got *received) (file, error) {
 	if got.large != nil {
-		return g.addPointer(*got.large)
+		return p.git.addPointer(*got.large)
 	}
-	if p, ok := parsePointer(got.small); ok {
-		if n, stored := s.blobs.keep(p.oid); !stored || n != p.size {
+	if o, ok := parsePointer(got.small); ok {
+		n, stored := s.blobs.keep(o.oid)
+		if stored && n == o.size {
+			var err error
+			if stored, err = s.possesses(r, p, o); err != nil {
+				return file{}, err
+			}
+		}
+		if !stored || n != o.size {
 			return file{}, badRequest("%s points to an object that is not stored", name)
 		}
 	}
-	return g.addBlob(got.small)
+	return p.git.addBlob(got.small)
 }
 
 // lfsFile makes the file of an object uploaded before.
-func (s *Server) lfsFile(g *gitRepo, op *operation) (file, error) {
+func (s *Server) lfsFile(r *http.Request, p *repo, op *operation) (file, error) {
 	v := op.Value
 	// A copy of a file that is stored says no size.
 	n, ok := s.blobs.keep(v.OID)
+	if ok {
+		var err error
+		if ok, err = s.possesses(r, p, pointer{v.OID, n}); err != nil {
+			return file{}, err
+		}
+	}
 	if !ok || v.Algo != "sha256" || n != v.Size && v.Size != 0 {
 		return file{}, badRequest("%s: LFS object %.64s is not stored with this size: upload it before the commit", v.Path, v.OID)
 	}
-	return g.addPointer(pointer{v.OID, n})
+	return p.git.addPointer(pointer{v.OID, n})
 }

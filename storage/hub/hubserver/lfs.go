@@ -70,9 +70,9 @@ func (s *Server) lfsBatch(w http.ResponseWriter, r *http.Request) error {
 			err = s.offerDownload(r, p, o, out, writer, who)
 		case parts && o.Size > s.config.PartSize:
 			transfer = "multipart"
-			s.offerUpload(r, p, o, out, true, who)
+			err = s.offerUpload(r, p, o, out, true, who)
 		default:
-			s.offerUpload(r, p, o, out, false, who)
+			err = s.offerUpload(r, p, o, out, false, who)
 		}
 		if err != nil {
 			return err
@@ -87,8 +87,14 @@ type lfsError struct {
 	Message string `json:"message"`
 }
 
-func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any, parts bool, who string) {
+func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[string]any, parts bool, who string) (err error) {
 	size, stored := s.blobs.keep(o.OID)
+	if stored && size == o.Size {
+		// What the repository may not name has to be uploaded, stored or not.
+		if stored, err = s.possesses(r, p, pointer{o.OID, o.Size}); err != nil {
+			return err
+		}
+	}
 	switch {
 	case stored && size != o.Size:
 		out["error"] = lfsError{http.StatusUnprocessableEntity, "Invalid oid or size"}
@@ -103,6 +109,7 @@ func (s *Server) offerUpload(r *http.Request, p *repo, o lfsObject, out map[stri
 		}
 		out["actions"] = map[string]any{"upload": upload, "verify": map[string]any{"href": address + "/verify"}}
 	}
+	return nil
 }
 
 // offerDownload gives out the objects that the repository has a pointer to, as
@@ -208,6 +215,9 @@ func (s *Server) lfsPut(w http.ResponseWriter, r *http.Request) error {
 	}
 	if n != o.Size {
 		return badRequest("The content is not as long as said")
+	}
+	if err := s.noteUpload(r, o.OID); err != nil {
+		return err
 	}
 	return answer(w, map[string]any{})
 }

@@ -72,8 +72,10 @@ func (s *Server) lfsComplete(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &in); err != nil {
 		return err
 	}
-	if n, stored := s.blobs.keep(o.OID); stored && n == o.Size { // by another upload
-		return answer(w, map[string]any{"success": true})
+	if _, err := os.Stat(filepath.Join(s.repoDir(r.PathValue("ns")+"/"+r.PathValue("name")), uploadsDir, o.OID)); err == nil {
+		if n, stored := s.blobs.keep(o.OID); stored && n == o.Size { // completed before
+			return answer(w, map[string]any{"success": true})
+		}
 	}
 	parts := (o.Size + s.partSize(o.Size) - 1) / s.partSize(o.Size)
 	if in.OID != o.OID || int64(len(in.Parts)) != parts {
@@ -89,6 +91,9 @@ func (s *Server) lfsComplete(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("The parts are not what the oid says")
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.noteUpload(r, o.OID); err != nil {
 		return err
 	}
 	return answer(w, map[string]any{"success": true})
