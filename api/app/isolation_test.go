@@ -14,6 +14,7 @@ import (
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/access"
 	"polyid-trainer/jobs/predictions"
+	"polyid-trainer/jobs/screenings"
 	"polyid-trainer/jobs/tokens"
 )
 
@@ -89,6 +90,15 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.ids["/v1/predictions"] = p.ID
+	x, err := screenings.New(time.Now(), "alice", screenings.Spec{}, screenings.Model{}, screenings.Source{Count: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Status = screenings.Cancelled
+	if err := screenings.NewStore(a.patient, time.Now).Create(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	h.ids["/v1/screenings"] = x.ID
 	return h
 }
 
@@ -103,7 +113,7 @@ var others = map[string]access.Action{
 	"GET /v1/training-jobs":     access.View, "POST /v1/training-jobs": access.Create, "POST /v1/training-jobs/estimate": access.Create,
 	"GET /v1/schedules": access.View, "POST /v1/schedules": access.Create,
 	"GET /v1/searches": access.View, "POST /v1/searches": access.Create,
-	"GET /v1/screenings": access.View, "POST /v1/screenings": access.Create,
+	"GET /v1/screenings": access.View, "POST /v1/screenings": access.Create, "POST /v1/screenings/estimate": access.Create,
 	"POST /v1/predictions": access.Predict,
 	"GET /v1/models":       access.View, "GET /v1/models/versions": access.View, "GET /v1/models/difference": access.View,
 	"POST /v1/models/promote": access.Modify, "POST /v1/models/import": access.Create,
@@ -217,7 +227,7 @@ func (h *house) silent(who, what, text string) {
 func (h *house) pages() {
 	job := "/jobs/" + h.ids["/v1/training-jobs"]
 	for path, want := range map[string]map[string]int{
-		"/": {"alice": 200, "bob": 200, "carol": 303, "": 303}, "/jobs": {"bob": 200, "carol": 200, "": 303}, job: {"alice": 200, "root": 200, "bob": 404, "carol": 404, "": 303},
+		"/": {"alice": 200, "bob": 200, "carol": 303, "": 303}, "/jobs": {"bob": 200, "carol": 200, "": 303}, "/searches": {"bob": 200, "carol": 200, "": 303}, "/searches/" + h.ids["/v1/searches"]: {"alice": 200, "bob": 404, "carol": 404, "": 303}, job: {"alice": 200, "root": 200, "bob": 404, "carol": 404, "": 303},
 		"/predict": {"carol": 200, "": 303}, "/models": {"carol": 200, "": 303}, "/workers": {"bob": 200, "carol": 200, "": 303}, "/docs": {"carol": 200, "": 303},
 		"/queues": {"root": 200, "bob": 403, "carol": 403, "": 303}, "/queues/": {"root": 200, "bob": 403, "": 303},
 	} {
@@ -227,7 +237,7 @@ func (h *house) pages() {
 				h.t.Errorf("the page %s as %q: %d, want %d", path, who, resp.StatusCode, status)
 			}
 			if who == "bob" || who == "carol" {
-				h.silent(who, path, strings.ReplaceAll(text, strings.TrimPrefix(job, "/jobs/"), ""))
+				h.silent(who, path, strings.ReplaceAll(text, strings.Trim(path[strings.LastIndexByte(path, 0x2f)+1:], " "), ""))
 			}
 		}
 	}

@@ -205,12 +205,14 @@ func TestContract(t *testing.T) {
 	})
 	send("POST", path+"/publish", `{"tag": "v1.0.0"}`)
 	send("GET", path, "")
+	send("PATCH", path, `{"name": "ours", "shared_with": ["*"]}`)
 	send("POST", path+"/cancel", "")
 	b.update(id, func(j *jobs.Job) error { j.Stage = lease.Lease{}; return nil })
 	if _, err := b.store.UpdateFold(t.Context(), id, 0, func(f *jobs.Fold) error { return f.Leave("token", jobs.FoldCancelled) }); err != nil {
 		t.Fatal(err)
 	}
 	send("DELETE", path, "")
+	send("PATCH", "/v1/datasets/"+d.ID, `{"tags": ["x"]}`)
 	send("DELETE", "/v1/datasets/"+d.ID, "")
 	send("GET", "/v1/recipes", "")
 	send("GET", "/v1/nothing", "")

@@ -64,6 +64,18 @@ var rules = map[string]access.Action{
 	"POST /v1/searches/:id/resume":           access.Modify,
 	"POST /v1/searches/:id/stop":             access.Modify,
 
+	"GET /v1/screenings":             access.View,
+	"POST /v1/screenings":            access.Create,
+	"POST /v1/screenings/estimate":   access.Create,
+	"GET /v1/screenings/:id":         access.View,
+	"PATCH /v1/screenings/:id":       access.Modify,
+	"DELETE /v1/screenings/:id":      access.Modify,
+	"GET /v1/screenings/:id/results": access.View,
+	"GET /v1/screenings/:id/events":  access.View,
+	"POST /v1/screenings/:id/cancel": access.Modify,
+	"POST /v1/screenings/:id/pause":  access.Modify,
+	"POST /v1/screenings/:id/resume": access.Modify,
+
 	"POST /v1/predictions":      access.Predict,
 	"GET /v1/predictions/:id":   access.View,
 	"GET /v1/models":            access.View,
@@ -85,15 +97,17 @@ var rules = map[string]access.Action{
 	"POST /batch_predict": access.Predict,
 
 	// Pages.
-	"GET /":         access.Create,
-	"GET /jobs":     access.View,
-	"GET /jobs/:id": access.View,
-	"GET /predict":  access.Predict,
-	"GET /guide":    access.Predict,
-	"GET /models":   access.View,
-	"GET /queues":   access.Administer,
-	"GET /workers":  access.View,
-	"/queues/*":     access.Administer,
+	"GET /":             access.Create,
+	"GET /jobs":         access.View,
+	"GET /searches":     access.View,
+	"GET /searches/:id": access.View,
+	"GET /jobs/:id":     access.View,
+	"GET /predict":      access.Predict,
+	"GET /models":       access.View,
+	"GET /queues":       access.Administer,
+	"GET /workers":      access.View,
+	"/queues/*":         access.Administer,
+	"GET /guide":        access.Predict,
 }
 
 // actionOf is the kind of action that a route is. What is no route is answered as
