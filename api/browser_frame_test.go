@@ -19,4 +19,8 @@ func TestFrame(t *testing.T) {
 	b.fill("#token", "correct-horse")
 	b.press("\r")
 	b.is(`location.pathname === "/docs"`)
+	b.visit(s.url + "/guide")
+	b.sees("h1", "Guide")
+	b.fits()
+	b.accessible()
 }
