@@ -176,6 +176,8 @@ func TestContract(t *testing.T) {
 	id := decode[jobs.View](t, send("POST", "/v1/training-jobs", job, "Idempotency-Key", "k")).ID
 	path := "/v1/training-jobs/" + id
 	send("GET", path, "")
+	send("PATCH", path, `{"name": "PET"}`)
+	send("PATCH", "/v1/datasets/"+d.ID, `{"notes": "of the year"}`)
 	send("GET", "/v1/training-jobs?status=queued", "")
 	send("GET", path+"/folds", "")
 	b.folds(id, 2)
