@@ -13,6 +13,7 @@ type commands struct {
 	Train      TrainCmd      `cmd:"" help:"Submit a training job; --watch follows it."`
 	Search     SearchCmd     `cmd:"" help:"Submit a search for the best settings of a training job; --watch follows it."`
 	Predict    PredictCmd    `cmd:"" help:"Predict the polymers of a CSV file: CSV on stdout, progress on stderr."`
+	Screen     ScreenCmd     `cmd:"" help:"Predict a whole library on the workers: the rows that are wanted on stdout, progress on stderr."`
 	Backup     BackupCmd     `cmd:"" help:"Write an archive of a service's data, to move it to another machine."`
 	Restore    RestoreCmd    `cmd:"" help:"Restore an archive that backup wrote into a place without data."`
 

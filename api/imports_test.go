@@ -141,7 +141,7 @@ var allowed = map[string][]string{
 
 	"api/doctor": {"api/datasets", "jobs", "jobs/predictions", "jobs/records", "nn/checkpoint", "storage", "storage/hub/hubserver", "storage/record", "jobs/keys"},
 
-	"api/client": {"jobs", "jobs/searches"},
+	"api/client": {"jobs/screenings", "jobs", "jobs/searches"},
 
 	"api/metrics": {"jobs"},
 

@@ -126,7 +126,7 @@ func TestReadme(t *testing.T) {
 	}
 	// The commands in its sentences.
 	dir := t.TempDir()
-	for name, text := range map[string]string{"JOB.json": string(small(1, "")), "IN.csv": "smiles_repeat_unit\n*OC(C)C(=O)*\n"} {
+	for name, text := range map[string]string{"JOB.json": string(small(1, "")), "IN.csv": "smiles_repeat_unit\n*OC(C)C(=O)*\n", "LIBRARY.csv": repeatUnitLibrary(100)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -135,12 +135,13 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"go run ./api train --watch JOB.json", "go run ./api predict IN.csv > OUT.csv"} {
+	for _, command := range []string{"go run ./api train --watch JOB.json", "go run ./api predict IN.csv > OUT.csv",
+		"go run ./api screen --where 'Tg > 150 && in_domain' --order-by=-Tg --limit 1000 LIBRARY.csv > BEST.csv"} {
 		if !bytes.Contains(text, []byte("`"+command+"`")) {
 			t.Errorf("the README does not show %s", command)
 		}
-		output(strings.NewReplacer("JOB.json", dir+"/JOB.json", "IN.csv", dir+"/IN.csv", "OUT.csv", dir+"/OUT.csv",
-			"--watch", "--watch --server "+s.url, "predict ", "predict --server "+s.url+" ").Replace(command))
+		output(strings.NewReplacer("JOB.json", dir+"/JOB.json", "IN.csv", dir+"/IN.csv", "OUT.csv", dir+"/OUT.csv", "LIBRARY.csv", dir+"/LIBRARY.csv", "BEST.csv", dir+"/BEST.csv",
+			"--watch", "--watch --server "+s.url, "predict ", "predict --server "+s.url+" ", "screen ", "screen --server "+s.url+" ").Replace(command))
 	}
 	if b, err := os.ReadFile(dir + "/OUT.csv"); err != nil || !strings.Contains(string(b), "Tg_pred_mean") {
 		t.Errorf("predict wrote %q, %v", b, err)

@@ -13,6 +13,7 @@ const (
 	DatasetPrefix     = "ds_"
 	SearchPrefix      = "se_"
 	ScreeningPrefix   = "sc_"
+	UploadPrefix      = "up_"
 	EventPrefix       = "evt_"
 )
 

@@ -43,6 +43,12 @@ func (l Limits) WithDefaults() Limits {
 	if l.HeavyAtoms == 0 {
 		l.HeavyAtoms = 1200
 	}
+	if l.LibraryBytes == 0 {
+		l.LibraryBytes = 20 << 30
+	}
+	if l.LibraryRows == 0 {
+		l.LibraryRows = 100_000_000
+	}
 	return l
 }
 

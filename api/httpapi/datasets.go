@@ -81,6 +81,7 @@ func (a *Datasets) Routes(s *Server) {
 		d, err := a.Library.Change(ctx, id, p)
 		return &oneDataset{d}, err
 	})
+	a.uploadRoutes(s, tags)
 	route(s, huma.Operation{
 		OperationID: "delete-dataset", Method: http.MethodDelete, Path: "/v1/datasets/{id}", Tags: tags,
 		Summary: "Delete an uploaded dataset", Description: "Jobs that were made of it have a copy.",

@@ -59,3 +59,14 @@ func ScreeningChunk(id string, attempt, n int) string {
 
 // DatasetLibrary precedes a dataset's rows as package data/library stores them.
 func DatasetLibrary(id string) string { return Datasets + id + "/library/" }
+
+// Upload is the record of a table that is being uploaded.
+func Upload(id string) string { return Uploads + id + "/upload.json" }
+
+// UploadParts precedes what came of it so far.
+func UploadParts(id string) string { return Uploads + id + "/parts/" }
+
+// UploadPart is what came from an offset on.
+func UploadPart(id string, offset int64) string {
+	return fmt.Sprintf("%s%016d", UploadParts(id), offset)
+}
