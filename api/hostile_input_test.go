@@ -405,7 +405,7 @@ func slowAttacks() []attack {
 				return err
 			}
 			res.Body.Close()
-			if took := time.Since(began); res.StatusCode != 200 || took > time.Second {
+			if took := time.Since(began); res.StatusCode != http.StatusOK || took > time.Second {
 				return fmt.Errorf("beside %d such connections /readyz answers %d after %s", n, res.StatusCode, took)
 			}
 			return nil

@@ -156,7 +156,11 @@ func (b *besieged) play(a attack) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	began := time.Now()
-	status, answer, err := 0, "", error(nil)
+	var (
+		status int
+		answer string
+		err    error
+	)
 	if a.raw != nil {
 		err = a.raw(ctx, strings.TrimPrefix(b.url, "http://"))
 	} else {

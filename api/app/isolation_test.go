@@ -76,12 +76,12 @@ func newHouse(t *testing.T) *house {
 	h.ids["/v1/datasets"] = h.make("alice", "/v1/datasets?name=mine", "smiles_polymer,Tg\nCCO,1\nCCC,2\nCCN,3\nCCCC,4\nCCCO,5\nCCCN,6\nCCCCC,7\nCCOC,8\nCCCCO,9\nCCCCN,10\n", "Content-Type", "text/csv")
 	job := h.make("alice", "/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush", "publish": null, `+smallJob+`}`)
 	h.ids["/v1/training-jobs"] = job
-	if resp, text := h.do("alice", "POST", "/v1/training-jobs/"+job+"/pause", ""); resp.StatusCode != 200 {
+	if resp, text := h.do("alice", "POST", "/v1/training-jobs/"+job+"/pause", ""); resp.StatusCode != http.StatusOK {
 		t.Fatalf("pausing: %d %s", resp.StatusCode, text)
 	}
 	h.ids["/v1/schedules"] = h.make("alice", "/v1/schedules", `{"cron": "@monthly", "dataset": "stereopolymer_input_nopush", "job": {"publish": null, `+smallJob+`}}`)
 	h.ids["/v1/searches"] = h.make("alice", "/v1/searches", `{"job": {"dataset": "stereopolymer_input_nopush", "publish": null, `+smallJob+`}, "space": {"learning_rate": {"log": [1e-5, 1e-3]}}, "method": "random", "max_trials": 1, "train_best": false}`)
-	if resp, text := h.do("alice", "POST", "/v1/searches/"+h.ids["/v1/searches"]+"/cancel", ""); resp.StatusCode != 200 {
+	if resp, text := h.do("alice", "POST", "/v1/searches/"+h.ids["/v1/searches"]+"/cancel", ""); resp.StatusCode != http.StatusOK {
 		t.Fatalf("cancelling: %d %s", resp.StatusCode, text)
 	}
 	p := predictions.New(time.Now(), "alice", predictions.Model{Repo: a.config.HubRepo, Revision: "main"}, predictions.JSON, 1)
@@ -178,7 +178,7 @@ func (h *house) hidden(method, path, list string) {
 				want = 401
 			case role == access.Reader && method != "GET":
 				want = 403
-			case resp.StatusCode == 422 && method != "GET": // the body is looked at first
+			case resp.StatusCode == http.StatusUnprocessableEntity && method != "GET": // the body is looked at first
 				want = 422
 			}
 			if resp.StatusCode != want || none.StatusCode != want || strings.ReplaceAll(text, id, absent) != same {
@@ -188,7 +188,7 @@ func (h *house) hidden(method, path, list string) {
 	}
 	if method == "GET" {
 		for _, who := range []string{"alice", "root"} {
-			if resp, text := h.do(who, method, at(id), ""); resp.StatusCode == 401 || resp.StatusCode == 403 || resp.StatusCode == 404 && !strings.Contains(path, "{index}") && !strings.Contains(path, "{trial}") && !strings.HasSuffix(path, "/folds") {
+			if resp, text := h.do(who, method, at(id), ""); resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusNotFound && !strings.Contains(path, "{index}") && !strings.Contains(path, "{trial}") && !strings.HasSuffix(path, "/folds") {
 				h.t.Errorf("%s %s as %s: %d %.200s", method, path, who, resp.StatusCode, text)
 			}
 		}
@@ -200,8 +200,8 @@ func (h *house) hidden(method, path, list string) {
 func (h *house) ruled(method, path string, action access.Action) {
 	for who, role := range map[string]access.Role{"root": access.Admin, "bob": access.Member, "carol": access.Reader, "": ""} {
 		resp, text := h.do(who, method, strings.ReplaceAll(path, "{id}", "nobody"), "{}")
-		refused := resp.StatusCode == 401 || resp.StatusCode == 403
-		if may := (access.Identity{Name: who, Role: role}).May(action); may == refused && !(path == "/v1/models/promote" && resp.StatusCode == 403) {
+		refused := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+		if may := (access.Identity{Name: who, Role: role}).May(action); may == refused && !(path == "/v1/models/promote" && resp.StatusCode == http.StatusForbidden) {
 			h.t.Errorf("%s %s as %q: %d %.200s", method, path, who, resp.StatusCode, text)
 		}
 		if who != "root" {
@@ -247,7 +247,7 @@ func (h *house) pages() {
 // asks all its addresses.
 func (h *house) hub() {
 	const repo = "alice/secret-model"
-	if resp, text := h.do("alice", "POST", "/hub/api/repos/create", `{"name": "`+repo+`", "private": true}`); resp.StatusCode != 200 {
+	if resp, text := h.do("alice", "POST", "/hub/api/repos/create", `{"name": "`+repo+`", "private": true}`); resp.StatusCode != http.StatusOK {
 		h.t.Fatalf("making a repository: %d %s", resp.StatusCode, text)
 	}
 	for _, path := range []string{"/hub/api/models/" + repo, "/hub/" + repo + "/resolve/main/.gitattributes", "/hub/" + repo + "/info/refs?service=git-upload-pack", "/hub/" + repo} {
@@ -258,7 +258,7 @@ func (h *house) hub() {
 		}
 	}
 	batch := `{"operation": "download", "objects": [{"oid": "` + strings.Repeat("a", 64) + `", "size": 1}]}`
-	if resp, _ := h.do("bob", "POST", "/hub/"+repo+"/info/lfs/objects/batch", batch); resp.StatusCode != 404 {
+	if resp, _ := h.do("bob", "POST", "/hub/"+repo+"/info/lfs/objects/batch", batch); resp.StatusCode != http.StatusNotFound {
 		h.t.Errorf("LFS as bob: %d", resp.StatusCode)
 	}
 	for who, want := range map[string]int{"bob": 403, "carol": 403} { // publishing where it is another's
@@ -266,10 +266,10 @@ func (h *house) hub() {
 			h.t.Errorf("publishing to alice's repository as %s: %d %.200s", who, resp.StatusCode, text)
 		}
 	}
-	if resp, text := h.do("bob", "POST", "/v1/training-jobs", `{"dataset": "`+h.ids["/v1/datasets"]+`", `+smallJob+`}`); resp.StatusCode != 422 || !strings.Contains(text, "there is no dataset") {
+	if resp, text := h.do("bob", "POST", "/v1/training-jobs", `{"dataset": "`+h.ids["/v1/datasets"]+`", `+smallJob+`}`); resp.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(text, "there is no dataset") {
 		h.t.Errorf("training on alice's dataset as bob: %d %.200s", resp.StatusCode, text)
 	}
-	if resp, text := h.do("bob", "POST", "/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", `+smallJob+`}`); resp.StatusCode != 200 || strings.Contains(text, "may not publish") {
+	if resp, text := h.do("bob", "POST", "/v1/training-jobs/estimate", `{"dataset": "stereopolymer_input_nopush", `+smallJob+`}`); resp.StatusCode != http.StatusOK || strings.Contains(text, "may not publish") {
 		h.t.Errorf("a member's job that names no repository: %d %.200s", resp.StatusCode, text)
 	}
 }
@@ -279,7 +279,7 @@ func (h *house) hub() {
 func (h *house) sharing() {
 	path := "/v1/training-jobs/" + h.ids["/v1/training-jobs"]
 	resp, text := h.do("alice", "PATCH", path, `{"shared_with": ["bob", "dave"], "name": "ours"}`)
-	if resp.StatusCode != 200 || !strings.Contains(text, `"name":"ours"`) || !strings.Contains(text, `"owner":"alice"`) {
+	if resp.StatusCode != http.StatusOK || !strings.Contains(text, `"name":"ours"`) || !strings.Contains(text, `"owner":"alice"`) {
 		h.t.Fatalf("sharing: %d %s", resp.StatusCode, text)
 	}
 	for _, c := range []struct {
@@ -294,33 +294,33 @@ func (h *house) sharing() {
 	}
 	resp, text = h.do("root", "POST", "/v1/tokens", `{"name": "dave", "role": "reader"}`)
 	var issued struct{ ID, Secret string }
-	if err := json.Unmarshal([]byte(text), &issued); err != nil || resp.StatusCode != 201 || issued.Secret == "" {
+	if err := json.Unmarshal([]byte(text), &issued); err != nil || resp.StatusCode != http.StatusCreated || issued.Secret == "" {
 		h.t.Fatalf("issuing: %d %s", resp.StatusCode, text)
 	}
 	if _, text := h.do("root", "GET", "/v1/tokens", ""); !strings.Contains(text, issued.ID) || strings.Contains(text, issued.Secret) {
 		h.t.Errorf("the list of tokens: %s", text)
 	}
-	r, err := http.NewRequestWithContext(h.t.Context(), "GET", h.URL()+path+"/events", nil)
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.URL()+path+"/events", nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+issued.Secret)
 	r.Header.Set("Accept", "text/event-stream")
 	stream, err := http.DefaultClient.Do(r)
-	if err != nil || stream.StatusCode != 200 {
+	if err != nil || stream.StatusCode != http.StatusOK {
 		h.t.Fatalf("following what is shared: %v, %v", stream, err)
 	}
 	defer stream.Body.Close()
 	if line, err := bufio.NewReader(stream.Body).ReadString('\n'); err != nil {
 		h.t.Fatalf("the stream begins with %q, %v", line, err)
 	}
-	if resp, text := h.do("root", "DELETE", "/v1/tokens/"+issued.ID, ""); resp.StatusCode != 204 {
+	if resp, text := h.do("root", "DELETE", "/v1/tokens/"+issued.ID, ""); resp.StatusCode != http.StatusNoContent {
 		h.t.Fatalf("revoking: %d %s", resp.StatusCode, text)
 	}
 	if _, err := io.Copy(io.Discard, stream.Body); err != nil { // would go on for as long as the job is paused
 		h.t.Logf("the stream of a revoked token ends with %v", err)
 	}
-	if resp, _ := h.do("", "GET", path, "", "Authorization", "Bearer "+issued.Secret); resp.StatusCode != 401 {
+	if resp, _ := h.do("", "GET", path, "", "Authorization", "Bearer "+issued.Secret); resp.StatusCode != http.StatusUnauthorized {
 		h.t.Errorf("a revoked token answers %d", resp.StatusCode)
 	}
 	_, log := h.do("root", "GET", "/v1/audit", "")

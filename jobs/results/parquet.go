@@ -18,7 +18,7 @@ const (
 // parquetEncoder writes columns of doubles, booleans and strings, each of which may
 // be null.
 type parquetEncoder struct {
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	kinds []expression.Kind
 	row   parquet.Row
 }
@@ -37,7 +37,7 @@ func newParquet(c *screenings.Columns, w io.Writer) (Encoder, error) {
 		}
 		group.Group[name] = parquet.Optional(leaf)
 	}
-	return &parquetEncoder{kinds: c.Kinds, w: parquet.NewWriter(w, parquet.NewSchema("results", group),
+	return &parquetEncoder{kinds: c.Kinds, w: parquet.NewGenericWriter[any](w, parquet.NewSchema("results", group),
 		parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(groupRows), parquet.PageBufferSize(pageSize),
 		parquet.CreatedBy("polyid-trainer", "1", ""))}, nil
 }

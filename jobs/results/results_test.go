@@ -103,7 +103,7 @@ func TestDamagedPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range len(body) {
+	for n := range body {
 		key := fmt.Sprintf("p%d", n)
 		if _, err := b.Put(ctx, key, bytes.NewReader(body[:n]), int64(n), storage.Condition{}); err != nil {
 			t.Fatal(err)

@@ -169,14 +169,15 @@ func (l *lab) advance(j *jobs.Job) bool {
 	if err != nil {
 		l.Fatal(err)
 	}
-	for _, t := range jobs.Needed(l.clock, j, folds) {
-		if t.Kind == jobs.Finalize {
-			return change(func(j *jobs.Job) error { return j.Finalize(l.clock) })
-		}
-		l.train(j, folds[t.Fold])
-		return true
+	needed := jobs.Needed(l.clock, j, folds)
+	if len(needed) == 0 {
+		return false
 	}
-	return false
+	if needed[0].Kind == jobs.Finalize {
+		return change(func(j *jobs.Job) error { return j.Finalize(l.clock) })
+	}
+	l.train(j, folds[needed[0].Fold])
+	return true
 }
 
 // train trains a fold to the job's rung or end, and leaves a checkpoint.

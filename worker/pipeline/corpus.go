@@ -245,7 +245,7 @@ func (p *Pipeline) load(ctx context.Context, j *jobs.Job) (*corpus, *Preparation
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := newCorpus(ctx, &j.Spec, table, holdout, chains(grown).each())
+	c, err := newCorpus(ctx, &j.Spec, table, holdout, grown.each())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -183,7 +183,7 @@ func TestGrantsEndWithTheirCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := s.objectURL(httptest.NewRequest("GET", "/", nil), p.id, strings.Repeat("a", 64))
+	address := s.objectURL(httptest.NewRequest(http.MethodGet, "/", nil), p.id, strings.Repeat("a", 64))
 	ask := func(who, operation, method string) int {
 		q := s.grant(operation, p.id, lfsObject{strings.Repeat("a", 64), 1}, p.Created.AddDate(1, 0, 0), who)
 		return asCaller(s, "", method, strings.TrimPrefix(address, "http://example.com")+"?"+q, "x").Code
