@@ -74,6 +74,7 @@ func newHouse(t *testing.T) *house {
 	a, _ := start(t, Config{Secrets: Secrets{APITokens: stated}})
 	h := &house{App: a, t: t, ids: map[string]string{}}
 	h.ids["/v1/datasets"] = h.make("alice", "/v1/datasets?name=mine", "smiles_polymer,Tg\nCCO,1\nCCC,2\nCCN,3\nCCCC,4\nCCCO,5\nCCCN,6\nCCCCC,7\nCCOC,8\nCCCCO,9\nCCCCN,10\n", "Content-Type", "text/csv")
+	h.ids["/v1/datasets/uploads"] = h.make("alice", "/v1/datasets/uploads", "")
 	job := h.make("alice", "/v1/training-jobs", `{"dataset": "stereopolymer_input_nopush", "publish": null, `+smallJob+`}`)
 	h.ids["/v1/training-jobs"] = job
 	if resp, text := h.do("alice", "POST", "/v1/training-jobs/"+job+"/pause", ""); resp.StatusCode != http.StatusOK {
@@ -103,7 +104,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // lists are the collections whose things have owners.
-var lists = []string{"/v1/datasets", "/v1/training-jobs", "/v1/schedules", "/v1/searches", "/v1/predictions", "/v1/screenings"}
+var lists = []string{"/v1/datasets", "/v1/datasets/uploads", "/v1/training-jobs", "/v1/schedules", "/v1/searches", "/v1/predictions", "/v1/screenings"}
 
 // others are the operations that are about no one thing: what each is, as
 // jobs/access calls it. One that is not here, nor below a list, fails the test.

@@ -161,6 +161,12 @@ func TestContract(t *testing.T) {
 	}
 	d := decode[datasets.Dataset](t, send("POST", "/v1/datasets", polymers(12), "Content-Type", "text/csv"))
 	send("POST", "/v1/datasets", "x", "Content-Type", "text/csv")
+	upload := "/v1/datasets/uploads/" + decode[datasets.Upload](t, send("POST", "/v1/datasets/uploads?name=parts", "")).ID
+	send("PUT", upload+"?offset=0", polymers(20), "Content-Type", "text/csv")
+	send("PUT", upload+"?offset=3", "x", "Content-Type", "text/csv")
+	send("GET", upload, "")
+	send("POST", upload+"/complete", "")
+	send("GET", upload, "")
 	send("GET", "/v1/datasets", "")
 	send("GET", "/v1/datasets/"+d.ID, "")
 	send("GET", "/v1/datasets/polymers_seven_properties", "")

@@ -21,8 +21,13 @@ var rules = map[string]access.Action{
 	"GET /docs/*":           access.View,
 	"GET /metrics":          access.View,
 
-	"GET /v1/datasets":            access.View,
-	"POST /v1/datasets":           access.Create,
+	"GET /v1/datasets":                       access.View,
+	"POST /v1/datasets":                      access.Create,
+	"POST /v1/datasets/uploads":              access.Create,
+	"GET /v1/datasets/uploads/:id":           access.View,
+	"PUT /v1/datasets/uploads/:id":           access.Modify,
+	"POST /v1/datasets/uploads/:id/complete": access.Modify,
+
 	"GET /v1/datasets/:id":        access.View,
 	"PATCH /v1/datasets/:id":      access.Modify,
 	"DELETE /v1/datasets/:id":     access.Modify,

@@ -40,7 +40,8 @@ func TestPredictPage(t *testing.T) {
 	}
 }
 
-// Every example is a row of a table that the program ships.
+// Every example is a polymer of a table that the program ships, however its repeat
+// unit is written there.
 func TestExamples(t *testing.T) {
 	known := map[string]bool{}
 	for _, name := range []string{"polymers_seven_properties", "stereopolymer_input_nopush"} {
@@ -58,13 +59,16 @@ func TestExamples(t *testing.T) {
 				if strings.HasPrefix(column, "smiles_") {
 					known[row[i]] = true
 				}
+				if column == "smiles_repeat_unit" {
+					known[structure.Identity(row[i])] = true
+				}
 			}
 		}
 	}
 	notations := map[string]bool{}
 	for _, e := range examples {
 		s := e.RepeatUnit + e.Polymer + strings.Join(e.Monomers, ".")
-		if !known[s] {
+		if !known[s] && !known[structure.Identity(e.RepeatUnit)] {
 			t.Errorf("%s is in no table: %s", e.Name, s)
 		}
 		notations[e.Mechanism+strings.Repeat("*", min(2, strings.Count(s, "*")))] = true
