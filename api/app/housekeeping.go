@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/httpapi"
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/idempotency"
@@ -13,7 +14,7 @@ import (
 )
 
 // housekeeping is what is done every so often, by one process of all.
-func (a *App) housekeeping(p *cluster) *role {
+func (a *App) housekeeping(p *cluster, tables *datasets.Library) *role {
 	r := &role{}
 	if !a.config.embeddedRedis() { // the worker in this process does that; one elsewhere may not be there yet
 		reconciler := &jobs.Reconciler{
@@ -28,7 +29,7 @@ func (a *App) housekeeping(p *cluster) *role {
 	}))
 	sweeper := &retention.Service{
 		Policy: a.config.Limits.policy(), Jobs: p.store, Bucket: a.patient, Predictions: p.results, Now: time.Now, Log: a.log,
-		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}, {Name: "audit log", For: a.config.Limits.audit(), Store: a.audit}},
+		Others: []retention.Kept{{Name: "idempotency records", For: idempotency.Lifetime, Store: p.keys}, {Name: "uploads", For: datasets.UploadLasts, Store: tables}, {Name: "sessions", For: httpapi.SessionLasts, Store: a.sessions}, {Name: "audit log", For: a.config.Limits.audit(), Store: a.audit}},
 	}
 	r.serve("retention", a.every(retention.Every, "retention", a.leads, sweeper.Sweep))
 	return r

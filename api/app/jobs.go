@@ -86,7 +86,7 @@ func (a *App) newJobs(c *cluster, published func(), more tasks) (*role, error) {
 	r.depend("redis", func(ctx context.Context) error { return redisjobs.Ready(ctx, a.redis) })
 	r.serve("tasks", a.taskServer(c, all).Serve)
 	r.serve("schedules", a.every(schedules.Every, "schedules", a.leads, planned.Run))
-	r.join(a.housekeeping(c), a.newShares(c, limits.limits), a.newSearches(c, service, stepper), a.newScreenings(c, library))
+	r.join(a.housekeeping(c, library), a.newShares(c, limits.limits), a.newSearches(c, service, stepper), a.newScreenings(c, library))
 	if a.config.embeddedRedis() {
 		r.join(a.newWorker())
 	}

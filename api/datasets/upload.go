@@ -167,6 +167,34 @@ func (r *uploadReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// UploadLasts is how long an upload that nobody completes is kept after its last part.
+const UploadLasts = 7 * 24 * time.Hour
+
+// Expire removes the uploads whose last part came before a time, and says how many.
+func (l *Library) Expire(ctx context.Context, before time.Time) (n int, err error) {
+	last := map[string]time.Time{}
+	for e, err := range l.bucket.List(ctx, keys.Uploads) {
+		if err != nil {
+			return 0, fmt.Errorf("expire uploads: %w", err)
+		}
+		id, _, _ := strings.Cut(strings.TrimPrefix(e.Key, keys.Uploads), "/")
+		if e.Modified.After(last[id]) {
+			last[id] = e.Modified
+		}
+	}
+	for id, at := range last {
+		if !at.Before(before) {
+			continue
+		}
+		if err := l.removeUpload(ctx, id); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// removeUpload removes an upload, its record last.
 func (l *Library) removeUpload(ctx context.Context, id string) error {
 	var parts []string
 	for e, err := range l.bucket.List(ctx, keys.UploadParts(id)) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/storage/file"
@@ -67,5 +68,30 @@ func TestUpload(t *testing.T) {
 		for e := range b.List(t.Context(), "") {
 			t.Errorf("%s: deleted, it left %s", name, e.Key)
 		}
+	}
+}
+
+// An upload that nobody completes is removed some time after its last part.
+func TestUploadExpires(t *testing.T) {
+	b, err := file.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := New(b, Limits{}, nil)
+	u, err := l.BeginUpload(t.Context(), "mine", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), u.ID, 0, strings.NewReader("name,")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := l.Expire(t.Context(), time.Now().Add(-time.Hour)); n != 0 || err != nil {
+		t.Errorf("an hour before, %d expire: %v", n, err)
+	}
+	if n, err := l.Expire(t.Context(), time.Now().Add(time.Hour)); n != 1 || err != nil {
+		t.Errorf("%d expire: %v", n, err)
+	}
+	for e := range b.List(t.Context(), "") {
+		t.Errorf("it left %s", e.Key)
 	}
 }
