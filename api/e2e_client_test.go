@@ -115,9 +115,9 @@ nbformat.validate(notebook)
 NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
 for cell in notebook.cells:
     for output in cell.get("outputs", []):
-        print(output.get("text", ""), "image" if "image/png" in output.get("data", {}) else "")
+        print(output.get("text", ""), "image" if "image/png" in output.get("data", {}) else "", "table" if "text/html" in output.get("data", {}) else "")
 `)
-	for _, want := range []string{"hours:", "training_job.succeeded", "out of fold: MAE", "polystyrene: ", "broken: ", "image"} {
+	for _, want := range []string{"hours:", "training_job.succeeded", "out of fold: MAE", "polystyrene: ", "broken: ", "image", "table"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the notebook prints no %q:\n%s", want, out)
 		}
