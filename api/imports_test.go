@@ -173,7 +173,7 @@ var allowed = map[string][]string{
 
 	"api/web": {},
 
-	"api/pages": {"api/tuning", "jobs/searches", "api/fleet", "api/web", "api/httpapi", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/records", "worker/predict"},
+	"api/pages": {"api/screening", "jobs/expression", "jobs/screenings", "api/tuning", "jobs/searches", "api/fleet", "api/web", "api/httpapi", "api/datasets", "api/registry", "api/training", "data", "jobs", "jobs/records", "worker/predict"},
 
 	"api/compat": {"api/httpapi", "jobs", "worker/predict"},
 

@@ -228,7 +228,7 @@ func (h *house) silent(who, what, text string) {
 func (h *house) pages() {
 	job := "/jobs/" + h.ids["/v1/training-jobs"]
 	for path, want := range map[string]map[string]int{
-		"/": {"alice": 200, "bob": 200, "carol": 303, "": 303}, "/jobs": {"bob": 200, "carol": 200, "": 303}, "/searches": {"bob": 200, "carol": 200, "": 303}, "/searches/" + h.ids["/v1/searches"]: {"alice": 200, "bob": 404, "carol": 404, "": 303}, job: {"alice": 200, "root": 200, "bob": 404, "carol": 404, "": 303},
+		"/": {"alice": 200, "bob": 200, "carol": 303, "": 303}, "/jobs": {"bob": 200, "carol": 200, "": 303}, "/searches": {"bob": 200, "carol": 200, "": 303}, "/searches/" + h.ids["/v1/searches"]: {"alice": 200, "bob": 404, "carol": 404, "": 303}, "/screen": {"alice": 200, "bob": 200, "carol": 200, "": 303}, "/screenings/" + h.ids["/v1/screenings"]: {"alice": 200, "root": 200, "bob": 404, "carol": 404, "": 303}, job: {"alice": 200, "root": 200, "bob": 404, "carol": 404, "": 303},
 		"/predict": {"carol": 200, "": 303}, "/models": {"carol": 200, "": 303}, "/workers": {"bob": 200, "carol": 200, "": 303}, "/docs": {"carol": 200, "": 303},
 		"/queues": {"root": 200, "bob": 403, "carol": 403, "": 303}, "/queues/": {"root": 200, "bob": 403, "": 303},
 	} {

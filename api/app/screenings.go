@@ -9,6 +9,7 @@ import (
 
 	"polyid-trainer/api/datasets"
 	"polyid-trainer/api/httpapi"
+	"polyid-trainer/api/pages"
 	"polyid-trainer/api/screening"
 	"polyid-trainer/api/webhook"
 	"polyid-trainer/featurize/structure"
@@ -25,7 +26,10 @@ func (a *App) newScreenings(c *cluster, library *datasets.Library) *role {
 		Store: store, Queue: c.queue, Bucket: a.patient, Library: library, Keys: c.keys, Models: a.screeningModel, Mechanism: knownMechanism,
 		CostPerHour: a.config.CostPerHour, Now: time.Now, Log: a.log,
 	}
-	r := &role{areas: []httpapi.Area{&httpapi.Screenings{Service: service}}}
+	r := &role{areas: []httpapi.Area{
+		&httpapi.Screenings{Service: service},
+		&pages.Screenings{Service: service, Default: jobs.Revision{Repo: a.config.HubRepo, Revision: "main"}, Mechanisms: structure.Mechanisms()},
+	}}
 	if !a.config.embeddedRedis() { // the worker in this process does that
 		leases := &lease.Observer{}
 		r.serve("screenings", a.every(jobs.Every, "screenings", a.leads, func(ctx context.Context) error {

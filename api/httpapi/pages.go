@@ -47,7 +47,7 @@ func (s *Server) Shows(path string) bool {
 }
 
 // navigation is the order of the entries, whichever area brings them.
-var navigation = []string{"/", "/jobs", "/searches", "/predict", "/models", "/workers", "/queues", "/hub", "/docs", "/guide"}
+var navigation = []string{"/", "/jobs", "/searches", "/predict", "/screen", "/models", "/workers", "/queues", "/hub", "/docs", "/guide"}
 
 // home leads to the first page there is, where no area has a page at /: a server
 // that does not train.

@@ -102,17 +102,19 @@ var rules = map[string]access.Action{
 	"POST /batch_predict": access.Predict,
 
 	// Pages.
-	"GET /":             access.Create,
-	"GET /jobs":         access.View,
-	"GET /searches":     access.View,
-	"GET /searches/:id": access.View,
-	"GET /jobs/:id":     access.View,
-	"GET /predict":      access.Predict,
-	"GET /models":       access.View,
-	"GET /queues":       access.Administer,
-	"GET /workers":      access.View,
-	"/queues/*":         access.Administer,
-	"GET /guide":        access.Predict,
+	"GET /":               access.Create,
+	"GET /jobs":           access.View,
+	"GET /searches":       access.View,
+	"GET /searches/:id":   access.View,
+	"GET /screen":         access.View,
+	"GET /screenings/:id": access.View,
+	"GET /jobs/:id":       access.View,
+	"GET /predict":        access.Predict,
+	"GET /models":         access.View,
+	"GET /queues":         access.Administer,
+	"GET /workers":        access.View,
+	"/queues/*":           access.Administer,
+	"GET /guide":          access.Predict,
 }
 
 // actionOf is the kind of action that a route is. What is no route is answered as

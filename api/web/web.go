@@ -84,6 +84,7 @@ func New() *Pages {
 		"join":     func(list []string, by string) string { return strings.Join(list, by) },
 		"field":    field,
 		"folds":    foldsFromOne,
+		"place":    func(index int) int { return index + 1 },
 	}
 	frame := template.Must(template.New("").Funcs(funcs).ParseFS(templates, "frame.html"))
 	names, err := fs.Glob(templates, "*.html")

@@ -157,7 +157,7 @@ export function number(v, digits = 3) {
   return String(Number(v.toPrecision(digits)));
 }
 
-const kinds = { succeeded: "good", failed: "bad", paused: "warn", preparing: "busy", training: "busy", finalizing: "busy", publishing: "busy" };
+const kinds = { succeeded: "good", failed: "bad", paused: "warn", preparing: "busy", training: "busy", running: "busy", finalizing: "busy", publishing: "busy" };
 
 /** Shows a job's status in the badge that is an element. */
 export function showStatus(badge, status) {

@@ -7,7 +7,8 @@ import { depict } from "./depict.js";
 
 const previewed = 5, page = 1000, most = 50000;
 
-const smilesOf = (cell) => {
+/** The SMILES in a cell: of monomers, with dots between them. */
+export const smilesOf = (cell) => {
   const parts = [...cell.matchAll(/'([^']+)'|"([^"]+)"/g)].map((m) => m[1] ?? m[2]);
   return (parts.length ? parts : cell.split(/[\s;,]+/)).filter(Boolean).join(".");
 };
