@@ -1,13 +1,17 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
-// TestScreenPage uploads a library, fails at an expression, screens with a right one
-// that names a column by click, and reads the best rows with their structures, on a
-// desk and on a phone.
+// TestScreenPage fails at an expression, screens a library with a right one that names
+// a column by click, and reads the best rows with their structures, on a desk and on a
+// phone; another library is uploaded, and a grid filled in.
 func TestScreenPage(t *testing.T) {
 	s := newService(t)
 	s.succeeds(s.submit(small(1, "")).ID)
@@ -46,6 +50,18 @@ func TestScreenPage(t *testing.T) {
 	b.sees("#list", "succeeded")
 	b.fits()
 	b.accessible()
+	file := filepath.Join(t.TempDir(), "more.csv")
+	if err := os.WriteFile(file, []byte("smiles_repeat_unit\n*CC*\n*CCO*\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.choose("#file", file)
+	b.sees("#upload", "more: 2 rows")
+	b.sees("#estimate", "2 rows would be predicted")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[value=grid]").click()`))
+	b.fill("#first", "O=C(O)CCCCC(=O)O")
+	b.fill("#second", "OCCO")
+	b.sees("#estimate", "1 row would be predicted")
+	b.sees("#names button", "monomers")
 	b.scheme("dark")
 	b.shot("screen-phone")
 }
