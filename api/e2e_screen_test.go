@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -95,8 +96,11 @@ func (s *service) screened(id string) (screenings.View, []byte) {
 func TestScreenKilled(t *testing.T) {
 	s := newService(t)
 	s.succeeds(s.submit(small(1, "")).ID)
-	const rows = 6000
-	library := s.upload("units", repeatUnitLibrary(rows))
+	rows := int64(2000)
+	if os.Getenv("LONG") != "" {
+		rows = 6000
+	}
+	library := s.upload("units", repeatUnitLibrary(int(rows)))
 	spec := func(more string) string { return fmt.Sprintf(`{"input": {"dataset": %q}%s}`, library, more) }
 	specs := []string{
 		spec(""),
@@ -111,7 +115,7 @@ func TestScreenKilled(t *testing.T) {
 		}
 	}
 	lines := strings.Split(strings.TrimSpace(string(calm[0])), "\n")
-	if len(lines) != rows+1 {
+	if len(lines) != int(rows)+1 {
 		t.Fatalf("%d lines of results, want %d", len(lines), rows+1)
 	}
 	for i, line := range lines[1:] {

@@ -35,7 +35,10 @@ func TestTPEPeer(t *testing.T) {
 	if python == "" {
 		t.Skip("set OPTUNA_PYTHON to a python with optuna==5.0.0, or run .ci/peers optuna")
 	}
-	const seeds = 15
+	seeds := 6
+	if os.Getenv("LONG") != "" {
+		seeds = 15
+	}
 	ask := startOptuna(t, python)
 	for _, p := range []problem{
 		{"Branin (2 real)", `{"x": {"uniform": [-5, 10]}, "y": {"uniform": [0, 15]}}`, 60, branin},
