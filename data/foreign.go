@@ -55,7 +55,7 @@ func foreign(head []byte) error {
 // in which a high byte stands alone between ASCII. The double bytes of East Asia
 // come in pairs.
 func encoding(head []byte) string {
-	if utf8.Valid(head) || bytes.IndexByte(head, 0) >= 0 {
+	if utf8.Valid(uncut(head)) || bytes.IndexByte(head, 0) >= 0 {
 		return ""
 	}
 	japanese, pairs, odd := 0, 0, 0
@@ -82,4 +82,17 @@ func encoding(head []byte) string {
 		return "GB18030, Big5 or EUC"
 	}
 	return ""
+}
+
+// uncut is head without a last character that the end of head cuts in two.
+func uncut(head []byte) []byte {
+	for n := 1; n < utf8.UTFMax && n <= len(head); n++ {
+		if last := head[len(head)-n:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return head[:len(head)-n]
+			}
+			break
+		}
+	}
+	return head
 }

@@ -426,3 +426,19 @@ func TestReadXLSXBomb(t *testing.T) {
 		}
 	}
 }
+
+// TestCutCharacter: what is looked at of a file to tell its encoding may end within
+// a character, wherever that is.
+func TestCutCharacter(t *testing.T) {
+	for shift := range 8 {
+		text := strings.Repeat("x", shift) + ",smiles_polymer,Tg,Tg_units\n" + strings.Repeat("a,CCO,1,°C\nb,CCC,2,g/cm³\nc,CCN,3,聚合物\n", 1000)
+		if _, err := ReadSheet(strings.NewReader(text), "", Options{}); err != nil {
+			t.Errorf("shifted by %d: %v", shift, err)
+		}
+	}
+	for n := range len("°") + 1 {
+		if name := encoding([]byte("a°b°c°"[:len("a°b°c")+n])); name != "" {
+			t.Errorf("cut after %d bytes of a character it is called %s", n, name)
+		}
+	}
+}
