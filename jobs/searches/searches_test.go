@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -314,7 +315,11 @@ func (l *lab) checkpoints(s *searches.Search) int {
 func TestTimingChangesNothing(t *testing.T) {
 	l := newLab(t, 1)
 	want := outcomeOf(l.run(l.begin(asha).ID))
-	for seed := range uint64(4) {
+	seeds := uint64(4)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		l := newLab(t, seed)
 		id := l.begin(asha).ID
 		killed := 0
@@ -549,9 +554,14 @@ func TestReadSpec(t *testing.T) {
 }
 
 // tasks is a jobs.Queue that remembers.
-type tasks struct{ held []jobs.Task }
+type tasks struct {
+	mu   sync.Mutex
+	held []jobs.Task
+}
 
 func (q *tasks) Enqueue(_ context.Context, t jobs.Task) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.held = append(q.held, t)
 	return nil
 }
