@@ -32,14 +32,23 @@ type Delivery struct {
 	Attempts      []jobs.Attempt `json:"attempts" nullable:"false"`
 }
 
-// NewEvent shows a job's i-th event.
-func NewEvent(j *jobs.Job, i int) Event {
-	e := j.Events[i]
+// history is what happened to something that has a life of its own: a job, a search
+// or a screening.
+type history struct {
+	kind       string // "job"; eventRoute sets it
+	over       bool   // nothing more will happen
+	events     []jobs.Event
+	deliveries []jobs.Delivery
+}
+
+// NewEvent shows the i-th of events, with the webhook that is owed for it.
+func NewEvent(events []jobs.Event, deliveries []jobs.Delivery, i int) Event {
+	e := events[i]
 	v := Event{Object: "event", ID: e.ID, Seq: e.Seq, Type: e.Type, Time: e.Time, Data: e.Data}
 	if v.Data == nil {
 		v.Data = json.RawMessage("null")
 	}
-	for _, d := range j.Deliveries {
+	for _, d := range deliveries {
 		if d.Event == e.Seq {
 			v.Webhook = &Delivery{Delivered: d.Delivered, NextAttemptAt: d.NextAttemptAt, Attempts: d.Attempts}
 			if d.Attempts == nil {
@@ -50,57 +59,64 @@ func NewEvent(j *jobs.Job, i int) Event {
 	return v
 }
 
+// event shows the i-th event.
+func (h history) event(i int) Event { return NewEvent(h.events, h.deliveries, i) }
+
 type eventList struct {
 	Exchange
-	JobNamed
+	Named
 	Paging
 	Last string `header:"Last-Event-ID" doc:"Of a stream: the last event seen, to go on after it."`
 }
 
 var eventListType = reflect.TypeFor[List[Event]]()
 
-func (a *TrainingJobs) eventRoutes(s *Server, base string, tags []string) {
-	const stream = "One message for every event, with its seq as id and its type as event, and the Event as data. " +
-		"Between them training_job.epoch, at most one a second and fold, without id: a fold's progress as the job's folds show it. " +
-		"snapshot, the whole job, whenever a reader may have missed epochs. The stream ends with the job."
+// eventRoute registers the events of what find finds at a path, which is of a kind:
+// "job". They are answered as a list, or, if asked for, as the stream that follow
+// writes, of which stream is the description. follow goes on after the first seen
+// events.
+func eventRoute[T any](s *Server, id, path string, tags []string, kind, stream string, find func(context.Context, string) (T, error), tell func(T) history, follow func(ctx context.Context, in *eventList, found T, seen int) error) {
 	route(s, huma.Operation{
-		OperationID: "list-events", Method: http.MethodGet, Path: base + "/{id}/events", Tags: tags,
-		Summary:     "What happened to a job, newest first, or as it happens",
-		Description: "A list, or with Accept: text/event-stream a stream. 204 ends the reconnecting of a browser that has seen everything of a job that is over.",
+		OperationID: id, Method: http.MethodGet, Path: path, Tags: tags,
+		Summary:     "What happened to a " + kind + ", newest first, or as it happens",
+		Description: "A list, or with Accept: text/event-stream a stream. 204 ends the reconnecting of a browser that has seen everything of a " + kind + " that is over.",
 		Responses: map[string]*huma.Response{
 			"200": {Description: "OK", Content: map[string]*huma.MediaType{
-				"application/json":  {Schema: s.api.OpenAPI().Components.Schemas.Schema(eventListType, true, "")},
-				"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: stream}},
+				"application/json": {Schema: s.api.OpenAPI().Components.Schemas.Schema(eventListType, true, "")},
+				eventStream:        {Schema: &huma.Schema{Type: huma.TypeString, Description: stream}},
 			}},
-			"204": {Description: "The job is over, and everything seen."},
+			"204": {Description: "The " + kind + " is over, and everything seen."},
 		},
 	}, func(ctx context.Context, in *eventList) (*huma.StreamResponse, error) {
-		j, err := a.Store.Job(ctx, in.ID)
+		found, err := find(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
+		h := tell(found)
+		h.kind = kind
 		if !in.wants(eventStream) {
-			l, err := in.list(j)
+			l, err := in.list(h)
 			if err != nil {
 				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(huma.Context) { _ = in.echo.JSON(http.StatusOK, l) }}, nil
 		}
-		last, err := in.seen(j)
+		seen, err := in.seen(h)
 		if err != nil {
 			return nil, err
 		}
-		if j.State.Ended() && (in.Last != "" || in.After != "") && last == len(j.Events) {
+		if h.over && (in.Last != "" || in.After != "") && seen == len(h.events) {
 			return &huma.StreamResponse{Body: func(c huma.Context) { c.SetStatus(http.StatusNoContent) }}, nil
 		}
 		leave, err := s.streams.enter(ctx, in.echo, s.Limits.Streams)
 		if err != nil {
 			return nil, err
 		}
-		st := &follower{TrainingJobs: a, in: in, job: j, seen: last}
 		return &huma.StreamResponse{Body: func(huma.Context) {
 			defer leave()
-			st.run(ctx)
+			if err := follow(ctx, in, found, seen); err != nil && ctx.Err() == nil {
+				logOf(ctx).Debug("event stream", kind, in.ID, "error", err)
+			}
 		}}, nil
 	})
 }
@@ -108,10 +124,10 @@ func (a *TrainingJobs) eventRoutes(s *Server, base string, tags []string) {
 // seen is the number of events after which a stream goes on: by Last-Event-ID,
 // which a browser sends when it reconnects, or else by ?after=, the id of an
 // event.
-func (in *eventList) seen(j *jobs.Job) (int, error) {
+func (in *eventList) seen(h history) (int, error) {
 	if in.Last != "" {
 		last, err := strconv.Atoi(in.Last)
-		if err != nil || last < 0 || last > len(j.Events) { // of another job, or of none
+		if err != nil || last < 0 || last > len(h.events) { // of something else, or of nothing
 			return 0, nil
 		}
 		return last, nil
@@ -119,35 +135,35 @@ func (in *eventList) seen(j *jobs.Job) (int, error) {
 	if in.After == "" {
 		return 0, nil
 	}
-	i, err := in.find(j)
+	i, err := in.find(h)
 	return i + 1, err
 }
 
 // find is the place of the event that ?after= names.
-func (in *eventList) find(j *jobs.Job) (int, error) {
+func (in *eventList) find(h history) (int, error) {
 	if err := checkAfter(jobs.EventPrefix, in.After); err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(j.Events, func(e jobs.Event) bool { return e.ID == in.After })
+	i := slices.IndexFunc(h.events, func(e jobs.Event) bool { return e.ID == in.After })
 	if i < 0 {
-		return 0, &jobs.Error{Code: jobs.NotFound, Detail: "the job has no such event"}
+		return 0, &jobs.Error{Code: jobs.NotFound, Detail: "the " + h.kind + " has no such event"}
 	}
 	return i, nil
 }
 
-// list is a page of a job's events, newest first.
-func (in *eventList) list(j *jobs.Job) (*List[Event], error) {
-	end := len(j.Events)
+// list is a page of events, newest first.
+func (in *eventList) list(h history) (*List[Event], error) {
+	end := len(h.events)
 	if in.After != "" {
 		var err error
-		if end, err = in.find(j); err != nil {
+		if end, err = in.find(h); err != nil {
 			return nil, err
 		}
 	}
 	start := max(0, end-in.Limit)
 	var found []Event
 	for i := end - 1; i >= start; i-- {
-		found = append(found, NewEvent(j, i))
+		found = append(found, h.event(i))
 	}
 	l := newList(found, start > 0, func(e Event) string { return e.ID })
 	return &l, nil

@@ -17,6 +17,13 @@ import (
 // the response themselves, for bodies and answers that are no JSON.
 type Exchange struct{ echo echo.Context }
 
+// Named gives an operation, in whose input it is embedded, the id of the thing that
+// it is about. It is exported because huma leaves the parameters of an embedded
+// struct empty that is not.
+type Named struct {
+	ID string `path:"id" maxLength:"40"`
+}
+
 // Resolve implements huma.Resolver.
 func (x *Exchange) Resolve(c huma.Context) []error {
 	x.echo = humaecho.Unwrap(c)

@@ -3,12 +3,8 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/tmaxmax/go-sse"
 
 	"polyid-trainer/jobs"
 )
@@ -19,43 +15,37 @@ const (
 	// heartbeatEvery is how often a silent stream says that it lives, and reads the
 	// record in case a wake-up was lost.
 	heartbeatEvery = 5 * time.Second
-	// writeWithin is how long a reader may take to take what it is sent.
-	writeWithin = 30 * time.Second
 )
 
 // follower streams one job to one reader.
 type follower struct {
 	*TrainingJobs
-	in   *eventList
-	job  *jobs.Job
-	seen int // seq of the last event sent
-
-	session *sse.Session
-	control *http.ResponseController
-	told    map[int]json.RawMessage // newest progress by fold, not yet sent
-	folds   []*jobs.Fold            // as last read
+	*eventWriter
+	job   *jobs.Job
+	seen  int                     // seq of the last event sent
+	told  map[int]json.RawMessage // newest progress by fold, not yet sent
+	folds []*jobs.Fold            // as last read
 }
 
-// run streams until the job is over, the reader goes, or ctx ends.
-func (f *follower) run(ctx context.Context) {
-	err := f.stream(ctx)
-	if err != nil && ctx.Err() == nil {
-		logOf(ctx).Debug("event stream", "job", f.job.ID, "error", err)
-	}
+func jobHistory(j *jobs.Job) history {
+	return history{over: j.State.Ended(), events: j.Events, deliveries: j.Deliveries}
 }
 
-func (f *follower) stream(ctx context.Context) error {
-	w := f.in.echo.Response()
-	w.Header().Set("X-Accel-Buffering", "no") // proxies pass it on as it comes
-	var err error
-	if f.session, err = sse.Upgrade(w, f.in.echo.Request()); err != nil {
+func (a *TrainingJobs) eventRoutes(s *Server, base string, tags []string) {
+	const stream = "One message for every event, with its seq as id and its type as event, and the Event as data. " +
+		"Between them training_job.epoch, at most one a second and fold, without id: a fold's progress as the job's folds show it. " +
+		"snapshot, the whole job, whenever a reader may have missed epochs. The stream ends with the job."
+	eventRoute(s, "list-events", base+"/{id}/events", tags, "job", stream,
+		func(ctx context.Context, id string) (*jobs.Job, error) { return a.Store.Job(ctx, id) }, jobHistory, a.follow)
+}
+
+// follow streams until the job is over, the reader goes, or ctx ends.
+func (a *TrainingJobs) follow(ctx context.Context, in *eventList, j *jobs.Job, seen int) error {
+	w, err := in.eventWriter()
+	if err != nil {
 		return err
 	}
-	f.control = http.NewResponseController(w)
-	// The session flushes past echo's writer, which would write the header once more.
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(http.StatusOK)
-	f.told = map[int]json.RawMessage{}
+	f := &follower{TrainingJobs: a, eventWriter: w, job: j, seen: seen, told: map[int]json.RawMessage{}}
 
 	// First listen, then read: nothing that happens in between is missed.
 	updates := f.Live.Subscribe(ctx, f.job.ID)
@@ -90,9 +80,7 @@ func (f *follower) stream(ctx context.Context) error {
 			}
 		case <-heartbeat.C:
 			changed = true
-			m := &sse.Message{}
-			m.AppendComment("alive")
-			if err := f.send(m); err != nil {
+			if err := f.alive(); err != nil {
 				return err
 			}
 		}
@@ -135,7 +123,7 @@ func (f *follower) snapshot(ctx context.Context) error {
 // job is over.
 func (f *follower) catchUp() (over bool, err error) {
 	for i := f.seen; i < len(f.job.Events); i++ {
-		e := NewEvent(f.job, i)
+		e := jobHistory(f.job).event(i)
 		if err := f.message(strconv.Itoa(e.Seq), string(e.Type), e); err != nil {
 			return false, err
 		}
@@ -183,27 +171,4 @@ func (f *follower) epochs(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// message sends data as JSON.
-func (f *follower) message(id, event string, data any) error {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("event %s: %w", event, err)
-	}
-	m := &sse.Message{Type: sse.Type(event)}
-	if id != "" {
-		m.ID = sse.ID(id)
-	}
-	m.AppendData(string(text))
-	return f.send(m)
-}
-
-func (f *follower) send(m *sse.Message) error {
-	// A writer without deadlines is one of a test.
-	_ = f.control.SetWriteDeadline(time.Now().Add(writeWithin))
-	if err := f.session.Send(m); err != nil {
-		return err
-	}
-	return f.session.Flush()
 }

@@ -19,7 +19,7 @@ func (a *TrainingJobs) actions(s *Server, base string, tags []string) {
 		route(s, huma.Operation{
 			OperationID: name + "-training-job", Method: http.MethodPost, Path: base + "/{id}/" + name, Tags: tags,
 			Summary: summary, Description: description,
-		}, func(ctx context.Context, in *JobNamed) (*jobAnswer, error) {
+		}, func(ctx context.Context, in *Named) (*jobAnswer, error) {
 			j, err := act(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -43,21 +43,21 @@ func (a *TrainingJobs) actions(s *Server, base string, tags []string) {
 		Description: "Again, after a publication failed, or to another repository or tag. What the body leaves out is as the job has it.",
 	}, func(ctx context.Context, in *publishJob) (*jobAnswer, error) { return a.publish(ctx, s, in) })
 	s.documentBody(base+"/{id}/publish", &huma.RequestBody{Content: map[string]*huma.MediaType{
-		"application/json": {Schema: publishSchema(s.api.OpenAPI().Components.Schemas)},
+		"application/json": {Schema: requestSchema[jobs.Destination](s.api.OpenAPI().Components.Schemas)},
 	}})
 }
 
 type (
 	resumeJob struct {
 		Exchange
-		JobNamed
+		Named
 	}
 	allowance struct {
 		MaxUSD *float64 `json:"max_cost_usd,omitempty" doc:"What the job may cost from now on, with what it has cost."`
 	}
 	publishJob struct {
 		Exchange
-		JobNamed
+		Named
 	}
 )
 

@@ -12,7 +12,7 @@ import (
 func (a *TrainingJobs) datasetRoute(s *Server, base string, tags []string) {
 	type named struct {
 		Exchange
-		JobNamed
+		Named
 	}
 	route(s, huma.Operation{
 		OperationID: "get-job-dataset", Method: http.MethodGet, Path: base + "/{id}/dataset", Tags: tags,

@@ -21,7 +21,7 @@ func (a *TrainingJobs) foldRoutes(s *Server, base string, tags []string) {
 	route(s, huma.Operation{
 		OperationID: "get-folds", Method: http.MethodGet, Path: base + "/{id}/folds", Tags: tags,
 		Summary: "How a job's rows are divided", Description: "409 until the job is prepared.",
-	}, func(ctx context.Context, in *JobNamed) (*divided, error) {
+	}, func(ctx context.Context, in *Named) (*divided, error) {
 		d, err := a.Division(ctx, in.ID)
 		return &divided{d}, err
 	})
@@ -60,7 +60,7 @@ func (a *TrainingJobs) foldRoutes(s *Server, base string, tags []string) {
 type (
 	foldNamed struct {
 		Exchange
-		JobNamed
+		Named
 		Index int `path:"index" minimum:"0" maximum:"99"`
 	}
 	divided struct{ Body *training.Division }

@@ -50,10 +50,7 @@ type ScheduleRequest struct {
 }
 
 type (
-	newSchedule   struct{ Body ScheduleRequest }
-	scheduleNamed struct {
-		ID string `path:"id" maxLength:"40"`
-	}
+	newSchedule    struct{ Body ScheduleRequest }
 	scheduleAnswer struct {
 		Location string `header:"Location"`
 		Body     Schedule
@@ -92,7 +89,7 @@ func (a *Schedules) Routes(s *Server) {
 	})
 	route(s, huma.Operation{
 		OperationID: "get-schedule", Method: http.MethodGet, Path: base + "/{id}", Tags: tags, Summary: "Show a schedule",
-	}, func(ctx context.Context, in *scheduleNamed) (*scheduleAnswer, error) {
+	}, func(ctx context.Context, in *Named) (*scheduleAnswer, error) {
 		sd, err := a.Store.Get(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -102,7 +99,7 @@ func (a *Schedules) Routes(s *Server) {
 	route(s, huma.Operation{
 		OperationID: "delete-schedule", Method: http.MethodDelete, Path: base + "/{id}", Tags: tags,
 		Summary: "Delete a schedule; the jobs that it made stay",
-	}, func(ctx context.Context, in *scheduleNamed) (*struct{}, error) {
+	}, func(ctx context.Context, in *Named) (*struct{}, error) {
 		return nil, a.Store.Delete(ctx, in.ID)
 	})
 }

@@ -176,17 +176,10 @@ func (objectSchema) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Nullable: true}
 }
 
-// publishSchema is jobs.Destination as a request: all of it may be left out.
-func publishSchema(r huma.Registry) *huma.Schema {
-	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[jobs.Destination](), true, "").Ref)
-	schema.Required = nil
-	return &schema
-}
-
-// specSchema is jobs.Spec as a request: everything but the dataset has a
-// default.
-func specSchema(r huma.Registry) *huma.Schema {
-	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[jobs.Spec](), true, "").Ref)
-	schema.Required = []string{"dataset"}
+// requestSchema is a record as a request: all of it but the required fields may be
+// left out.
+func requestSchema[T any](r huma.Registry, required ...string) *huma.Schema {
+	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[T](), true, "").Ref)
+	schema.Required = required
 	return &schema
 }

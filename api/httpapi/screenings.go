@@ -23,9 +23,6 @@ type (
 		Exchange
 		Key string `header:"Idempotency-Key" doc:"Of the client's choice; its own for every screening wanted."`
 	}
-	ScreeningNamed struct {
-		ID string `path:"id" maxLength:"40"`
-	}
 	screeningAnswer struct {
 		Status   int
 		Location string `header:"Location"`
@@ -33,13 +30,9 @@ type (
 	}
 	listedScreenings  struct{ Body List[screenings.View] }
 	screeningEstimate struct{ Body *screening.Estimate }
-	patchScreening    struct {
+	screeningResults  struct {
 		Exchange
-		ScreeningNamed
-	}
-	screeningResults struct {
-		Exchange
-		ScreeningNamed
+		Named
 	}
 )
 
@@ -47,7 +40,7 @@ type (
 func (a *Screenings) Routes(s *Server) {
 	const base = "/v1/screenings"
 	tags := []string{"screenings"}
-	spec := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: screeningSchema(s.api.OpenAPI().Components.Schemas)}}}
+	spec := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: requestSchema[screenings.Spec](s.api.OpenAPI().Components.Schemas, "input")}}}
 	route(s, huma.Operation{
 		OperationID: "create-screening", Method: http.MethodPost, Path: base, Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary:     "Predict a whole library on the workers",
@@ -68,24 +61,17 @@ func (a *Screenings) Routes(s *Server) {
 	s.documentBody(base+"/estimate", spec)
 	route(s, huma.Operation{OperationID: "list-screenings", Method: http.MethodGet, Path: base, Tags: tags, Summary: "List screenings, newest first"}, a.list)
 	route(s, huma.Operation{OperationID: "get-screening", Method: http.MethodGet, Path: base + "/{id}", Tags: tags, Summary: "Show a screening"},
-		func(ctx context.Context, in *ScreeningNamed) (*screeningAnswer, error) {
+		func(ctx context.Context, in *Named) (*screeningAnswer, error) {
 			v, err := a.Get(ctx, in.ID)
 			return &screeningAnswer{Status: http.StatusOK, Body: v}, err
 		})
 	route(s, huma.Operation{
 		OperationID: "delete-screening", Method: http.MethodDelete, Path: base + "/{id}", Tags: tags, Summary: "Delete a screening that is over, and its results",
-	}, func(ctx context.Context, in *ScreeningNamed) (*struct{}, error) {
+	}, func(ctx context.Context, in *Named) (*struct{}, error) {
 		return nil, a.Store.Delete(ctx, in.ID)
 	})
-	route(s, huma.Operation{
-		OperationID: "change-screening", Method: http.MethodPatch, Path: base + "/{id}", Tags: tags,
-		Summary: "Change name, notes, tags and whom a screening is shared with",
-	}, func(ctx context.Context, in *patchScreening) (*screeningAnswer, error) {
-		patch, err := jobs.ReadDetailsPatch(in.echo.Request().Body)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.Change(ctx, in.ID, patch)
+	detailsRoute(s, "change-screening", base+"/{id}", tags, func(ctx context.Context, id string, p jobs.DetailsPatch) (*screeningAnswer, error) {
+		x, err := a.Change(ctx, id, p)
 		return a.answer(ctx, x, err)
 	})
 	a.actions(s, base, tags)
@@ -106,7 +92,7 @@ func (a *Screenings) actions(s *Server, base string, tags []string) {
 	} {
 		route(s, huma.Operation{
 			OperationID: act.name + "-screening", Method: http.MethodPost, Path: base + "/{id}/" + act.name, Tags: tags, Summary: act.summary,
-		}, func(ctx context.Context, in *ScreeningNamed) (*screeningAnswer, error) {
+		}, func(ctx context.Context, in *Named) (*screeningAnswer, error) {
 			x, err := act.do(ctx, in.ID)
 			return a.answer(ctx, x, err)
 		})
@@ -230,12 +216,4 @@ func (a *Screenings) writeResults(ctx context.Context, in *screeningResults, x *
 	if err := a.WriteReady(ctx, x, w); err != nil && ctx.Err() == nil && !errors.Is(err, http.ErrHandlerTimeout) {
 		logOf(ctx).Warn("streaming results", "screening", x.ID, "error", err)
 	}
-}
-
-// screeningSchema is screenings.Spec as a request: everything but the input has a
-// default.
-func screeningSchema(r huma.Registry) *huma.Schema {
-	schema := *r.SchemaFromRef(r.Schema(reflect.TypeFor[screenings.Spec](), true, "").Ref)
-	schema.Required = []string{"input"}
-	return &schema
 }

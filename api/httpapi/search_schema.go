@@ -57,6 +57,6 @@ func searchSchema(r huma.Registry) *huma.Schema {
 		Rungs     int                `json:"rungs,omitempty" minimum:"1" maximum:"10" default:"3" doc:"Of asha: how often trials are compared, their end included."`
 	}
 	s := huma.SchemaFromType(r, reflect.TypeFor[body]())
-	s.Properties["job"] = specSchema(r)
+	s.Properties["job"] = requestSchema[jobs.Spec](r, "dataset")
 	return s
 }

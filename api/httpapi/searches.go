@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -24,19 +23,16 @@ type (
 		Exchange
 		Key string `header:"Idempotency-Key" doc:"Of the client's choice; its own for every search wanted."`
 	}
-	SearchNamed struct {
-		ID string `path:"id" maxLength:"40"`
-	}
 	trialNamed struct {
-		SearchNamed
+		Named
 		Trial int `path:"trial" minimum:"0"`
 	}
 	changeSearch struct {
 		Exchange
-		SearchNamed
+		Named
 	}
 	trialsAsked struct {
-		SearchNamed
+		Named
 		Limit int `query:"limit" minimum:"1" maximum:"500" default:"500" doc:"At most so many."`
 		After int `query:"after" minimum:"-1" default:"-1" doc:"The index after which to go on."`
 	}
@@ -73,7 +69,7 @@ func (a *Searches) Routes(s *Server) {
 	}, a.list)
 	route(s, huma.Operation{
 		OperationID: "get-search", Method: http.MethodGet, Path: base + "/{id}", Tags: tags, Summary: "Show a search",
-	}, func(ctx context.Context, in *SearchNamed) (*searchAnswer, error) {
+	}, func(ctx context.Context, in *Named) (*searchAnswer, error) {
 		return answerSearch(a.Get(ctx, in.ID))
 	})
 	route(s, huma.Operation{
@@ -90,7 +86,7 @@ func (a *Searches) Routes(s *Server) {
 		OperationID: "delete-search", Method: http.MethodDelete, Path: base + "/{id}", Tags: tags,
 		Summary:     "Delete a search that is over, with its trials",
 		Description: "The training job of the best settings stays.",
-	}, func(ctx context.Context, in *SearchNamed) (*struct{}, error) { return nil, a.Delete(ctx, in.ID) })
+	}, func(ctx context.Context, in *Named) (*struct{}, error) { return nil, a.Delete(ctx, in.ID) })
 	a.actions(s, base, tags)
 	a.eventRoutes(s, base, tags)
 }
@@ -101,7 +97,7 @@ func (a *Searches) actions(s *Server, base string, tags []string) {
 	action := func(name, summary string, act func(context.Context, string) (searches.View, error)) {
 		route(s, huma.Operation{
 			OperationID: name + "-search", Method: http.MethodPost, Path: base + "/{id}/" + name, Tags: tags, Summary: summary,
-		}, func(ctx context.Context, in *SearchNamed) (*searchAnswer, error) {
+		}, func(ctx context.Context, in *Named) (*searchAnswer, error) {
 			return answerSearch(act(ctx, in.ID))
 		})
 	}
@@ -137,23 +133,9 @@ func (a *Searches) actions(s *Server, base string, tags []string) {
 		return answerSearch(a.Stop(ctx, in.ID, given.Trials))
 	})
 	body(base+"/{id}/stop", reflect.TypeFor[stopTrials]())
-	route(s, huma.Operation{
-		OperationID: "describe-search", Method: http.MethodPatch, Path: base + "/{id}", Tags: tags,
-		Summary: "Change name, notes, tags, and whom a search is shared with",
-	}, func(ctx context.Context, in *changeSearch) (*searchAnswer, error) {
-		body, err := in.body(s.Limits.JSON)
-		if err != nil {
-			return nil, err
-		}
-		p, err := jobs.ReadDetailsPatch(strings.NewReader(string(body)))
-		if err != nil {
-			return nil, err
-		}
-		return answerSearch(a.Describe(ctx, in.ID, p))
+	detailsRoute(s, "describe-search", base+"/{id}", tags, func(ctx context.Context, id string, p jobs.DetailsPatch) (*searchAnswer, error) {
+		return answerSearch(a.Describe(ctx, id, p))
 	})
-	s.api.OpenAPI().Paths[base+"/{id}"].Patch.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: schemas.Schema(reflect.TypeFor[jobs.Details](), true, "")},
-	}}
 }
 
 // readGiven reads a body, which may be empty.

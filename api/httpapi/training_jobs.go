@@ -30,9 +30,6 @@ type (
 		Status []jobs.State `query:"status" enum:"queued,preparing,training,finalizing,publishing,succeeded,failed,cancelled,paused" doc:"Jobs in any of these states."`
 		Trials bool         `query:"trials" doc:"The trials of searches too."`
 	}
-	JobNamed struct {
-		ID string `path:"id" maxLength:"40"`
-	}
 	jobAnswer struct {
 		Status   int
 		Location string `header:"Location"`
@@ -46,7 +43,7 @@ func (a *TrainingJobs) Routes(s *Server) {
 	const base = "/v1/training-jobs"
 	tags := []string{"training jobs"}
 	spec := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/json": {Schema: specSchema(s.api.OpenAPI().Components.Schemas)},
+		"application/json": {Schema: requestSchema[jobs.Spec](s.api.OpenAPI().Components.Schemas, "dataset")},
 	}}
 	route(s, huma.Operation{
 		OperationID: "create-training-job", Method: http.MethodPost, Path: base, Tags: tags, DefaultStatus: http.StatusAccepted,
@@ -72,14 +69,14 @@ func (a *TrainingJobs) Routes(s *Server) {
 	}, a.list)
 	route(s, huma.Operation{
 		OperationID: "get-training-job", Method: http.MethodGet, Path: base + "/{id}", Tags: tags, Summary: "Show a training job",
-	}, func(ctx context.Context, in *JobNamed) (*jobAnswer, error) {
+	}, func(ctx context.Context, in *Named) (*jobAnswer, error) {
 		v, err := a.Get(ctx, in.ID)
 		return &jobAnswer{Status: http.StatusOK, Body: v}, err
 	})
 	route(s, huma.Operation{
 		OperationID: "delete-training-job", Method: http.MethodDelete, Path: base + "/{id}", Tags: tags,
 		Summary: "Delete a job that is over, and its objects",
-	}, func(ctx context.Context, in *JobNamed) (*struct{}, error) { return nil, a.Delete(ctx, in.ID) })
+	}, func(ctx context.Context, in *Named) (*struct{}, error) { return nil, a.Delete(ctx, in.ID) })
 	detailsRoute(s, "describe-training-job", base+"/{id}", tags, func(ctx context.Context, id string, p jobs.DetailsPatch) (*jobAnswer, error) {
 		j, err := a.Describe(ctx, id, p)
 		if err != nil {

@@ -14,12 +14,9 @@ type (
 		Name     string            `query:"name" maxLength:"200" doc:"Shown with the dataset."`
 		OnDefect datasets.OnDefect `query:"on_defect" enum:"refuse,drop,keep" doc:"As of POST /v1/datasets."`
 	}
-	UploadNamed struct {
-		ID string `path:"id" maxLength:"40"`
-	}
 	appendUpload struct {
 		Exchange
-		UploadNamed
+		Named
 		Offset int64 `query:"offset" minimum:"0" doc:"Bytes that are stored already: where the body begins."`
 	}
 	uploadAnswer struct {
@@ -45,7 +42,7 @@ func (a *Datasets) uploadRoutes(s *Server, tags []string) {
 	})
 	route(s, huma.Operation{
 		OperationID: "get-upload", Method: http.MethodGet, Path: base + "/{id}", Tags: tags, Summary: "How far an upload is",
-	}, func(ctx context.Context, in *UploadNamed) (*uploadAnswer, error) {
+	}, func(ctx context.Context, in *Named) (*uploadAnswer, error) {
 		u, err := a.Library.Upload(ctx, in.ID)
 		return &uploadAnswer{Status: http.StatusOK, Body: u}, err
 	})
@@ -59,7 +56,7 @@ func (a *Datasets) uploadRoutes(s *Server, tags []string) {
 	route(s, huma.Operation{
 		OperationID: "complete-upload", Method: http.MethodPost, Path: base + "/{id}/complete", Tags: tags, DefaultStatus: http.StatusCreated,
 		Summary: "Make a dataset of an upload",
-	}, func(ctx context.Context, in *UploadNamed) (*createdDataset, error) {
+	}, func(ctx context.Context, in *Named) (*createdDataset, error) {
 		d, err := a.Library.CompleteUpload(ctx, in.ID)
 		if err != nil {
 			return nil, err

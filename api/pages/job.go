@@ -66,7 +66,7 @@ func (a *Training) job(ctx context.Context, id string) (*jobPage, error) {
 		p.Folds = append(p.Folds, lineOf(&v.Folds[i], len(v.Folds)))
 	}
 	for i := range j.Events {
-		p.Events = append(p.Events, httpapi.NewEvent(j, i))
+		p.Events = append(p.Events, httpapi.NewEvent(j.Events, j.Deliveries, i))
 	}
 	p.Shown = slices.Clone(p.Events)
 	slices.Reverse(p.Shown)
