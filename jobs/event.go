@@ -80,8 +80,9 @@ func (d *Delivery) Task(job string) Task {
 	return Task{Kind: Notify, Job: job, Attempt: d.Event<<8 | len(d.Attempts)} // see NotifyTask
 }
 
-// record appends an event to the job's history, with the webhook it owes.
-func (j *Job) record(now time.Time, typ EventType, data any) error {
+// Record appends an event to events and, where w wants to hear of it, the webhook
+// that is owed for it to owed. w may be nil.
+func Record(events *[]Event, owed *[]Delivery, w *Webhook, now time.Time, typ EventType, data any) error {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		return err
@@ -89,11 +90,26 @@ func (j *Job) record(now time.Time, typ EventType, data any) error {
 	if string(raw) == "null" {
 		raw = nil
 	}
-	e := Event{Seq: len(j.Events) + 1, ID: NewID(EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
-	j.Events = append(j.Events, e)
-	if j.Spec.Webhook.wants(typ) {
+	e := Event{Seq: len(*events) + 1, ID: NewID(EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
+	*events = append(*events, e)
+	if w.wants(typ) {
 		at := e.Time
-		j.Deliveries = append(j.Deliveries, Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
+		*owed = append(*owed, Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
 	}
 	return nil
+}
+
+// WebhookBody is the body of a webhook that tells of an event: data is what it
+// happened to, as the API shows it.
+func WebhookBody(e Event, data any) ([]byte, error) {
+	return json.Marshal(struct {
+		Type      EventType `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      any       `json:"data"`
+	}{e.Type, e.Time, data})
+}
+
+// record appends an event to the job's history, with the webhook it owes.
+func (j *Job) record(now time.Time, typ EventType, data any) error {
+	return Record(&j.Events, &j.Deliveries, j.Spec.Webhook, now, typ, data)
 }

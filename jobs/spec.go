@@ -291,6 +291,9 @@ func (d *Destination) Problems(at string) []Problem {
 	return ps
 }
 
+// maxWebhookURL bounds the address of a webhook, in bytes.
+const maxWebhookURL = 2000
+
 // Problems lists every value of w that cannot be, with pointers below at, where the
 // events that there are to hear of are known.
 func (w *Webhook) Problems(at string, known []EventType) []Problem {
@@ -299,6 +302,8 @@ func (w *Webhook) Problems(at string, known []EventType) []Problem {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		ps.add(at+"/url", "is no http or https address")
+	case len(w.URL) > maxWebhookURL:
+		ps.add(at+"/url", "has %d bytes, more than %d", len(w.URL), maxWebhookURL)
 	case u.User != nil:
 		ps.add(at+"/url", "holds credentials, which would be stored and shown: sign with the webhook secret instead")
 	}

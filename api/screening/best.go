@@ -77,34 +77,9 @@ func (s *Service) Best(ctx context.Context, x *screenings.Screening, n int) (*Be
 func (s *Service) soFar(ctx context.Context, x *screenings.Screening, parts []string) iter.Seq2[screenings.Row, error] {
 	switch {
 	case len(x.Spec.Pareto) > 0:
-		return s.frontSoFar(ctx, x, parts)
+		return results.FrontOf(ctx, s.Bucket, parts, mostFront, x.Spec.OrderBy != "")
 	case x.Spec.OrderBy != "":
 		return results.Sorted(ctx, s.Bucket, parts, "", 0) // of FanIn parts nothing is stored
 	}
 	return results.InOrder(ctx, s.Bucket, slices.Values(parts))
-}
-
-// frontSoFar yields the rows of parts that no other dominates, ordered.
-func (s *Service) frontSoFar(ctx context.Context, x *screenings.Screening, parts []string) iter.Seq2[screenings.Row, error] {
-	return func(yield func(screenings.Row, error) bool) {
-		front := &results.Front{Most: mostFront}
-		for r, err := range results.InOrder(ctx, s.Bucket, slices.Values(parts)) {
-			if err == nil {
-				err = front.Add(r)
-			}
-			if err != nil {
-				yield(screenings.Row{}, err)
-				return
-			}
-		}
-		rows := front.Rows()
-		if x.Spec.OrderBy != "" {
-			slices.SortStableFunc(rows, func(a, b screenings.Row) int { return a.Key.Compare(b.Key) })
-		}
-		for _, r := range rows {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
 }

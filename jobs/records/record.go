@@ -7,9 +7,6 @@ import (
 	"polyid-trainer/storage/record"
 )
 
-// maxRecord bounds what is read at once, in bytes.
-const maxRecord = record.Max
-
 // errSame is returned by a change that leaves the record as it is.
 var errSame = record.ErrSame
 

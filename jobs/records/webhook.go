@@ -3,23 +3,14 @@ package records
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/keys"
 	"polyid-trainer/storage"
+	"polyid-trainer/storage/record"
 )
-
-// hook is the body of a webhook.
-type hook struct {
-	Type      jobs.EventType `json:"type"`
-	Timestamp time.Time      `json:"timestamp"`
-	Data      jobs.View      `json:"data"`
-}
 
 // freeze writes the bodies of the deliveries that j owes beyond the first known
 // ones, as the job is at this moment. It comes before the record that names
@@ -35,7 +26,7 @@ func (s *Store) freeze(ctx context.Context, j *jobs.Job, known int) error {
 	}
 	for _, d := range j.Deliveries[known:] {
 		e := j.Events[d.Event-1]
-		body, err := json.Marshal(hook{e.Type, e.Time, jobs.NewView(e.Time, j, folds, nil, 0)})
+		body, err := jobs.WebhookBody(e, jobs.NewView(e.Time, j, folds, nil, 0))
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", d.WebhookID, err)
 		}
@@ -53,15 +44,10 @@ func (s *Store) WebhookBody(ctx context.Context, job, webhook string) ([]byte, e
 	if !jobs.ValidID(jobs.TrainingJobPrefix, job) || !jobs.ValidID(jobs.EventPrefix, webhook) {
 		return nil, noHook(job, webhook)
 	}
-	o, err := s.bucket.Get(ctx, keys.Webhook(job, webhook))
+	body, err := record.Bytes(ctx, s.bucket, keys.Webhook(job, webhook))
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, noHook(job, webhook)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("webhook %s: %w", webhook, err)
-	}
-	defer o.Close()
-	body, err := io.ReadAll(io.LimitReader(o, maxRecord))
 	if err != nil {
 		return nil, fmt.Errorf("webhook %s: %w", webhook, err)
 	}

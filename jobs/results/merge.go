@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"polyid-trainer/jobs/screenings"
 	"polyid-trainer/storage"
@@ -236,6 +237,32 @@ func (f *Front) Add(r screenings.Row) error {
 
 // Rows are those of the front, in the order in which they came.
 func (f *Front) Rows() []screenings.Row { return f.rows }
+
+// FrontOf yields the rows of parts that no other dominates, most of them at most:
+// in the order of their keys if ordered, and otherwise as they came.
+func FrontOf(ctx context.Context, b storage.Bucket, parts []string, most int, ordered bool) iter.Seq2[screenings.Row, error] {
+	return func(yield func(screenings.Row, error) bool) {
+		front := &Front{Most: most}
+		for r, err := range InOrder(ctx, b, slices.Values(parts)) {
+			if err == nil {
+				err = front.Add(r)
+			}
+			if err != nil {
+				yield(screenings.Row{}, err)
+				return
+			}
+		}
+		rows := front.Rows()
+		if ordered {
+			slices.SortStableFunc(rows, func(a, b screenings.Row) int { return a.Key.Compare(b.Key) })
+		}
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
 
 // dominates reports whether a is at most b in all, and less in one.
 func dominates(a, b []float64) bool {

@@ -1,7 +1,6 @@
 package screenings
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,18 +166,5 @@ func (s *Screening) CheckRecord(key string) error {
 
 // record appends an event, with the webhook that is owed for it.
 func (s *Screening) record(now time.Time, typ jobs.EventType, what any) error {
-	var raw json.RawMessage
-	if what != nil {
-		var err error
-		if raw, err = json.Marshal(what); err != nil {
-			return err
-		}
-	}
-	e := jobs.Event{Seq: len(s.Events) + 1, ID: jobs.NewID(jobs.EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
-	s.Events = append(s.Events, e)
-	if w := s.Spec.Webhook; w != nil && (len(w.Events) == 0 || slices.Contains(w.Events, typ)) {
-		at := e.Time
-		s.Deliveries = append(s.Deliveries, jobs.Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
-	}
-	return nil
+	return jobs.Record(&s.Events, &s.Deliveries, s.Spec.Webhook, now, typ, what)
 }

@@ -117,7 +117,9 @@ func (s *Spec) Problems(mechanism func(string) error, costs bool) []jobs.Problem
 	if !slices.Contains(Formats, s.Format) {
 		ps.add("/format", "%.40q is none of csv, csv.gz, parquet, ndjson", s.Format)
 	}
-	s.webhookProblems(&ps)
+	if s.Webhook != nil {
+		ps = append(ps, s.Webhook.Problems("/webhook", Events)...)
+	}
 	if c := s.MaxCostUSD; c != nil {
 		switch {
 		case !(*c > 0) || math.IsInf(*c, 0):
@@ -127,21 +129,6 @@ func (s *Spec) Problems(mechanism func(string) error, costs bool) []jobs.Problem
 		}
 	}
 	return append(ps, (jobs.Details{Name: s.Name}).Problems()...)
-}
-
-func (s *Spec) webhookProblems(ps *problems) {
-	w := s.Webhook
-	if w == nil {
-		return
-	}
-	if len(w.URL) > 2000 || !strings.HasPrefix(w.URL, "https://") && !strings.HasPrefix(w.URL, "http://") {
-		ps.add("/webhook/url", "is no address that begins with https:// or http://")
-	}
-	for i, e := range w.Events {
-		if !slices.Contains(Events, e) {
-			ps.add(fmt.Sprintf("/webhook/events/%d", i), "%.60q is no event of a screening", e)
-		}
-	}
 }
 
 func settingErrors(err error) (out []*data.SettingError) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -283,14 +282,9 @@ func (s *Store) WebhookBody(ctx context.Context, id, webhook string) ([]byte, er
 	if !jobs.ValidID(jobs.ScreeningPrefix, id) || !jobs.ValidID(jobs.EventPrefix, webhook) {
 		return nil, none(id)
 	}
-	o, err := s.bucket.Get(ctx, keys.ScreeningHook(id, webhook))
+	body, err := record.Bytes(ctx, s.bucket, keys.ScreeningHook(id, webhook))
 	if err != nil {
 		return nil, missing(err, id)
-	}
-	defer o.Close()
-	body, err := io.ReadAll(io.LimitReader(o, record.Max))
-	if err != nil {
-		return nil, fmt.Errorf("webhook %s: %w", webhook, err)
 	}
 	return body, nil
 }
@@ -310,7 +304,7 @@ func (s *Store) freeze(ctx context.Context, x *Screening, known int) error {
 	}
 	for _, d := range x.Deliveries[known:] {
 		e := x.Events[d.Event-1]
-		body, err := hook(e, NewView(e.Time, x, l, nil))
+		body, err := jobs.WebhookBody(e, NewView(e.Time, x, l, nil))
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", d.WebhookID, err)
 		}

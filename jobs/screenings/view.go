@@ -2,7 +2,6 @@ package screenings
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -125,15 +124,6 @@ func NewView(now time.Time, s *Screening, l *Ledger, claims []*Claim) View {
 		v.Cost.EstimatedUSD = &total
 	}
 	return v
-}
-
-// hook is the body of a webhook.
-func hook(e jobs.Event, v View) ([]byte, error) {
-	return json.Marshal(struct {
-		Type      jobs.EventType `json:"type"`
-		Timestamp time.Time      `json:"timestamp"`
-		Data      View           `json:"data"`
-	}{e.Type, e.Time, v})
 }
 
 func orEmpty(list []string) []string {

@@ -1,8 +1,6 @@
 package searches
 
 import (
-	"encoding/json"
-	"slices"
 	"time"
 
 	"polyid-trainer/jobs"
@@ -28,20 +26,7 @@ func Lifecycle() []jobs.EventType {
 
 // record appends an event to the search's history, with the webhook it owes.
 func (s *Search) record(now time.Time, typ jobs.EventType, data any) error {
-	raw, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	if string(raw) == "null" {
-		raw = nil
-	}
-	e := jobs.Event{Seq: len(s.Events) + 1, ID: jobs.NewID(jobs.EventPrefix), Type: typ, Time: now.UTC(), Data: raw}
-	s.Events = append(s.Events, e)
-	if w := s.Spec.Webhook; w != nil && (len(w.Events) == 0 || slices.Contains(w.Events, typ)) {
-		at := e.Time
-		s.Deliveries = append(s.Deliveries, jobs.Delivery{WebhookID: e.ID, Event: e.Seq, NextAttemptAt: &at})
-	}
-	return nil
+	return jobs.Record(&s.Events, &s.Deliveries, s.Spec.Webhook, now, typ, data)
 }
 
 // trialEvent is what EventTrialEnded tells.

@@ -3,12 +3,9 @@ package searches
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"time"
 
 	"polyid-trainer/jobs"
 	"polyid-trainer/jobs/keys"
@@ -17,20 +14,13 @@ import (
 	"polyid-trainer/storage/record"
 )
 
-// hook is the body of a webhook.
-type hook struct {
-	Type      jobs.EventType `json:"type"`
-	Timestamp time.Time      `json:"timestamp"`
-	Data      View           `json:"data"`
-}
-
 // freeze writes the bodies of the webhooks that s owes beyond the first known ones,
 // as the search is at this moment. It comes before the record that names them, so
 // that none can be owed without its body.
 func (st *Store) freeze(ctx context.Context, s *Search, known int) error {
 	for _, d := range s.Deliveries[min(known, len(s.Deliveries)):] {
 		e := s.Events[d.Event-1]
-		body, err := json.Marshal(hook{e.Type, e.Time, NewView(e.Time, s)})
+		body, err := jobs.WebhookBody(e, NewView(e.Time, s))
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", d.WebhookID, err)
 		}
@@ -133,15 +123,10 @@ func (h Hooks) WebhookBody(ctx context.Context, id, webhook string) ([]byte, err
 	if !jobs.ValidID(jobs.EventPrefix, webhook) {
 		return nil, missing
 	}
-	o, err := h.Searches.bucket.Get(ctx, keys.SearchWebhook(id, webhook))
+	body, err := record.Bytes(ctx, h.Searches.bucket, keys.SearchWebhook(id, webhook))
 	if errors.Is(err, storage.ErrNotExist) {
 		return nil, missing
 	}
-	if err != nil {
-		return nil, fmt.Errorf("webhook %s: %w", webhook, err)
-	}
-	defer o.Close()
-	body, err := io.ReadAll(io.LimitReader(o, record.Max))
 	if err != nil {
 		return nil, fmt.Errorf("webhook %s: %w", webhook, err)
 	}

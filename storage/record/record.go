@@ -60,6 +60,21 @@ func Load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T
 	return e, version, err
 }
 
+// Bytes reads what lies beside a record, such as a body that was frozen with it: the
+// first Max bytes at most.
+func Bytes(ctx context.Context, b storage.Bucket, key string) ([]byte, error) {
+	o, err := b.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	body, err := io.ReadAll(io.LimitReader(o, Max))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return body, nil
+}
+
 func load[T any](ctx context.Context, b storage.Bucket, key string) (*Envelope[T], storage.Version, error) {
 	o, err := b.Get(ctx, key)
 	if err != nil {

@@ -86,7 +86,7 @@ func (s *Service) chosen(ctx context.Context, a *screenings.Assembly) iter.Seq2[
 	var rows iter.Seq2[screenings.Row, error]
 	switch {
 	case len(spec.Pareto) > 0:
-		rows = s.front(ctx, a, parts)
+		rows = results.FrontOf(ctx, s.Bucket, parts, mostFront, spec.OrderBy != "")
 	case spec.OrderBy != "":
 		most := spec.Limit
 		if spec.Diverse > 0 {
@@ -103,31 +103,6 @@ func (s *Service) chosen(ctx context.Context, a *screenings.Assembly) iter.Seq2[
 		rows = first(rows, spec.Limit)
 	}
 	return rows
-}
-
-// front yields the rows that no other dominates, ordered.
-func (s *Service) front(ctx context.Context, a *screenings.Assembly, parts []string) iter.Seq2[screenings.Row, error] {
-	return func(yield func(screenings.Row, error) bool) {
-		front := &results.Front{Most: mostFront}
-		for r, err := range results.InOrder(ctx, s.Bucket, slices.Values(parts)) {
-			if err == nil {
-				err = front.Add(r)
-			}
-			if err != nil {
-				yield(screenings.Row{}, err)
-				return
-			}
-		}
-		rows := front.Rows()
-		if a.Spec.OrderBy != "" {
-			slices.SortStableFunc(rows, func(a, b screenings.Row) int { return a.Key.Compare(b.Key) })
-		}
-		for _, r := range rows {
-			if !yield(r, nil) {
-				return
-			}
-		}
-	}
 }
 
 // first yields the first rows.
