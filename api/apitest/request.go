@@ -23,6 +23,19 @@ type Request struct {
 	Body         string
 }
 
+// NewRequest is a request with a body, of JSON unless header says otherwise, which
+// is names and values in turn. An empty body is none.
+func NewRequest(method, path, body string, header ...string) Request {
+	r := Request{Method: method, Path: path, Body: body, Header: map[string]string{}}
+	if body != "" {
+		r.Header["Content-Type"] = "application/json"
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header[header[i]] = header[i+1]
+	}
+	return r
+}
+
 // Send sends the request and reads the whole answer. Redirects are not followed.
 func (r Request) Send(t *testing.T, base string) (*http.Response, []byte) {
 	t.Helper()

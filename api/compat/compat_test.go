@@ -39,11 +39,7 @@ func newInference(t *testing.T, c httpapi.Config) *inference {
 }
 
 func old(path, body string, header ...string) apitest.Request {
-	r := apitest.Request{Method: http.MethodPost, Path: path, Body: body, Header: map[string]string{"Content-Type": "application/json"}}
-	for i := 0; i < len(header); i += 2 {
-		r.Header[header[i]] = header[i+1]
-	}
-	return r
+	return apitest.NewRequest(http.MethodPost, path, body, header...)
 }
 
 // steady replaces what the predictions of a tiny model are, which depends on the

@@ -146,14 +146,7 @@ func TestContract(t *testing.T) {
 	b.url = h.URL
 	send := func(method, path, body string, header ...string) []byte {
 		t.Helper()
-		r := apitest.Request{Method: method, Path: path, Body: body, Header: map[string]string{}}
-		if body != "" {
-			r.Header["Content-Type"] = "application/json"
-		}
-		for i := 0; i+1 < len(header); i += 2 {
-			r.Header[header[i]] = header[i+1]
-		}
-		_, answer := r.Send(t, h.URL)
+		_, answer := apitest.NewRequest(method, path, body, header...).Send(t, h.URL)
 		return answer
 	}
 	for _, path := range []string{"/livez", "/readyz"} {

@@ -49,11 +49,7 @@ const (
 )
 
 func ask(body string, header ...string) apitest.Request {
-	r := apitest.Request{Method: http.MethodPost, Path: "/v1/predictions", Body: body, Header: map[string]string{"Content-Type": "application/json"}}
-	for i := 0; i < len(header); i += 2 {
-		r.Header[header[i]] = header[i+1]
-	}
-	return r
+	return apitest.NewRequest(http.MethodPost, "/v1/predictions", body, append([]string{"Content-Type", "application/json"}, header...)...)
 }
 
 func answerOf(t *testing.T, body []byte) (a struct {

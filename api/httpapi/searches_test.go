@@ -37,14 +37,7 @@ func TestSearches(t *testing.T) {
 	t.Cleanup(h.Close)
 	send := func(want int, method, path, body string, header ...string) []byte {
 		t.Helper()
-		r := apitest.Request{Method: method, Path: path, Body: body, Header: map[string]string{}}
-		if body != "" {
-			r.Header["Content-Type"] = "application/json"
-		}
-		for i := 0; i+1 < len(header); i += 2 {
-			r.Header[header[i]] = header[i+1]
-		}
-		answer, got := r.Send(t, h.URL)
+		answer, got := apitest.NewRequest(method, path, body, header...).Send(t, h.URL)
 		if answer.StatusCode != want {
 			t.Errorf("%s %s answers %d %s, want %d", method, path, answer.StatusCode, got, want)
 		}

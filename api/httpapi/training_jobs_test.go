@@ -101,11 +101,7 @@ func newBench(t *testing.T, change func(*TrainingJobs, *Config)) *bench {
 const small = `"model": {"atom_features": 16, "bond_features": 16, "mol_features": 4, "num_messages": 2}, "epochs": 3`
 
 func (b *bench) post(path, body string, header ...string) apitest.Request {
-	r := apitest.Request{Method: http.MethodPost, Path: path, Body: body, Header: map[string]string{"Content-Type": "application/json"}}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header[header[i]] = header[i+1]
-	}
-	return r
+	return apitest.NewRequest(http.MethodPost, path, body, append([]string{"Content-Type", "application/json"}, header...)...)
 }
 
 // create makes a job.

@@ -11,32 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"polyid-trainer/storage"
 	"polyid-trainer/storage/storagetest"
 )
-
-// room lets files of this process have at most n bytes until release, as a disk
-// does that fills up at that byte.
-func room(t *testing.T, n uint64) (release func()) {
-	t.Helper()
-	var was syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-		t.Skip(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: was.Max}); err != nil {
-		t.Skip(err)
-	}
-	release = func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(release)
-	return release
-}
 
 // A Put for which there is no room, wherever that shows, says so, leaves the old
 // object and nothing else, and succeeds once there is room.
@@ -55,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range []uint64{0, 1, 100, 4096, 32<<10 - 1, 32 << 10, 89_999} {
-		release := room(t, n)
+		release := storagetest.Room(t, n)
 		for key, cond := range map[string]storage.Condition{"a/x": {}, "new/folder/y": storage.IfAbsent()} {
 			if err := put(key, new1, cond); !errors.Is(err, storage.ErrFull) {
 				t.Errorf("room for %d bytes: put %s: %v", n, key, err)

@@ -28,7 +28,7 @@ export class Notifier {
       if (this.wanted) localStorage.removeItem(this.key);
       else if (await Notification.requestPermission() === "granted") localStorage.setItem(this.key, "1");
       else notice("This browser does not allow notifications from this page. Allow them in the site’s settings.", { kind: "warn", key: "notify" });
-    } catch { /* storage is refused: nothing is promised */ }
+    } catch { /* storage is refused: nothing is remembered */ }
     this.show();
   }
 

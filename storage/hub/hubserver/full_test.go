@@ -10,31 +10,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"polyid-trainer/storage/storagetest"
 )
-
-// room lets files of this process have at most n bytes until release, as a disk
-// does that fills up at that byte.
-func room(t *testing.T, n uint64) (release func()) {
-	t.Helper()
-	var was syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-		t.Skip(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: was.Max}); err != nil {
-		t.Skip(err)
-	}
-	release = func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(release)
-	return release
-}
 
 // TestFullDisk makes every change of the Hub while there is room for files of so
 // many bytes only, which makes another of its writes the first to fail each time.
@@ -68,7 +47,7 @@ func TestFullDisk(t *testing.T) {
 			s := newServer(t, Config{Dir: dir})
 			must(t, s, "POST", "/api/repos/create", `{"name":"acme/tg"}`)
 			must(t, s, "POST", "/api/models/acme/tg/commit/main", header+line("README.md", "# old")+line("old.bin", large))
-			release := room(t, n)
+			release := storagetest.Room(t, n)
 			w := call(s, c.method, c.target, strings.NewReader(c.body))
 			if w.Code == 200 && c.name == "LFS upload" {
 				_, after, _ := strings.Cut(w.Body.String(), `"href":"`)
